@@ -1,0 +1,269 @@
+"""The event log: executes commands, saves their events under optimistic expectations, and reads events by position."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+from uuid import UUID, uuid4
+
+import orjson
+from eventsourcing.persistence import EventStore, IntegrityError, OperationalError
+
+from adapters.databases import StoreUnavailable
+from adapters.event_store.mapper import Draft, EventMapper, UnreadableEvent, context_json
+from adapters.event_store.sqlite import (
+    CommandAlreadyRecorded,
+    CommandRecord,
+    RecordedNotification,
+    SQLiteEventRecorder,
+)
+from adapters.vault import KeyMissing, Vault
+from domain.aggregates import Aggregate, NotFound
+from domain.commands import Answer, Command, handlers
+from domain.events import Actor, Context, Event, EventTypes, Recorded, UnknownTopic
+from projections.log import LogBatch, Unreadable
+
+_ATTEMPTS: Final = 10
+_OTHER_PROCESSES_POLL_SECONDS: Final = 0.1
+
+A = TypeVar("A", bound=Aggregate)
+
+
+class StaleVersion(Exception):
+    """The caller's `If-Match` names a version that the thing no longer has."""
+
+    def __init__(self, stream_id: UUID, expected: int, actual: int) -> None:
+        super().__init__(f"{stream_id} is at version {actual}, not {expected}: read it again")
+        self.stream_id = stream_id
+        self.expected = expected
+        self.actual = actual
+
+
+class CommandIdReused(Exception):
+    """The command id came before with another command."""
+
+
+class TooMuchContention(StoreUnavailable):
+    """Others changed the same streams each time that the command was decided. Try again later."""
+
+
+class IfMatch(NamedTuple):
+    """A condition on a command: this stream must still be at this version."""
+
+    stream_id: UUID
+    version: int
+
+
+class EventLog:
+    """The log in `path`, sealed by `vault`. Safe to use from several threads.
+
+    `next_number` allocates the numbers that people read; `clock` gives the time of a command (UTC).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        vault: Vault,
+        types: EventTypes,
+        *,
+        next_number: Callable[[str], int],
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        with _unavailable():
+            self._recorder = SQLiteEventRecorder(path)
+        self._mapper = EventMapper(types, vault)
+        self._store = EventStore[UUID](self._mapper, self._recorder)
+        self._vault = vault
+        self._next_number = next_number
+        self._clock = clock
+        self._appended = threading.Condition()
+
+    def close(self) -> None:
+        self._recorder.close()
+
+    # --- commands ---------------------------------------------------------------------------
+
+    def execute(
+        self,
+        command: Command,
+        actor: Actor,
+        *,
+        command_id: UUID | None = None,
+        if_match: IfMatch | None = None,
+        correlation_id: UUID | None = None,
+        causation_id: UUID | None = None,
+    ) -> Answer:
+        """Decides, and appends what was decided, atomically; decides again when what it read has changed meanwhile.
+
+        A caller's `command_id` makes a retry safe: it gets the first answer. Raises the domain's refusals,
+        `StaleVersion`, `CommandIdReused`, `TooMuchContention` and `StoreUnavailable`.
+        """
+        digest = self._vault.keyed_id("command", f"{type(command).__name__}{command.model_dump_json()}").bytes
+        if command_id is not None and (first := self._first_answer(command_id, digest)):
+            return first
+        context = Context(
+            actor=actor,
+            at=self._clock(),
+            command_id=command_id or uuid4(),
+            correlation_id=correlation_id,
+            causation_id=causation_id,
+        )
+        for _ in range(_ATTEMPTS):
+            unit = UnitOfWork(self, context_json(context), if_match)
+            outcome = handlers()[type(command)](command, unit)
+            result = outcome.model_dump(mode="json", exclude_none=True) if outcome else {}
+            record = CommandRecord(context.command_id, digest, orjson.dumps(result))
+            try:
+                return self._append(unit, record, result, retriable=command_id is not None)
+            except CommandAlreadyRecorded:
+                if first := self._first_answer(context.command_id, digest):
+                    return first
+            except IntegrityError:
+                for draft in unit.drafts:
+                    self._mapper.forget(draft.originator_id)
+        raise TooMuchContention("log", f"the {type(command).__name__} met another change {_ATTEMPTS} times")
+
+    def _append(self, unit: UnitOfWork, record: CommandRecord, result: dict[str, Any], *, retriable: bool) -> Answer:
+        with _unavailable():
+            if not unit.drafts:
+                position = self._recorder.record_command(record, unit.expected) if retriable else self.head()
+                return Answer(position=position, versions=unit.versions, result=result)
+            recordings = self._store.put(unit.drafts, expect=unit.expected, command=record)
+        position = recordings[-1].notification.id
+        with self._appended:
+            self._appended.notify_all()
+        return Answer(position=position, versions=unit.versions, result=result)
+
+    def _first_answer(self, command_id: UUID, digest: bytes) -> Answer | None:
+        with _unavailable():
+            record = self._recorder.find_command(command_id)
+            if record is None:
+                return None
+            if record.digest != digest:
+                raise CommandIdReused(f"the command id {command_id} came before with another command")
+            versions = self._recorder.versions_between(record.first_position, record.last_position)
+        return Answer(position=record.last_position, versions=versions, result=orjson.loads(record.result))
+
+    # --- streams ----------------------------------------------------------------------------
+
+    def state(self, aggregate: type[A], stream_id: UUID) -> A:
+        """An aggregate as its stream tells it now, or before any event. Raises what reading an event may raise."""
+        with _unavailable():
+            stored = self._recorder.select_events(stream_id)
+        return aggregate(id=stream_id).after(map(self._mapper.to_event, stored))
+
+    def keyed_id(self, kind: str, value: str) -> UUID:
+        return self._vault.keyed_id(kind, value)
+
+    def next_number(self, series: str) -> int:
+        return self._next_number(series)
+
+    def stream(self, stream_id: UUID) -> list[Recorded[Any]]:
+        """Every event of one stream, in its envelope, oldest first."""
+        with _unavailable():
+            return [self._recorded(found) for found in self._recorder.select_stream(stream_id)]
+
+    # --- the log by position ------------------------------------------------------------------
+
+    def head(self) -> int:
+        with _unavailable():
+            return self._recorder.max_notification_id() or 0
+
+    def read(self, after: int, limit: int, topics: Collection[str]) -> LogBatch:
+        with _unavailable():
+            found = self._recorder.select_notifications(after, limit, inclusive_of_start=False)
+        self._read_keys_ahead(found, topics)
+        events = [event for one in found if (event := self._read_one(one, topics)) is not None]
+        return LogBatch(last=found[-1].id if found else after, events=events)
+
+    def wait(self, after: int, timeout: float) -> int:
+        deadline = time.monotonic() + timeout
+        while (head := self.head()) <= after and (left := deadline - time.monotonic()) > 0:
+            with self._appended:
+                self._appended.wait(min(left, _OTHER_PROCESSES_POLL_SECONDS))
+        return head
+
+    def _read_keys_ahead(self, found: Sequence[RecordedNotification], topics: Collection[str]) -> None:
+        """Brings the keys of a whole batch with one read of the vault."""
+        key_ids = {self._mapper.sealing_key(one) for one in found if one.topic in topics}
+        try:
+            self._vault.ciphers(key_id for key_id in key_ids if key_id is not None)
+        except KeyMissing:
+            return  # the event that names it says so, at its position
+
+    def _read_one(self, found: RecordedNotification, topics: Collection[str]) -> Recorded[Any] | Unreadable | None:
+        if found.topic not in topics:
+            try:
+                self._mapper.types[found.topic]
+            except UnknownTopic as error:
+                return Unreadable(found.id, found.topic, str(error), known_topic=False)
+            return None
+        try:
+            return self._recorded(found)
+        except (UnreadableEvent, KeyMissing) as error:
+            return Unreadable(found.id, found.topic, str(error), known_topic=True)
+
+    def _recorded(self, found: RecordedNotification) -> Recorded[Any]:
+        return self._mapper.to_recorded(found, found.id, found.recorded_at)
+
+
+class UnitOfWork:
+    """The streams that one command reads and the events that it will append (`domain.commands.Streams`)."""
+
+    def __init__(self, log: EventLog, context: bytes, if_match: IfMatch | None) -> None:
+        self._log = log
+        self._context = context
+        self._if_match = if_match
+        self._states: dict[UUID, Aggregate] = {}
+        self.expected: dict[UUID, int] = {}
+        self.drafts: list[Draft] = []
+
+    @property
+    def versions(self) -> dict[UUID, int]:
+        """The version of each stream read, once the events are appended."""
+        return {stream_id: state.version for stream_id, state in self._states.items() if state.version}
+
+    def load(self, aggregate: type[A], stream_id: UUID) -> A:
+        state = self.find(aggregate, stream_id)
+        if state.version == 0:
+            raise NotFound(kind=aggregate.__name__.lower(), id=stream_id)
+        return state
+
+    def find(self, aggregate: type[A], stream_id: UUID) -> A:
+        known = self._states.get(stream_id)
+        if known is None:
+            known = self._log.state(aggregate, stream_id)
+            if self._if_match and self._if_match.stream_id == stream_id and self._if_match.version != known.version:
+                raise StaleVersion(stream_id, self._if_match.version, known.version)
+            self._states[stream_id] = known
+            self.expected[stream_id] = known.version
+        if not isinstance(known, aggregate):
+            raise NotFound(kind=aggregate.__name__.lower(), id=stream_id)
+        return known
+
+    def save(self, state: A, events: Sequence[Event]) -> A:
+        self.drafts.extend(
+            Draft(state.id, version, event, self._context) for version, event in enumerate(events, state.version + 1)
+        )
+        after = state.after(events)
+        self._states[state.id] = after
+        return after
+
+    def keyed_id(self, kind: str, value: str) -> UUID:
+        return self._log.keyed_id(kind, value)
+
+    def next_number(self, series: str) -> int:
+        return self._log.next_number(series)
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise StoreUnavailable("log", error) from error

@@ -1,0 +1,170 @@
+"""Events to stored bytes and back.
+
+A stored state is one frame: `>BHII` (frame format, the event's class version, length of the context, length of the
+facts), the context as JSON, the facts as JSON, and, for an event with personal values, the sealed part: the id of the
+stream's data key (8 bytes), a nonce (12 bytes) and AES-256-GCM of the sealed field's JSON, bound to the event's stream
+and version as associated data. The key's id stands in the event, so that a key's assignment is durable with it.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
+
+from adapters.vault import Vault, seal, unseal
+from domain.events import ERASED, STORED, Context, Event, EventTypes, Recorded
+
+_FRAME: Final = struct.Struct(">BHII")
+_KEY_ID: Final = struct.Struct(">Q")
+_FORMAT: Final = 1
+_ERASED_JSON: Final = ERASED.model_dump_json().encode()
+_REMEMBERED_STREAMS: Final = 100_000
+
+
+class UnreadableEvent(Exception):
+    """An event that the log holds can't be read: it was altered, or its key is not in the vault."""
+
+
+class Draft(NamedTuple):
+    """An event on its way into the log, under the names that the library looks for."""
+
+    originator_id: UUID
+    originator_version: int
+    event: Event
+    context: bytes
+
+
+class EventMapper(Mapper[UUID]):
+    """Between drafts, stored events and recorded events. Safe to use from several threads."""
+
+    def __init__(self, types: EventTypes, vault: Vault) -> None:
+        super().__init__(transcoder=JSONTranscoder())
+        self.types = types
+        self._vault = vault
+        self._stream_keys: dict[UUID, tuple[int, AESGCM]] = {}
+        self._lock = threading.Lock()
+
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:
+        draft: Draft = domain_event
+        event = draft.event
+        sealed = b""
+        field = event.sealed_field
+        if field is None:
+            facts = event.model_dump_json().encode()
+        else:
+            facts = event.model_dump_json(exclude={field}).encode()
+            personal = orjson.dumps(event.model_dump(mode="json", include={field})[field])
+            key_id, cipher = self._key_of(draft.originator_id)
+            bound_to = _binding(draft.originator_id, draft.originator_version)
+            sealed = _KEY_ID.pack(key_id) + seal(cipher, personal, bound_to)
+        frame = _FRAME.pack(_FORMAT, event.class_version, len(draft.context), len(facts))
+        return StoredEvent(
+            originator_id=draft.originator_id,
+            originator_version=draft.originator_version,
+            topic=event.topic(),
+            state=b"".join((frame, draft.context, facts, sealed)),
+        )
+
+    def to_event(self, stored: StoredEvent) -> Event:
+        """The event alone, without its envelope. Raises `UnknownTopic`, `UnreadableEvent`."""
+        return self._opened(stored)[0]
+
+    def to_recorded(self, stored: StoredEvent, position: int, recorded_at_us: int) -> Recorded[Any]:
+        """The event in its envelope. Raises `UnknownTopic`, `UnreadableEvent`."""
+        event, context = self._opened(stored)
+        return Recorded(
+            event,
+            stream_id=UUID(str(stored.originator_id)),
+            version=stored.originator_version,
+            position=position,
+            recorded_at=from_microseconds(recorded_at_us),
+            context=context,
+        )
+
+    def sealing_key(self, stored: StoredEvent) -> int | None:
+        """The id of the key that seals this event's personal values, if it has any: read without opening it."""
+        _, _, context, facts = _FRAME.unpack_from(stored.state)
+        start = _FRAME.size + context + facts
+        if len(stored.state) == start:
+            return None
+        key_id: int = _KEY_ID.unpack_from(stored.state, start)[0]
+        return key_id
+
+    def forget(self, stream_id: UUID) -> None:
+        """Forgets which key a stream has: what was about to be its first event was not stored."""
+        self._stream_keys.pop(stream_id, None)
+
+    def _opened(self, stored: StoredEvent) -> tuple[Event, bytes]:
+        cls = self.types[stored.topic]
+        state = stored.state
+        try:
+            frame_format, class_version, context_length, facts_length = _FRAME.unpack_from(state)
+            if frame_format != _FORMAT:
+                raise UnreadableEvent(f"{_place(stored)} has the unknown frame format {frame_format}")
+            start = _FRAME.size + context_length
+            end = start + facts_length
+            facts = state[start:end]
+            if cls.sealed_field is not None:
+                personal = self._unsealed(stored, state[end:]) if len(state) > end else _ERASED_JSON
+                comma = b"," if len(facts) > 2 else b""  # noqa: PLR2004  # the two braces of an empty object
+                facts = b'%b%b"%b":%b}' % (facts[:-1], comma, cls.sealed_field.encode(), personal)
+            if class_version == cls.class_version:
+                event = cls.model_validate_json(facts, context=STORED)
+            else:
+                event = cls.model_validate(_upcast(cls, orjson.loads(facts), class_version), context=STORED)
+        except (struct.error, ValueError, InvalidTag) as error:
+            raise UnreadableEvent(f"{_place(stored)} can't be read: {type(error).__name__} {error}") from error
+        return event, state[_FRAME.size : start]
+
+    def _unsealed(self, stored: StoredEvent, sealed: bytes) -> bytes:
+        key_id: int = _KEY_ID.unpack_from(sealed)[0]
+        cipher = self._vault.cipher(key_id)
+        if cipher is None:
+            return _ERASED_JSON
+        stream_id = UUID(str(stored.originator_id))
+        self._remember(stream_id, key_id, cipher)
+        return unseal(cipher, sealed[_KEY_ID.size :], _binding(stream_id, stored.originator_version))
+
+    def _key_of(self, stream_id: UUID) -> tuple[int, AESGCM]:
+        with self._lock:
+            known = self._stream_keys.get(stream_id)
+            if known is None:
+                known = self._vault.new_key()
+                self._remember(stream_id, *known)
+            return known
+
+    def _remember(self, stream_id: UUID, key_id: int, cipher: AESGCM) -> None:
+        if len(self._stream_keys) >= _REMEMBERED_STREAMS:
+            self._stream_keys.clear()
+        self._stream_keys[stream_id] = (key_id, cipher)
+
+
+def context_json(context: Context) -> bytes:
+    return context.model_dump_json(exclude_none=True).encode()
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
+def _binding(stream_id: UUID, version: int) -> bytes:
+    return stream_id.bytes + version.to_bytes(8)
+
+
+def _upcast(cls: type[Event], facts: dict[str, Any], version: int) -> dict[str, Any]:
+    for older in range(version, cls.class_version):
+        getattr(cls, f"upcast_v{older}_v{older + 1}")(facts)
+    return facts
+
+
+def _place(stored: StoredEvent) -> str:
+    return f"the {stored.topic} of stream {stored.originator_id}, version {stored.originator_version}"

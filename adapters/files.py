@@ -1,0 +1,121 @@
+"""Stored files: raw messages, sealed, each under a key of its own, in a folder.
+
+A file is named by an HMAC of its content under its own key, so that a name says nothing of it. It is sealed in chunks of
+1 MiB with AES-256-GCM, each bound to its place and to whether it is the last (the STREAM construction of Hoang,
+Reyhanitabar, Rogaway and Vizár, 2015): memory stays flat, and a truncated or reordered file does not open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from adapters.databases import StoreUnavailable
+
+_CHUNK: Final = 1 << 20
+_TAG_BYTES: Final = 16
+_KEY_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """A file's name in the folder, the key that opens it, and its size when opened, in bytes."""
+
+    name: str
+    key: bytes
+    size: int
+
+
+class FileDamaged(Exception):
+    """A stored file is missing, was altered or cut short, or does not open under this key."""
+
+
+class FileStore:
+    """A folder of sealed files. A file is durable before `store` returns."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def store(self, content: IO[bytes]) -> SealedFile:
+        """Seals what `content` holds from where it stands. Raises `StoreUnavailable`; then nothing is left behind."""
+        key = os.urandom(_KEY_BYTES)
+        cipher = AESGCM(key)
+        named = hmac.new(key, digestmod=hashlib.sha256)
+        size = 0
+        try:
+            with tempfile.NamedTemporaryFile(dir=self._folder, prefix="incoming-", delete=False) as file:
+                try:
+                    for number, chunk, is_last in _chunks(content):
+                        named.update(chunk)
+                        size += len(chunk)
+                        file.write(cipher.encrypt(_nonce(number, is_last=is_last), chunk, None))
+                    file.flush()
+                    os.fsync(file.fileno())
+                    name = named.hexdigest()
+                    self._put_in_place(Path(file.name), self._path(name))
+                except BaseException:
+                    Path(file.name).unlink(missing_ok=True)
+                    raise
+        except OSError as error:
+            raise StoreUnavailable("file store", error.strerror or error) from error
+        return SealedFile(name, key, size)
+
+    def read(self, name: str, key: bytes) -> bytes:
+        """The file's content. Raises `FileDamaged`."""
+        return b"".join(self.iter_chunks(name, key))
+
+    def iter_chunks(self, name: str, key: bytes) -> Iterator[bytes]:
+        """The file's content in pieces of 1 MiB. Raises `FileDamaged`."""
+        cipher = AESGCM(key)
+        try:
+            with self._path(name).open("rb") as file:
+                for number, sealed, is_last in _chunks(file, _CHUNK + _TAG_BYTES):
+                    yield cipher.decrypt(_nonce(number, is_last=is_last), sealed, None)
+        except (OSError, InvalidTag) as error:
+            raise FileDamaged(f"the stored file {name} can't be opened: {type(error).__name__}") from error
+
+    def discard(self, name: str) -> None:
+        """Removes a file that nothing came to refer to."""
+        self._path(name).unlink(missing_ok=True)
+
+    def names(self) -> Iterator[str]:
+        """The names of all stored files."""
+        return (path.name for path in self._folder.glob("??/*"))
+
+    @staticmethod
+    def _put_in_place(written: Path, path: Path) -> None:
+        path.parent.mkdir(exist_ok=True)
+        written.rename(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the rename itself must survive a power cut
+        finally:
+            os.close(folder)
+
+    def _path(self, name: str) -> Path:
+        return self._folder / name[:2] / name
+
+
+def _chunks(content: IO[bytes], size: int = _CHUNK) -> Iterator[tuple[int, bytes, bool]]:
+    number = 0
+    chunk = content.read(size)
+    while True:
+        following = content.read(size) if len(chunk) == size else b""
+        yield number, chunk, not following
+        if not following:
+            return
+        number, chunk = number + 1, following
+
+
+def _nonce(number: int, *, is_last: bool) -> bytes:
+    return number.to_bytes(11) + bytes([is_last])

@@ -1,0 +1,146 @@
+"""The parts of a message, read with the stdlib parser kept from raising, recursing and losing bytes."""
+
+import re
+from collections.abc import Iterator
+from email.errors import (
+    CloseBoundaryNotFoundDefect,
+    MissingHeaderBodySeparatorDefect,
+    NoBoundaryInMultipartDefect,
+    StartBoundaryNotFoundDefect,
+)
+from email.feedparser import BytesFeedParser
+from email.message import Message
+from email.parser import BytesHeaderParser
+from email.policy import Compat32
+from typing import Any
+
+from adapters.mail.headers import base64_bytes, decoded, parameters
+
+MAX_DEPTH = 50  # the stdlib compares each line with the boundary of each level it is in
+MAX_PARTS = 10_000
+_CHUNK = 1 << 16
+
+# Bytes of the file rather than of the message: a byte order mark, blank lines, the "From " line of an mbox.
+_BEFORE_HEADERS = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*[\r\n]|>?From (?!\s*:)[^\r\n]*+[\r\n])*+")
+_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+", re.ASCII)
+_ENCODINGS = {
+    "base64": "base64",
+    "quotedprintable": "quoted-printable",
+    "uuencode": "x-uuencode",
+    "xuuencode": "x-uuencode",
+    "uue": "x-uuencode",
+    "xuue": "x-uuencode",
+    "7bit": "8bit",
+    "8bit": "8bit",
+    "8bits": "8bit",
+    "7bits": "8bit",
+    "binary": "8bit",
+    "": "8bit",
+}
+_DEFECTS = {
+    MissingHeaderBodySeparatorDefect: "the headers end at a line that is not a header",
+    NoBoundaryInMultipartDefect: "multipart without a boundary",
+    StartBoundaryNotFoundDefect: "multipart whose boundary never comes",
+    CloseBoundaryNotFoundDefect: "multipart that is not closed",
+}
+
+
+class NotAMessage(ValueError):
+    """Bytes that hold no e-mail: empty, or without a single header field."""
+
+
+class _AsWritten(Compat32):
+    def header_fetch_parse(self, name: str, value: str) -> str:
+        """Field values as they came: the stdlib would wrap those with raw bytes in `Header`."""
+        return value
+
+
+class Part(Message):
+    """A part of a message. An attached message, and whatever is nested too deeply, is one leaf of exact bytes."""
+
+    def __init__(self, policy: Any = None) -> None:
+        super().__init__(policy or _AsWritten())
+        self.depth = 0
+        self.root = self
+        self.count = 1
+
+    def attach(self, payload: Any) -> None:
+        self.root.count += 1
+        if self.root.count <= MAX_PARTS:
+            super().attach(payload)
+        elif not self.is_multipart():
+            self.set_payload("")
+        payload.depth, payload.root = self.depth + 1, self.root
+
+    def get_content_type(self) -> str:
+        """What the stdlib parser may know: it would take a message/* apart, and its bytes would be lost."""
+        return "application/octet-stream" if self.kind.startswith("message/") else self.kind
+
+    @property
+    def kind(self) -> str:
+        """The content type, lower-case and well-formed."""
+        kind = super().get_content_type()
+        if not _TYPE.fullmatch(kind):
+            return "text/plain"  # RFC 2045 5.2
+        too_deep = self.depth >= MAX_DEPTH and kind.startswith("multipart/")
+        return "application/octet-stream" if too_deep else kind
+
+    def get_boundary(self, failobj: Any = None) -> Any:
+        return parameters(self.field("Content-Type")).get("boundary", "").rstrip() or failobj
+
+    def field(self, name: str) -> str:
+        """The first field of that name, as it came; "" when there is none."""
+        return str(self.get(name, ""))
+
+    def fields(self, name: str) -> list[str]:
+        return [str(value) for value in self.get_all(name, [])]
+
+    def file_name(self, notes: list[str]) -> str:
+        """As the sender wrote it, decoded, path included; "" when there is none."""
+        disposition, kind = parameters(self.field("Content-Disposition")), parameters(self.field("Content-Type"))
+        return decoded(disposition.get("filename") or kind.get("name", ""), notes)
+
+    def content(self, notes: list[str]) -> bytes:
+        """The decoded bytes of a leaf, as much as can be decoded."""
+        written = self.field("Content-Transfer-Encoding")
+        encoding = _ENCODINGS.get(re.sub(r"[^a-z0-9]", "", written.partition(";")[0].lower()))
+        if encoding is None:
+            notes.append("unknown transfer encoding, content kept as it came")
+        del self["Content-Transfer-Encoding"]
+        if encoding in {"quoted-printable", "x-uuencode"}:
+            self["Content-Transfer-Encoding"] = encoding
+        data = self.get_payload(decode=True)
+        self["Content-Transfer-Encoding"] = written
+        return base64_bytes(data) if encoding == "base64" else data
+
+    def children(self) -> list["Part"]:
+        return [child for child in self.get_payload() if isinstance(child, Part)]
+
+    def irregularities(self) -> Iterator[str]:
+        """What the stdlib parser had to put up with, in this part alone."""
+        for defect in self.defects:
+            if note := _DEFECTS.get(type(defect)):
+                yield note
+
+
+def start_of_headers(raw: bytes) -> int:
+    before = _BEFORE_HEADERS.match(raw)
+    return before.end() if before else 0
+
+
+def read_parts(raw: bytes) -> Part:
+    """The message as a tree of parts. Raises NotAMessage."""
+    if not raw:
+        raise NotAMessage("empty")
+    parser = BytesFeedParser(Part, policy=_AsWritten())
+    for start in range(start_of_headers(raw), len(raw), _CHUNK):
+        parser.feed(raw[start : start + _CHUNK])
+    message = parser.close()
+    if not message.keys():
+        raise NotAMessage("no header field")
+    return message
+
+
+def read_headers(raw: bytes) -> Part:
+    """The header fields alone; there may be none."""
+    return BytesHeaderParser(Part, policy=_AsWritten()).parsebytes(raw[start_of_headers(raw) :])

@@ -1,0 +1,1 @@
+"""What the office decides: events, aggregates, commands and policies, all pure."""

@@ -1,0 +1,51 @@
+"""Aggregates: immutable states that decide. Events state what was decided."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, Self
+from uuid import UUID
+
+from domain.events import Event, Value
+
+
+class Aggregate(Value):
+    """The state that decisions need, folded from its stream. Version 0 is a stream with no event yet."""
+
+    id: UUID
+    version: int = 0
+
+    @abstractmethod
+    def evolve(self, event: Event) -> Self:
+        """The state after `event`; an event that decisions don't need changes nothing."""
+
+    def having(self, **changes: Any) -> Self:
+        return self.model_copy(update=changes)
+
+    def after(self, events: Iterable[Event]) -> Self:
+        """The state once `events` have followed, each one version later."""
+        state = self
+        for event in events:
+            state = state.evolve(event).having(version=state.version + 1)
+        return state
+
+
+@dataclass(eq=False)
+class Refusal(Exception):
+    """A decision's no, with the facts that the caller needs. Its type says why; `str` says it in a sentence."""
+
+    def facts(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(eq=False)
+class NotFound(Refusal):
+    """No such thing: nothing was ever recorded under this id."""
+
+    kind: str
+    id: UUID
+
+    def __str__(self) -> str:
+        return f"there is no {self.kind} {self.id}"

@@ -1,0 +1,161 @@
+"""A client or prospect: one dossier, a person's or a company's, from its registration to its activation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import Field
+
+from domain.aggregates import Aggregate
+from domain.commands import Command, Streams, handles
+from domain.email_address import EmailAddress, email_address_id
+from domain.events import Event, Sealed, Value
+from domain.values import EmailAddressText, Line, Name, Target
+
+ClientStatus = Literal["prospect", "active"]
+
+
+class Person(Value):
+    kind: Literal["person"] = "person"
+    title: Literal["M.", "Mme"] | None = None
+    first_name: Annotated[Line, Field(max_length=200)] = ""
+    last_name: Name
+
+
+class Company(Value):
+    kind: Literal["company"] = "company"
+    company_name: Name
+
+
+Identity = Annotated[Person | Company, Field(discriminator="kind")]
+
+
+class ProspectRegistered(Event):
+    """A dossier was opened, under a number that is never given again."""
+
+    number: int
+    ticket_id: UUID | None = None
+    """The ticket from which it was created, if it was from one (T5)."""
+    identity: Sealed[Identity]
+
+
+class ClientActivated(Event):
+    """The prospect became a client of the office (explicit; its date stands in the envelope)."""
+
+
+class Client(Aggregate):
+    status: ClientStatus | None = None
+
+    def register(self, number: int, identity: Identity, ticket_id: UUID | None = None) -> Sequence[Event]:
+        """Opens the dossier; one that is open already stays as it is."""
+        if self.status is not None:
+            return []
+        return [ProspectRegistered(number=number, identity=identity, ticket_id=ticket_id)]
+
+    def activate(self) -> Sequence[Event]:
+        return [] if self.status == "active" else [ClientActivated()]
+
+    def evolve(self, event: Event) -> Self:
+        match event:
+            case ProspectRegistered():
+                return self.having(status="prospect")
+            case ClientActivated():
+                return self.having(status="active")
+            case _:
+                return self
+
+    @property
+    def target(self) -> Target:
+        return Target(kind="client", id=self.id)
+
+
+class NewClient(Value):
+    """A dossier to create: a prospect unless `active` says that the office has it as a client already."""
+
+    client_id: UUID
+    identity: Identity
+    active: bool = False
+
+
+class RegisterClient(Command):
+    """Opens a dossier, with the addresses that are its own (each of them free)."""
+
+    client: NewClient
+    email_addresses: tuple[EmailAddressText, ...] = ()
+
+
+class ActivateClient(Command):
+    client_id: UUID
+
+
+Ownership = Literal["associate", "share", "move"]
+"""How an address is given to a file: free addresses only, as one more owner, or in place of its owners."""
+
+
+class AssociateEmailAddress(Command):
+    client_id: UUID
+    address: EmailAddressText
+    how: Ownership = "associate"
+
+
+class RemoveEmailAddress(Command):
+    client_id: UUID
+    address_id: UUID
+
+
+class ClientAnswer(Value):
+    client_id: UUID
+
+
+class AddressAnswer(Value):
+    address_id: UUID
+
+
+def open_dossier(new: NewClient, streams: Streams, ticket_id: UUID | None = None) -> Client:
+    """Registers a dossier, and activates it where asked: one of the steps of the commands that may create one."""
+    client = streams.find(Client, new.client_id)
+    if client.status is None:
+        client = streams.save(client, client.register(streams.next_number("client"), new.identity, ticket_id))
+    if new.active:
+        client = streams.save(client, client.activate())
+    return client
+
+
+def give_address(
+    address: str, owner: Target, how: Ownership, streams: Streams, ticket_id: UUID | None = None
+) -> EmailAddress:
+    """Gives an address to a file, as asked; raises `AddressBelongsToAnother`."""
+    known = streams.find(EmailAddress, email_address_id(streams, address))
+    decide = {"associate": known.associate, "share": known.share, "move": known.move}[how]
+    return streams.save(known, decide(address, owner, ticket_id))
+
+
+@handles(RegisterClient)
+def register_client(command: RegisterClient, streams: Streams) -> ClientAnswer:
+    client = open_dossier(command.client, streams)
+    for address in command.email_addresses:
+        give_address(address, client.target, "associate", streams)
+    return ClientAnswer(client_id=client.id)
+
+
+@handles(ActivateClient)
+def activate_client(command: ActivateClient, streams: Streams) -> ClientAnswer:
+    client = streams.load(Client, command.client_id)
+    streams.save(client, client.activate())
+    return ClientAnswer(client_id=client.id)
+
+
+@handles(AssociateEmailAddress)
+def associate_email_address(command: AssociateEmailAddress, streams: Streams) -> AddressAnswer:
+    client = streams.load(Client, command.client_id)
+    return AddressAnswer(address_id=give_address(command.address, client.target, command.how, streams).id)
+
+
+@handles(RemoveEmailAddress)
+def remove_email_address(command: RemoveEmailAddress, streams: Streams) -> AddressAnswer:
+    client = streams.load(Client, command.client_id)
+    address = streams.find(EmailAddress, command.address_id)
+    streams.save(address, address.remove(client.target))
+    return AddressAnswer(address_id=address.id)

@@ -1,0 +1,119 @@
+"""An e-mail address: the only truth about whose it is, in a stream whose id derives from the address (keyed)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+from uuid import UUID
+
+from domain.aggregates import Aggregate, Refusal
+from domain.commands import Streams
+from domain.events import Event, Sealed, Value
+from domain.values import Target, address_key
+
+
+class Address(Value):
+    """The address itself: personal, and so sealed."""
+
+    address: str
+
+
+class EmailAddressAssociated(Event):
+    """The address became that file's: its first owner, or one more where it is shared on purpose."""
+
+    owner: Target
+    shared_with: tuple[Target, ...] = ()
+    ticket_id: UUID | None = None
+    """The ticket from which it was associated, if it was from one."""
+    written: Sealed[Address]
+
+
+class EmailAddressMoved(Event):
+    """The address passed from its former owners to another one."""
+
+    owner: Target
+    former_owners: tuple[Target, ...]
+    ticket_id: UUID | None = None
+    written: Sealed[Address]
+
+
+class EmailAddressRemoved(Event):
+    """The address was taken off a file: later messages no longer follow it; filed ones stay (T10)."""
+
+    owner: Target
+    remaining: tuple[Target, ...] = ()
+
+
+class EmailAddress(Aggregate):
+    owners: tuple[Target, ...] = ()
+
+    def associate(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[Event]:
+        """Gives a free address its owner; raises `AddressBelongsToAnother` where it has one already (T9)."""
+        if owner in self.owners:
+            return []
+        if self.owners:
+            raise AddressBelongsToAnother(address=address, address_id=self.id, owners=self.owners)
+        return [EmailAddressAssociated(owner=owner, ticket_id=ticket_id, written=Address(address=address))]
+
+    def share(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[Event]:
+        """Gives the address one more owner: its messages wait from now on (X2)."""
+        if owner in self.owners:
+            return []
+        return [
+            EmailAddressAssociated(
+                owner=owner, shared_with=self.owners, ticket_id=ticket_id, written=Address(address=address)
+            )
+        ]
+
+    def move(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[Event]:
+        """Gives the address this one owner in place of those it had."""
+        former = tuple(other for other in self.owners if other != owner)
+        if not former:
+            return self.associate(address, owner, ticket_id)
+        return [
+            EmailAddressMoved(owner=owner, former_owners=former, ticket_id=ticket_id, written=Address(address=address))
+        ]
+
+    def remove(self, owner: Target) -> Sequence[Event]:
+        """Takes the address off a file; raises `AddressNotOnFile`."""
+        if owner not in self.owners:
+            raise AddressNotOnFile(address_id=self.id, owner=owner)
+        return [EmailAddressRemoved(owner=owner, remaining=tuple(o for o in self.owners if o != owner))]
+
+    def evolve(self, event: Event) -> Self:
+        match event:
+            case EmailAddressAssociated():
+                return self.having(owners=(*self.owners, event.owner))
+            case EmailAddressMoved():
+                return self.having(owners=(event.owner,))
+            case EmailAddressRemoved():
+                return self.having(owners=event.remaining)
+            case _:
+                return self
+
+
+@dataclass(eq=False)
+class AddressBelongsToAnother(Refusal):
+    """The address has another owner; sharing or moving it must be asked for by name."""
+
+    address: str
+    address_id: UUID
+    owners: tuple[Target, ...]
+
+    def __str__(self) -> str:
+        return f"{self.address} belongs to another file: share it or move it, explicitly"
+
+
+@dataclass(eq=False)
+class AddressNotOnFile(Refusal):
+    address_id: UUID
+    owner: Target
+
+    def __str__(self) -> str:
+        return f"the address {self.address_id} is not on this {self.owner.kind}"
+
+
+def email_address_id(streams: Streams, address: str) -> UUID:
+    """The id of an address's stream, however the address is spelt."""
+    return streams.keyed_id("email_address", address_key(address))

@@ -1,0 +1,179 @@
+"""Events: what happened, in the office's words, and the envelope in which each is recorded."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeAlias
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypeVar
+
+
+class Value(BaseModel):
+    """A frozen value that refuses fields which it doesn't know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Erased(Value):
+    """What is read in place of a sealed value whose key was destroyed."""
+
+    erased: Literal[True] = True
+
+
+ERASED: Final = Erased()
+STORED: Final = {"stored": True}
+"""The validation context under which stored facts are read: their shape is checked, not their rules of today."""
+
+_SEAL: Final = object()
+T = TypeVar("T")
+
+Sealed: TypeAlias = Annotated[T | Erased, Field(union_mode="left_to_right"), _SEAL]
+"""A personal value: encrypted in the log under its stream's key, read back as `T` or `Erased`."""
+
+
+class Event(Value):
+    """One fact. Frozen, named subject-first in the past tense, stored under its class name.
+
+    An event has at most one `Sealed` field, which holds all of its personal values. A changed shape takes a new
+    `class_version` and a static method `upcast_vN_vN+1(facts)` which changes the older facts, a dict, in place.
+    """
+
+    class_version: ClassVar[int] = 1
+    sealed_field: ClassVar[str | None] = None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        sealed = [name for name, field in cls.model_fields.items() if any(m is _SEAL for m in field.metadata)]
+        if len(sealed) > 1:
+            raise TypeError(f"{cls.__name__} seals {sealed}: an event has one sealed field at most")
+        cls.sealed_field = sealed[0] if sealed else None
+
+    @classmethod
+    def topic(cls) -> str:
+        """The name under which the log stores this type: a contract, whatever module it lives in."""
+        return cls.__name__
+
+
+E_co = TypeVar("E_co", bound=Event, covariant=True, default=Event)
+
+
+class Actor(Value):
+    """Who acted: a collaborator, by id, or a rule of the office, by name."""
+
+    kind: Literal["collaborator", "rule"]
+    id: str
+
+    @classmethod
+    def collaborator(cls, collaborator_id: UUID) -> Actor:
+        return cls(kind="collaborator", id=str(collaborator_id))
+
+    @classmethod
+    def rule(cls, name: str) -> Actor:
+        return cls(kind="rule", id=name)
+
+
+class Context(Value):
+    """What is stamped on every event of a command, by the one place that saves them.
+
+    `at` is when the command was given (UTC). `correlation_id` names the whole exchange, `causation_id` what caused
+    this command: an event's position or another command; both default to the command itself.
+    """
+
+    actor: Actor
+    at: datetime
+    command_id: UUID
+    correlation_id: UUID | None = None
+    causation_id: UUID | None = None
+
+
+class Recorded(Generic[E_co]):
+    """An event as it stands in the log: its stream, version and position, when it was recorded, and its context."""
+
+    __slots__ = ("_context", "event", "position", "recorded_at", "stream_id", "version")
+
+    def __init__(
+        self,
+        event: E_co,
+        *,
+        stream_id: UUID,
+        version: int,
+        position: int,
+        recorded_at: datetime,
+        context: Context | bytes,
+    ) -> None:
+        self.event = event
+        self.stream_id = stream_id
+        self.version = version
+        self.position = position
+        self.recorded_at = recorded_at
+        self._context = context
+
+    @property
+    def context(self) -> Context:
+        """The envelope, parsed when first asked for: most folds never need it."""
+        if isinstance(self._context, bytes):
+            self._context = Context.model_validate_json(self._context)
+        return self._context
+
+    @property
+    def at(self) -> datetime:
+        return self.context.at
+
+    @property
+    def actor(self) -> Actor:
+        return self.context.actor
+
+    def __repr__(self) -> str:
+        return f"<{self.event.topic()} {self.stream_id} v{self.version} at {self.position}>"
+
+
+class UnknownTopic(LookupError):
+    """The log names an event type that this code doesn't have."""
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(
+            f"the log holds an event of the unknown type {topic!r}: newer code wrote it, or it was altered"
+        )
+        self.topic = topic
+
+
+class EventTypes:
+    """The closed registry: the only types that a log may name."""
+
+    def __init__(self, types: Iterable[type[Event]]) -> None:
+        self._by_topic = {cls.topic(): cls for cls in types}
+
+    def __iter__(self) -> Iterator[type[Event]]:
+        return iter(self._by_topic.values())
+
+    def __getitem__(self, topic: str) -> type[Event]:
+        """The type stored under `topic`; raises `UnknownTopic`."""
+        try:
+            return self._by_topic[topic]
+        except KeyError:
+            raise UnknownTopic(topic) from None
+
+
+@cache
+def office_event_types() -> EventTypes:
+    """Every event type that the modules of `domain` define."""
+    return EventTypes(
+        member
+        for module in domain_modules()
+        for member in vars(module).values()
+        if isinstance(member, type) and issubclass(member, Event) and member.__module__ == module.__name__
+        if member is not Event
+    )
+
+
+@cache
+def domain_modules() -> tuple[Any, ...]:
+    """The modules of this package, imported: what is defined in them is part of the office, with no list to keep."""
+    package = import_module(__package__)
+    return tuple(import_module(f"{__package__}.{found.name}") for found in pkgutil.iter_modules(package.__path__))

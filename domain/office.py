@@ -1,0 +1,100 @@
+"""The office itself: its name, and the collaborators who act in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, Self
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field
+
+from domain.aggregates import Aggregate, Refusal
+from domain.commands import Command, Streams, handles
+from domain.events import Event, Sealed, Value
+from domain.values import EmailAddressText, Line, Name
+
+OFFICE_ID: Final = UUID("0ff1ce00-0000-8000-8000-000000000001")
+"""One log is one office's: its stream has one fixed id."""
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("not a time zone of the IANA database, such as Europe/Paris")
+    return name
+
+
+class OfficeOpened(Event):
+    name: str
+    time_zone: str
+
+
+class CollaboratorIdentity(Value):
+    first_name: Annotated[Line, Field(max_length=200)] = ""
+    last_name: Name
+    email_address: EmailAddressText
+
+
+class CollaboratorJoined(Event):
+    """Someone joined the office's staff, and may act in its name."""
+
+    collaborator_id: UUID
+    identity: Sealed[CollaboratorIdentity]
+
+
+class Office(Aggregate):
+    name: str | None = None
+    collaborators: frozenset[UUID] = frozenset()
+
+    def open(self, name: str, time_zone: str) -> Sequence[Event]:
+        return [] if self.name else [OfficeOpened(name=name, time_zone=time_zone)]
+
+    def welcome(self, collaborator_id: UUID, identity: CollaboratorIdentity) -> Sequence[Event]:
+        if self.name is None:
+            raise OfficeNotOpen
+        if collaborator_id in self.collaborators:
+            return []
+        return [CollaboratorJoined(collaborator_id=collaborator_id, identity=identity)]
+
+    def evolve(self, event: Event) -> Self:
+        match event:
+            case OfficeOpened():
+                return self.having(name=event.name)
+            case CollaboratorJoined():
+                return self.having(collaborators=self.collaborators | {event.collaborator_id})
+            case _:
+                return self
+
+
+@dataclass(eq=False)
+class OfficeNotOpen(Refusal):
+    def __str__(self) -> str:
+        return "the office is not open yet: open it under its name first"
+
+
+class OpenOffice(Command):
+    name: Name
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Paris"
+
+
+class WelcomeCollaborator(Command):
+    collaborator_id: UUID
+    identity: CollaboratorIdentity
+
+
+class CollaboratorAnswer(Value):
+    collaborator_id: UUID
+
+
+@handles(OpenOffice)
+def open_office(command: OpenOffice, streams: Streams) -> None:
+    office = streams.find(Office, OFFICE_ID)
+    streams.save(office, office.open(command.name, command.time_zone))
+
+
+@handles(WelcomeCollaborator)
+def welcome_collaborator(command: WelcomeCollaborator, streams: Streams) -> CollaboratorAnswer:
+    office = streams.find(Office, OFFICE_ID)
+    streams.save(office, office.welcome(command.collaborator_id, command.identity))
+    return CollaboratorAnswer(collaborator_id=command.collaborator_id)

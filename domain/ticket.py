@@ -1,0 +1,259 @@
+"""A ticket: a message that came to the office, and the file that it was put on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, Field
+
+from domain.aggregates import Aggregate, Refusal
+from domain.client import Client, NewClient, Ownership, give_address, open_dossier
+from domain.commands import Command, Streams, handles
+from domain.email_address import EmailAddress, email_address_id
+from domain.events import Erased, Event, Sealed, Value
+from domain.filing import (
+    Candidate,
+    CollaboratorChoice,
+    Evidence,
+    Filing,
+    UnfiledReason,
+    file_on_arrival,
+    owners_as_candidates,
+)
+from domain.message import Message, MessageIdentity, content_stream_id, message_stream_id
+from domain.values import Target, storable
+
+TEXT_LIMIT = 65_536
+"""How many characters of a message's text its event keeps, for lists and search; the raw message has all of it."""
+
+
+class Attachment(Value):
+    """A file that came with the message. `part` is its place in the raw message, `size` its decoded bytes."""
+
+    part: int
+    name: str
+    content_type: str
+    size: int
+
+
+class StoredFile(Value):
+    """Where the raw message lies, sealed: the file's name, the key that opens it (hex), its bytes when opened."""
+
+    name: str
+    key: str
+    size: int
+
+
+class MessageContent(Value):
+    """What the message says and who wrote it: personal, and so sealed."""
+
+    from_address: str | None
+    from_name: str
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    subject: str
+    text: str
+    message_id: str | None
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was irregular in the message, a sentence each."""
+    raw: StoredFile
+
+
+class TicketReceived(Event):
+    """A message came in and opened this ticket."""
+
+    number: int
+    sender_id: UUID | None
+    """The stream of the sender's address (keyed), or none where the message has no usable one."""
+    sent_at: datetime | None
+    automatic: bool
+    """An automatic reply or a delivery report: never answered, never a reason to create a prospect."""
+    same_message_id: bool = False
+    """Another message came under the same Message-ID with another content."""
+    content: Sealed[MessageContent]
+
+
+class TicketClassified(Event):
+    """The ticket was filed, on what evidence (who and when stand in the envelope)."""
+
+    filed_on: Target
+    previously_on: Target | None = None
+    evidence: Evidence
+    candidates: tuple[Candidate, ...] = ()
+
+
+class TicketLeftUnfiled(Event):
+    """The ticket waits for someone to decide: no single certain owner was found (T3, X2)."""
+
+    reason: UnfiledReason
+    candidates: tuple[Candidate, ...] = ()
+
+
+class TicketUnclassified(Event):
+    """The ticket was taken off its file."""
+
+    previously_on: Target
+
+
+class Ticket(Aggregate):
+    filed_on: Target | None = None
+    sender_id: UUID | None = None
+    sender_address: str | None = None
+
+    def receive(self, received: TicketReceived, filing: Filing) -> Sequence[Event]:
+        """Opens the ticket, and files it or says why it waits."""
+        if filing.target is not None and filing.evidence is not None:
+            return [
+                received,
+                TicketClassified(filed_on=filing.target, evidence=filing.evidence, candidates=filing.candidates),
+            ]
+        return [received, TicketLeftUnfiled(reason=filing.reason or "unknown_address", candidates=filing.candidates)]
+
+    def classify(self, filed_on: Target, evidence: Evidence, candidates: tuple[Candidate, ...]) -> Sequence[Event]:
+        """Files the ticket, or files it elsewhere."""
+        if self.filed_on == filed_on:
+            return []
+        others = tuple(candidate for candidate in candidates if candidate.target != filed_on)
+        return [TicketClassified(filed_on=filed_on, previously_on=self.filed_on, evidence=evidence, candidates=others)]
+
+    def unclassify(self) -> Sequence[Event]:
+        return [] if self.filed_on is None else [TicketUnclassified(previously_on=self.filed_on)]
+
+    def evolve(self, event: Event) -> Self:
+        match event:
+            case TicketReceived():
+                address = None if isinstance(event.content, Erased) else event.content.from_address
+                return self.having(sender_id=event.sender_id, sender_address=address)
+            case TicketClassified():
+                return self.having(filed_on=event.filed_on)
+            case TicketUnclassified():
+                return self.having(filed_on=None)
+            case _:
+                return self
+
+
+@dataclass(eq=False)
+class NoSenderAddress(Refusal):
+    """There is no address to associate: the message came without a usable one, or it was erased."""
+
+    ticket_id: UUID
+
+    def __str__(self) -> str:
+        return f"the ticket {self.ticket_id} has no sender's address to associate"
+
+
+def _storable_content(content: MessageContent) -> MessageContent:
+    """The content with every text storable: a hostile message must not fault a projection."""
+    as_read = content.model_dump()
+    stored = _storable_texts(as_read)
+    return content if stored == as_read else MessageContent.model_validate(stored)
+
+
+def _storable_texts(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {name: _storable_texts(member) for name, member in value.items()}
+    return tuple(map(_storable_texts, value)) if isinstance(value, tuple) else value
+
+
+class ReceiveMessage(Command):
+    """Takes in one message whose raw bytes are already stored, sealed, in `content.raw`."""
+
+    identity: MessageIdentity
+    content: Annotated[MessageContent, AfterValidator(_storable_content)]
+    sent_at: datetime | None
+    automatic: bool = False
+
+
+class ExistingClient(Value):
+    kind: Literal["client"] = "client"
+    id: UUID
+
+
+class ClientToCreate(NewClient):
+    kind: Literal["new_client"] = "new_client"
+
+
+class ClassifyTicket(Command):
+    """Files a ticket by hand, on a client or prospect that exists or is created in the same step.
+
+    `address` says what becomes of the sender's address: nothing by default (T6), or it is given to that file (T7).
+    """
+
+    ticket_id: UUID
+    on: Annotated[ExistingClient | ClientToCreate, Field(discriminator="kind")]
+    address: Ownership | None = None
+
+
+class UnclassifyTicket(Command):
+    ticket_id: UUID
+
+
+class TicketAnswer(Value):
+    ticket_id: UUID
+    client_id: UUID | None = None
+
+
+class MessageAnswer(Value):
+    outcome: Literal["ticket", "duplicate"]
+    ticket_id: UUID
+
+
+@handles(ReceiveMessage)
+def receive_message(command: ReceiveMessage, streams: Streams) -> MessageAnswer:
+    content_id = content_stream_id(streams, command.identity)
+    message = streams.find(Message, message_stream_id(streams, command.identity))
+    if known := message.ticket_of(content_id):
+        return MessageAnswer(outcome="duplicate", ticket_id=known)
+    sender = sender_of(command.content, streams)
+    received = TicketReceived(
+        number=streams.next_number("ticket"),
+        sender_id=sender.id if sender else None,
+        sent_at=command.sent_at,
+        automatic=command.automatic,
+        same_message_id=bool(message.tickets),
+        content=command.content,
+    )
+    ticket = streams.find(Ticket, streams.keyed_id("ticket", f"{message.id}{content_id}"))
+    streams.save(ticket, ticket.receive(received, file_on_arrival(sender)))
+    streams.save(message, message.take_in(content_id, ticket.id))
+    return MessageAnswer(outcome="ticket", ticket_id=ticket.id)
+
+
+def sender_of(content: MessageContent, streams: Streams) -> EmailAddress | None:
+    if content.from_address is None:
+        return None
+    return streams.find(EmailAddress, email_address_id(streams, content.from_address))
+
+
+@handles(ClassifyTicket)
+def classify_ticket(command: ClassifyTicket, streams: Streams) -> TicketAnswer:
+    ticket = streams.load(Ticket, command.ticket_id)
+    client = (
+        open_dossier(command.on, streams, ticket.id)
+        if isinstance(command.on, ClientToCreate)
+        else streams.load(Client, command.on.id)
+    )
+    sender = streams.find(EmailAddress, ticket.sender_id) if ticket.sender_id else None
+    candidates = owners_as_candidates(sender) if sender else ()
+    if command.address is not None:
+        if ticket.sender_address is None:
+            raise NoSenderAddress(ticket_id=ticket.id)
+        give_address(ticket.sender_address, client.target, command.address, streams, ticket.id)
+    streams.save(ticket, ticket.classify(client.target, CollaboratorChoice(), candidates))
+    return TicketAnswer(ticket_id=ticket.id, client_id=client.id)
+
+
+@handles(UnclassifyTicket)
+def unclassify_ticket(command: UnclassifyTicket, streams: Streams) -> TicketAnswer:
+    ticket = streams.load(Ticket, command.ticket_id)
+    streams.save(ticket, ticket.unclassify())
+    return TicketAnswer(ticket_id=ticket.id)

@@ -1,0 +1,70 @@
+"""Value types, defined once. They validate what commands carry; a stored fact is checked for shape only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+import email_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+
+from domain.events import STORED, Value
+
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+def storable(text: str) -> str:
+    """Text with NUL and lone surrogates replaced: PostgreSQL refuses the first, UTF-8 the second."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def _as_storable(value: object) -> object:
+    return storable(value) if isinstance(value, str) else value
+
+
+def _when_built(check: Callable[[str], str]) -> AfterValidator:
+    """A check that a stored fact is not put through again when it is read."""
+
+    def unless_stored(text: str, info: ValidationInfo) -> str:
+        return text if info.context is STORED else check(text)
+
+    return AfterValidator(unless_stored)
+
+
+def _single_line(text: str) -> str:
+    return " ".join(_CONTROLS.sub(" ", text).split())
+
+
+def _address(text: str) -> str:
+    try:
+        return email_validator.validate_email(text, check_deliverability=False).normalized
+    except email_validator.EmailNotValidError as error:
+        raise ValueError(f"not an e-mail address: {error}") from None
+
+
+Text = Annotated[str, BeforeValidator(_as_storable)]
+"""Any text, storable everywhere."""
+
+Line = Annotated[Text, _when_built(_single_line)]
+"""Text on one line: control characters and runs of blanks become one blank."""
+
+Name = Annotated[Line, Field(min_length=1, max_length=200)]
+"""A name of a person, company or office: one line, not blank."""
+
+EmailAddressText = Annotated[Text, Field(max_length=320), _when_built(_address)]
+"""An e-mail address as someone typed it, normalised (RFC 5321, 5322 and 6531, by email-validator)."""
+
+
+class Target(Value):
+    """What a ticket is filed on and an address belongs to: the kind of file, and its id."""
+
+    kind: Literal["client"]
+    id: UUID
+
+
+def address_key(address: str) -> str:
+    """What makes two spellings one address: offices' mail systems all ignore case."""
+    return address.strip().casefold()

@@ -1,0 +1,51 @@
+"""The office's collaborators, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Column, Connection, String, Table, Uuid, select
+
+from domain.events import Erased, Recorded, Value
+from domain.office import CollaboratorJoined
+from projections.projection import Projection, Row, views
+
+_collaborators: Final = Table(
+    "collaborators",
+    views,
+    Column("collaborator_id", Uuid, primary_key=True),
+    Column("display_name", String, nullable=False),
+    Column("email_address", String),
+)
+
+collaborators: Final = Projection("collaborators", version=1, table=_collaborators)
+
+
+@collaborators.on(CollaboratorJoined, key=lambda recorded: recorded.event.collaborator_id)
+def joined(row: Row | None, recorded: Recorded[CollaboratorJoined]) -> Row | None:
+    identity = recorded.event.identity
+    if isinstance(identity, Erased):
+        return None
+    return {
+        "display_name": f"{identity.first_name} {identity.last_name}".strip(),
+        "email_address": identity.email_address,
+    }
+
+
+class Collaborator(Value):
+    collaborator_id: UUID
+    display_name: str
+    email_address: str
+
+
+def everyone(session: Connection) -> list[Collaborator]:
+    rows = session.execute(select(_collaborators).order_by(_collaborators.c.display_name)).mappings()
+    return [Collaborator.model_validate(dict(row)) for row in rows]
+
+
+def names(session: Connection, collaborator_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The display name of each, of those known."""
+    listing: Any = select(_collaborators.c.collaborator_id, _collaborators.c.display_name)
+    return dict(session.execute(listing.where(_collaborators.c.collaborator_id.in_(collaborator_ids))).tuples().all())

@@ -1,0 +1,153 @@
+"""A read model is a keyed fold: which rows an event concerns, and how each such row changes.
+
+    tickets = Projection("tickets", version=1, table=Table("tickets", views, ...))
+
+    @tickets.on(TicketReceived, key=stream)
+    def received(row, recorded): return {"number": recorded.event.number, ...}
+
+A fold is pure: it sees its row (or None) and the event, nothing else, and returns the row as it becomes (or None to
+delete it) without its key columns. What another stream knows is joined by the query.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, TypeVar
+from uuid import UUID
+
+from sqlalchemy import DateTime, Dialect, Integer, MetaData, Table, TypeDecorator, Uuid
+
+from domain.events import Event, Recorded
+
+Key = tuple[Any, ...]
+Row = Mapping[str, Any]
+E = TypeVar("E", bound=Event)
+Fold = TypeVar("Fold", bound=Callable[..., Row | None])
+
+views: Final = MetaData()
+"""The tables of every read model."""
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment, aware and in UTC on both sides, whatever the database keeps."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Rule(NamedTuple):
+    """One fold of one event type, and the rows that it applies to."""
+
+    keys: Callable[[Recorded[Any]], Iterable[Key]]
+    fold: Callable[[Any, Recorded[Any]], Row | None]
+
+
+class Projection:
+    """A table, the folds that fill it, and a version to raise when a fold changes: the engine then rebuilds the table.
+
+    `row_per_event` says that an event only ever makes new rows: such a table is never held in memory.
+    """
+
+    def __init__(self, name: str, *, version: int, table: Table, row_per_event: bool = False) -> None:
+        self.name = name
+        self.version = version
+        self.table = table
+        self.row_per_event = row_per_event
+        self.key_columns = tuple(column.name for column in table.primary_key.columns)
+        self._columns = tuple(column.name for column in table.columns)
+        self._required = tuple(c.name for c in table.columns if not c.nullable and c.name not in self.key_columns)
+        self._rules: defaultdict[str, list[Rule]] = defaultdict(list)
+
+    def on(self, event_type: type[E], *, key: Callable[[Recorded[E]], Any]) -> Callable[[Fold], Fold]:
+        """Folds `event_type` into the one row at `key`: a value, or a tuple where several columns are the key."""
+
+        def keys(recorded: Recorded[E]) -> Iterable[Key]:
+            found = key(recorded)
+            return (found if isinstance(found, tuple) else (found,),)
+
+        return self.on_each(event_type, keys=keys)
+
+    def on_each(self, event_type: type[E], *, keys: Callable[[Recorded[E]], Iterable[Key]]) -> Callable[[Fold], Fold]:
+        """Folds `event_type` into every row at `keys`: tuples, one, several or none."""
+
+        def register(fold: Fold) -> Fold:
+            self._rules[event_type.topic()].append(Rule(keys, fold))
+            return fold
+
+        return register
+
+    @property
+    def topics(self) -> frozenset[str]:
+        return frozenset(self._rules)
+
+    @property
+    def fingerprint(self) -> str:
+        """What built the stored table: the code's version, and the table's columns."""
+        columns = ",".join(f"{c.name} {c.type!r} {c.primary_key}" for c in self.table.columns)
+        return f"{self.version}:{hashlib.sha256(columns.encode()).hexdigest()[:12]}"
+
+    def keys_of(self, recorded: Recorded[Any]) -> list[Key]:
+        """The keys of the rows that this event concerns."""
+        return [key for rule in self._rules.get(recorded.event.topic(), ()) for key in rule.keys(recorded)]
+
+    def apply(self, recorded: Recorded[Any], rows: dict[Key, Row | None]) -> dict[Key, Row | None]:
+        """The rows that this event changes, as they become; `rows` holds what they were, and is left alone."""
+        changed: dict[Key, Row | None] = {}
+        for rule in self._rules.get(recorded.event.topic(), ()):
+            for key in rule.keys(recorded):
+                before = changed[key] if key in changed else rows.get(key)
+                after = rule.fold(before, recorded)
+                changed[key] = None if after is None else self._complete(key, after)
+        return changed
+
+    def _complete(self, key: Key, row: Row) -> Row:
+        """The row with its key and every column of the table; a fold's mistake is told here, at its event."""
+        complete = dict.fromkeys(self._columns)
+        complete.update(row)
+        complete.update(zip(self.key_columns, key, strict=True))
+        if len(complete) > len(self._columns):
+            raise KeyError(f"{self.name} has no column {', '.join(sorted(complete.keys() - set(self._columns)))}")
+        for name in self._required:
+            if complete[name] is None:
+                raise ValueError(f"{self.name}.{name} may not be empty")
+        return complete
+
+    def parse_key(self, texts: Iterable[str]) -> Key:
+        """A key as someone typed it. Raises `ValueError`, naming the column."""
+        given = tuple(texts)
+        if len(given) != len(self.key_columns):
+            raise ValueError(f"a key of {self.name} has {len(self.key_columns)} parts: {', '.join(self.key_columns)}")
+        return tuple(_parsed(column, text) for column, text in zip(self.table.primary_key.columns, given, strict=True))
+
+
+def stream(recorded: Recorded[Any]) -> UUID:
+    """The key of a row per stream."""
+    return recorded.stream_id
+
+
+def fold_all(projection: Projection, events: Iterable[Recorded[Any]]) -> dict[Key, Row]:
+    """The rows that these events make, from nothing: what a rebuild, a proof or a look at the past compares with."""
+    rows: dict[Key, Row | None] = {}
+    for recorded in events:
+        rows.update(projection.apply(recorded, rows))
+    return {key: row for key, row in rows.items() if row is not None}
+
+
+def _parsed(column: Any, text: str) -> Any:
+    try:
+        if isinstance(column.type, Uuid):
+            return UUID(text)
+        return int(text) if isinstance(column.type, Integer) else text
+    except ValueError:
+        raise ValueError(
+            f"{column.name}: {text!r} is not {'a UUID' if isinstance(column.type, Uuid) else 'a number'}"
+        ) from None

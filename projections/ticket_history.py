@@ -1,0 +1,185 @@
+"""A ticket's history in sentences: who did what, when, and why. In French, as the office reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import JSON, Column, Connection, Index, Integer, String, Table, Uuid, select
+
+from domain.access import Viewer
+from domain.client import ProspectRegistered
+from domain.email_address import EmailAddressAssociated, EmailAddressMoved
+from domain.events import Actor, Event, Recorded, Value
+from domain.ticket import TicketClassified, TicketLeftUnfiled, TicketReceived, TicketUnclassified
+from projections import clients, collaborators
+from projections.projection import Key, Projection, Row, Utc, views
+
+_history: Final = Table(
+    "ticket_history",
+    views,
+    Column("ticket_id", Uuid, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("at", Utc, nullable=False),
+    Column("actor", JSON, nullable=False),
+    Column("what", String, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Index("ticket_history_in_order", "ticket_id", "position"),
+)
+
+ticket_history: Final = Projection("ticket_history", version=1, table=_history, row_per_event=True)
+
+
+# --- folds ------------------------------------------------------------------------------------
+
+
+def _on_ticket(recorded: Recorded[Any]) -> Key:
+    return (recorded.stream_id, recorded.position)
+
+
+def _from_ticket(recorded: Recorded[Any]) -> tuple[Key, ...]:
+    """What was done elsewhere from a ticket stands in that ticket's history too."""
+    ticket_id = recorded.event.ticket_id
+    return () if ticket_id is None else ((ticket_id, recorded.position),)
+
+
+@ticket_history.on(TicketReceived, key=_on_ticket)
+@ticket_history.on(TicketClassified, key=_on_ticket)
+@ticket_history.on(TicketLeftUnfiled, key=_on_ticket)
+@ticket_history.on(TicketUnclassified, key=_on_ticket)
+@ticket_history.on_each(EmailAddressAssociated, keys=_from_ticket)
+@ticket_history.on_each(EmailAddressMoved, keys=_from_ticket)
+@ticket_history.on_each(ProspectRegistered, keys=_from_ticket)
+def happened(row: Row | None, recorded: Recorded[Event]) -> Row | None:
+    event = recorded.event
+    hidden = {event.sealed_field} if event.sealed_field else set()
+    facts = event.model_dump(mode="json", exclude=hidden)
+    if isinstance(event, ProspectRegistered):
+        facts["client_id"] = str(recorded.stream_id)
+    return {
+        "at": recorded.at,
+        "actor": recorded.actor.model_dump(),
+        "what": event.topic(),
+        "facts": facts,
+    }
+
+
+# --- queries ----------------------------------------------------------------------------------
+
+
+class HistoryLine(Value):
+    """One line of the history. `sentence` says it all in French; the other fields say it apart."""
+
+    position: int
+    at: datetime
+    who: str
+    what: str
+    why: str | None
+    sentence: str
+
+
+def history(session: Connection, viewer: Viewer, ticket_id: UUID) -> list[HistoryLine]:
+    """What happened to this ticket, oldest first; nothing for a ticket that doesn't exist."""
+    listing = select(_history).where(_history.c.ticket_id == ticket_id).order_by(_history.c.position)
+    rows = session.execute(listing).all()
+    actors = [Actor.model_validate(row.actor) for row in rows]
+    names = _Names(
+        clients.names(session, {UUID(target["id"]) for row in rows for target in _targets(row.facts)}),
+        collaborators.names(session, {UUID(actor.id) for actor in actors if actor.kind == "collaborator"}),
+    )
+    return [_told(row, names) for row in rows]
+
+
+_RULES: Final = {"mail_import": "Import du courrier", "mail_arrival": "Arrivée du courrier"}
+_REASONS: Final = {
+    "unknown_address": "l’adresse de l’expéditeur n’est connue sur aucune fiche",
+    "no_sender_address": "le message n’a pas d’adresse d’expéditeur utilisable",
+    "shared_address": "l’adresse de l’expéditeur est partagée par plusieurs fiches",
+    "address_owned": "l’adresse de l’expéditeur appartient à cette fiche, et à elle seule",
+    "collaborator_choice": "choix d’un collaborateur",
+}
+
+
+def _targets(facts: dict[str, Any]) -> list[dict[str, str]]:
+    """Every file that an event's facts name."""
+    found = [facts[name] for name in ("filed_on", "previously_on", "owner") if facts.get(name)]
+    found += [candidate["target"] for candidate in facts.get("candidates", ())]
+    found += [*facts.get("former_owners", ()), *facts.get("shared_with", ())]
+    return found + ([{"kind": "client", "id": facts["client_id"]}] if "client_id" in facts else [])
+
+
+class _Names:
+    """How a sentence names files and people."""
+
+    def __init__(self, clients: dict[UUID, str], staff: dict[UUID, str]) -> None:
+        self._clients = clients
+        self._staff = staff
+
+    def file(self, target: dict[str, str]) -> str:
+        return self._clients.get(UUID(target["id"]), "une fiche effacée")
+
+    def files(self, targets: list[dict[str, str]]) -> str:
+        return ", ".join(map(self.file, targets))
+
+    def candidates(self, facts: dict[str, Any]) -> str:
+        targets = [candidate["target"] for candidate in facts["candidates"]]
+        return f" (autres fiches possibles : {self.files(targets)})" if targets else ""
+
+    def who(self, actor: Actor) -> str:
+        if actor.kind == "rule":
+            return _RULES.get(actor.id, actor.id)
+        return self._staff.get(UUID(actor.id), "un collaborateur effacé")
+
+
+def _received(facts: dict[str, Any], names: _Names) -> str:
+    automatic = " (message automatique)" if facts["automatic"] else ""
+    return f"Message reçu, ticket n° {facts['number']} ouvert{automatic}"
+
+
+def _classified(facts: dict[str, Any], names: _Names) -> str:
+    before = facts["previously_on"]
+    begins = f"Reclassé de {names.file(before)} sur" if before else "Classé sur"
+    return f"{begins} {names.file(facts['filed_on'])}{names.candidates(facts)}"
+
+
+def _associated(facts: dict[str, Any], names: _Names) -> str:
+    shared = f", partagée avec {names.files(facts['shared_with'])}" if facts["shared_with"] else ""
+    return f"Adresse de l’expéditeur associée à {names.file(facts['owner'])}{shared}"
+
+
+def _moved(facts: dict[str, Any], names: _Names) -> str:
+    former = names.files(facts["former_owners"])
+    return f"Adresse de l’expéditeur déplacée de {former} à {names.file(facts['owner'])}"
+
+
+_SENTENCES: Final[dict[str, Callable[[dict[str, Any], _Names], str]]] = {
+    TicketReceived.topic(): _received,
+    TicketClassified.topic(): _classified,
+    TicketLeftUnfiled.topic(): lambda facts, names: f"Laissé non classé{names.candidates(facts)}",
+    TicketUnclassified.topic(): lambda facts, names: f"Retiré de {names.file(facts['previously_on'])}",
+    EmailAddressAssociated.topic(): _associated,
+    EmailAddressMoved.topic(): _moved,
+    ProspectRegistered.topic(): lambda facts, names: (
+        f"Fiche créée depuis ce ticket : {names.file({'id': facts['client_id']})}"
+    ),
+}
+
+
+def _told(row: Any, names: _Names) -> HistoryLine:
+    who, why = names.who(Actor.model_validate(row.actor)), _why(row.facts)
+    sentence = _SENTENCES[row.what](row.facts, names)
+    return HistoryLine(
+        position=row.position,
+        at=row.at,
+        who=who,
+        what=row.what,
+        why=why,
+        sentence=f"{who} : {sentence}{f' : {why}' if why else ''}.",
+    )
+
+
+def _why(facts: dict[str, Any]) -> str | None:
+    evidence = facts.get("evidence")
+    return _REASONS.get(evidence["kind"] if evidence else facts.get("reason", ""))
