@@ -7,22 +7,24 @@ from collections.abc import Iterator
 from adapters.mail.mime import start_of_headers
 
 # Fields that servers and mail programs add on the way or in the mailbox; the sender wrote none of them.
-TRANSPORT_FIELDS = frozenset({
-    b"authentication-results",
-    b"content-length",
-    b"delivered-to",
-    b"dkim-signature",
-    b"envelope-to",
-    b"lines",
-    b"received",
-    b"return-path",
-    b"status",
-    b"x-keywords",
-    b"x-original-to",
-    b"x-received",
-    b"x-status",
-    b"x-uid",
-})
+TRANSPORT_FIELDS = frozenset(
+    {
+        b"authentication-results",
+        b"content-length",
+        b"delivered-to",
+        b"dkim-signature",
+        b"envelope-to",
+        b"lines",
+        b"received",
+        b"return-path",
+        b"status",
+        b"x-keywords",
+        b"x-original-to",
+        b"x-received",
+        b"x-status",
+        b"x-uid",
+    }
+)
 TRANSPORT_PREFIXES = (b"arc-", b"x-mozilla-", b"x-spam-")
 
 _LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
@@ -32,7 +34,8 @@ _CHUNK = 1 << 20
 
 def content_digest(raw: bytes) -> bytes:
     r"""SHA-256 of the message without its transport fields, line ends as \n, blank lines at the end left out.
-    The same for a message that came by SMTP, in an mbox or as a file; any other difference makes another digest."""
+    The same for a message that came by SMTP, in an mbox or as a file; any other difference makes another digest.
+    """
     digest = hashlib.sha256()
     held = b""  # line ends, until something follows them; a \r may still belong to the next piece's \n
     for piece in _kept(raw):

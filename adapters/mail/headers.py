@@ -24,10 +24,11 @@ MAX_ADDRESS = 320  # RFC 3696: 64 for the local part, 255 for the domain, and th
 # RFC 2047; a "?" that was left unencoded at the end of a word is seen often.
 _WORD = re.compile(r"=\?([^?*\s]+)(?:\*[^?]*)?\?([bBqQ])\?([^?]*\??)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)\s+(?==\?[^?\s]+\?[bBqQ]\?)")
-_PARAMETER = re.compile(r'(?:\A|;)\s*+([^=;\s]++)\s*+=\s*+("(?:[^"\\]|\\.|\\\Z)*+(?:"|\Z)|[^;]*)', re.DOTALL)
+# After a space too: a forgotten semicolon is seen often.
+_PARAMETER = re.compile(r'(?:\A|;|(?<!\s)\s)\s*+([^=;\s]++)\s*+=\s*+("(?:[^"\\]|\\.|\\\Z)*+(?:"|\Z)|[^;]*)', re.DOTALL)
 _CONTINUED = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*)?")
 _QUOTED_PAIR = re.compile(r'\\(["\\])')
-_ADDRESS_TOKEN = re.compile(r'"(?:[^"\\]|\\.|\\\Z)*+(?:"|\Z)|\\.|[()<>,:;]|[^"\\()<>,:;]++|.', re.DOTALL)
+_ADDRESS_PIECE = re.compile(r'"(?:[^"\\]|\\.|\\\Z)*+(?:"|\Z)|\\.|[()<>,:;]|[^"\\()<>,:;]++|.', re.DOTALL)
 _ANGLED = re.compile(r"<([^<>]+)>")
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="))
 
@@ -35,8 +36,11 @@ _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghij
 def base64_bytes(data: bytes) -> bytes:
     """As much as can be decoded: foreign bytes are skipped, a cut end is cut, padding may stand anywhere."""
     digits = data.translate(None, delete=_NOT_BASE64)
-    runs = (run[: len(run) - 1] if len(run) % 4 == 1 else run for run in digits.split(b"=") if run)
-    return b"".join(binascii.a2b_base64(run + b"=" * (-len(run) % 4)) for run in runs)
+    content = bytearray()
+    for run in re.finditer(rb"[^=]+", digits):
+        usable = run[0] if len(run[0]) % 4 != 1 else run[0][:-1]
+        content += binascii.a2b_base64(usable + b"=" * (-len(usable) % 4))
+    return bytes(content)
 
 
 def bytes_of(value: str) -> bytes:
@@ -78,7 +82,8 @@ def _words(text: str) -> Iterator[tuple[str | None, str | bytes]]:
 
 def parameters(value: str) -> dict[str, str]:
     """Parameters of a Content-Type or Content-Disposition by lower-case name, RFC 2231 pieces joined.
-    A plain value stays as it came (a boundary must match the body byte for byte)."""
+    A plain value stays as it came (a boundary must match the body byte for byte).
+    """
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
     for key, raw in _PARAMETER.findall(re.sub(r"[\r\n]+", "", value)):
@@ -131,31 +136,36 @@ def _name_and_address(value: str) -> Iterator[tuple[str, str]]:
     address: list[str] | None = None
     comment: list[str] = []
     depth, angled = 0, False
-    for token in [*_ADDRESS_TOKEN.findall(value), ","]:
-        match token:
-            case "(" | ")" if depth or (token == "(" and not angled):
-                depth += 1 if token == "(" else -1
-            case _ if depth and token != ",":
-                comment.append(token)
+    for piece in [*_ADDRESS_PIECE.findall(value), ","]:
+        match piece:
+            case "(" | ")" if depth or (piece == "(" and not angled):
+                depth += 1 if piece == "(" else -1
+            case _ if depth and piece != ",":
+                comment.append(piece)
             case "<":
                 address, angled = [], True
             case ">":
                 angled = False
             case "," if angled and address and address[0].startswith("@"):
-                address.append(token)  # RFC 5322 4.4: a route before the address
+                address.append(piece)  # RFC 5322 4.4: a route before the address
             case ":" if not angled:
                 name, comment = [], []  # what stood before is the name of a group
             case "," | ";":
                 yield _pair(name, address, comment)
                 name, address, comment, depth, angled = [], None, [], 0, False
             case _:
-                (address if angled and address is not None else name).append(token)
+                (address if angled and address is not None else name).append(piece)
 
 
 def _pair(name: list[str], address: list[str] | None, comment: list[str]) -> tuple[str, str]:
     aside = "".join(comment)
     if address is None:
-        return aside, "".join(name).strip()
+        bare = "".join(name).strip()
+        words = bare.split(" ")
+        if len(words) > 1 and sum("@" in word for word in words) == 1 and not re.search(r'["\r\n]', bare):
+            spec = next(word for word in words if "@" in word)  # brackets forgotten: Jeanne Martin jeanne@...
+            return " ".join(word for word in words if word != spec), spec
+        return aside, bare
     spec = "".join(address).strip()
     if spec.startswith("@"):
         spec = spec.rpartition(":")[2]

@@ -12,7 +12,7 @@ from email.feedparser import BytesFeedParser
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.policy import Compat32
-from typing import Any
+from typing import Any, cast
 
 from adapters.mail.headers import base64_bytes, decoded, parameters
 
@@ -50,7 +50,7 @@ class NotAMessage(ValueError):
 
 
 class _AsWritten(Compat32):
-    def header_fetch_parse(self, name: str, value: str) -> str:
+    def header_fetch_parse(self, _name: str, value: str) -> str:
         """Field values as they came: the stdlib would wrap those with raw bytes in `Header`."""
         return value
 
@@ -79,9 +79,8 @@ class Part(Message):
     @property
     def kind(self) -> str:
         """The content type, lower-case and well-formed."""
-        kind = super().get_content_type()
-        if not _TYPE.fullmatch(kind):
-            return "text/plain"  # RFC 2045 5.2
+        written = _TYPE.match(self.field("Content-Type").strip())
+        kind = written[0].lower() if written else self.get_default_type()
         too_deep = self.depth >= MAX_DEPTH and kind.startswith("multipart/")
         return "application/octet-stream" if too_deep else kind
 
@@ -109,9 +108,11 @@ class Part(Message):
         del self["Content-Transfer-Encoding"]
         if encoding in {"quoted-printable", "x-uuencode"}:
             self["Content-Transfer-Encoding"] = encoding
-        data = self.get_payload(decode=True)
+        content = cast("bytes", self.get_payload(decode=True))
+        if encoding == "base64":
+            content = base64_bytes(content) or content.strip()  # what is no base64 at all is shown as it came
         self["Content-Transfer-Encoding"] = written
-        return base64_bytes(data) if encoding == "base64" else data
+        return content
 
     def children(self) -> list["Part"]:
         return [child for child in self.get_payload() if isinstance(child, Part)]
@@ -135,7 +136,7 @@ def read_parts(raw: bytes) -> Part:
     parser = BytesFeedParser(Part, policy=_AsWritten())
     for start in range(start_of_headers(raw), len(raw), _CHUNK):
         parser.feed(raw[start : start + _CHUNK])
-    message = parser.close()
+    message = cast("Part", parser.close())
     if not message.keys():
         raise NotAMessage("no header field")
     return message
@@ -143,4 +144,5 @@ def read_parts(raw: bytes) -> Part:
 
 def read_headers(raw: bytes) -> Part:
     """The header fields alone; there may be none."""
-    return BytesHeaderParser(Part, policy=_AsWritten()).parsebytes(raw[start_of_headers(raw) :])
+    parser = BytesHeaderParser(Part, policy=_AsWritten())
+    return cast("Part", parser.parsebytes(raw[start_of_headers(raw) :]))

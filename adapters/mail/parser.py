@@ -19,7 +19,12 @@ NO_NAME = "sans-nom"
 
 _MAX_SUFFIX = 16
 _HEAD = 1 << 16  # the headers of an attached message are looked for here
-_SUFFIXES = {"text/calendar": ".ics", "text/rfc822-headers": ".txt", "message/delivery-status": ".txt"}
+_SUFFIXES = {
+    "text/calendar": ".ics",
+    "text/rfc822-headers": ".txt",
+    "message/delivery-status": ".txt",
+    "image/jpg": ".jpg",
+}
 _TYPES = mimetypes.MimeTypes()  # the tables of Python itself: a name must not depend on the machine
 
 
@@ -40,7 +45,8 @@ class Attachment:
 @dataclass(frozen=True, slots=True)
 class ParsedMessage:
     """Text holds no NUL and no lone surrogate, and no line break but in `text` and `html`.
-    `html` is as the sender wrote it: never show it before `rendering.sanitised_html`."""
+    `html` is as the sender wrote it: never show it before `rendering.sanitised_html`.
+    """
 
     from_email: str | None
     from_name: str
@@ -220,7 +226,8 @@ def _bodies(message: Part, notes: list[str]) -> dict[Part, str]:
 
 def _readable(part: Part, bodies: dict[Part, str]) -> str:
     """The body as plain text: of alternatives the plain ones where they say anything, HTML turned into text otherwise.
-    A mixed message keeps all its texts: a plain footer below an HTML letter must not replace the letter."""
+    A mixed message keeps all its texts: a plain footer below an HTML letter must not replace the letter.
+    """
     if not part.is_multipart():
         text = bodies.get(part, "")
         return html_to_text(text) if part.kind == "text/html" else text.strip("\n")

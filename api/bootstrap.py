@@ -1,0 +1,149 @@
+"""The composition root: builds the office from its settings. Nothing else constructs adapters."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from adapters.desk import Desk
+from adapters.event_store.log import EventLog
+from adapters.files import FileStore
+from adapters.mail.intake import MailIntake
+from adapters.read_store import SQLiteReadStore
+from adapters.vault import MasterKey, MasterKeyError, Vault
+from api.settings import Settings
+from domain.events import office_event_types
+from projections.engine import Engine, Progress
+from projections.office import office_projections
+
+_VAULT: Final = "vault.sqlite"
+
+
+class NoOffice(Exception):
+    """There is no office in the data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"there is no office in {folder}: `greffier init` opens one, `greffier demo` shows one")
+
+
+class OfficeExists(Exception):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"there is an office in {folder} already")
+
+
+@dataclass(frozen=True)
+class Greffier:
+    """An office's parts, put together."""
+
+    settings: Settings
+    vault: Vault
+    desk: Desk
+    log: EventLog
+    files: FileStore
+    intake: MailIntake
+    views: SQLiteReadStore
+    engine: Engine
+
+    @contextmanager
+    def projecting(self) -> Iterator[None]:
+        """Keeps the views up with the log, in a thread, for as long as no other process does."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self.engine.run, args=(stop,), name="projections", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def catch_up(self, progress: Progress | None = None, *, timeout: float = 30.0) -> bool:
+        """Brings the views to the head of the log, here or by whichever process projects them: whether they are."""
+        head = self.log.head()
+        with self.views.lock() as held:
+            if held:
+                self.engine.catch_up(progress or (lambda _done, _total: None))
+                return True
+        return self.engine.wait_for(head, [projection.name for projection in office_projections()], timeout)
+
+
+def create_office(settings: Settings) -> None:
+    """Makes the data folder's vault and, unless it is given by the settings, its master key. Raises `OfficeExists`."""
+    settings.data.mkdir(parents=True, exist_ok=True)
+    if (settings.data / _VAULT).exists():
+        raise OfficeExists(settings.data)
+    if settings.master_key is None and not settings.key_file.exists():
+        MasterKey.generate().write(settings.key_file)
+    Vault(settings.data / _VAULT, master_key(settings)).close()
+
+
+def master_key(settings: Settings) -> MasterKey:
+    """The master key in force. Raises `MasterKeyError`."""
+    if settings.master_key is not None:
+        return MasterKey.parse(settings.master_key.get_secret_value(), "GREFFIER_MASTER_KEY")
+    return MasterKey.read(settings.key_file)
+
+
+def rotate_master_key(greffier: Greffier, new_key_file: Path | None) -> tuple[int, Path]:
+    """Wraps every key under a new master key: how many were, and the file that holds the new key now.
+
+    The key comes from `new_key_file`; without one it is made, and takes the former's place in its file. It is durable
+    before anything depends on it: a rotation that is cut short is finished when the vault is next opened.
+    """
+    if new_key_file is not None:
+        return greffier.vault.rotate(MasterKey.read(new_key_file)), new_key_file
+    key_file = greffier.settings.key_file
+    successor = _successor(key_file)
+    successor.unlink(missing_ok=True)
+    new = MasterKey.generate()
+    new.write(successor)
+    rewrapped = greffier.vault.rotate(new)
+    successor.replace(key_file)
+    return rewrapped, key_file
+
+
+def _successor(key_file: Path) -> Path:
+    return key_file.with_name(key_file.name + ".new")
+
+
+def _open_vault(settings: Settings) -> Vault:
+    path, successor = settings.data / _VAULT, _successor(settings.key_file)
+    try:
+        return Vault(path, master_key(settings))
+    except MasterKeyError:
+        if settings.master_key is not None or not successor.exists():
+            raise
+        vault = Vault(path, MasterKey.read(successor))  # a rotation was cut short after its last write to the vault
+        successor.replace(settings.key_file)
+        return vault
+
+
+@contextmanager
+def open_greffier(settings: Settings) -> Iterator[Greffier]:
+    """The office in the data folder. Raises `NoOffice`, `MasterKeyError`, `StoreUnavailable`."""
+    folder = settings.data
+    if not (folder / _VAULT).exists():
+        raise NoOffice(folder)
+    with ExitStack() as opened:
+        vault = _open_vault(settings)
+        opened.callback(vault.close)
+        desk = Desk(folder / "desk.sqlite", vault)
+        opened.callback(desk.close)
+        log = EventLog(folder / "log.sqlite", vault, office_event_types(), next_number=desk.next_number)
+        opened.callback(log.close)
+        views = SQLiteReadStore(folder / "views.sqlite")
+        opened.callback(views.close)
+        files = FileStore(folder / "files")
+        yield Greffier(
+            settings=settings,
+            vault=vault,
+            desk=desk,
+            log=log,
+            files=files,
+            intake=MailIntake(log, files, desk, max_bytes=settings.max_message_bytes),
+            views=views,
+            engine=Engine(log, views, office_projections()),
+        )

@@ -1,0 +1,78 @@
+"""The demonstration: an invented office and its mailbox, imported, summed up, and served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from api.bootstrap import Greffier, create_office, open_greffier
+from api.cli.mail import run_import
+from api.cli.office import HostOption, PortOption, listen, serve_api
+from api.cli.session import JsonOption, bring_up_to_date, console, print_json, print_table, settings
+from api.demo import furnish
+from api.staff import find_collaborator
+from domain.access import Viewer
+from projections import clients, tickets
+
+_FOLDER: Final = Path("greffier-demo")
+_WHY: Final = {
+    "filed": "filed by themselves: the sender's address is one client's alone",
+    "unknown_address": "wait: the sender's address is on no file",
+    "shared_address": "wait: the sender's address is shared by several files, all candidates",
+    "no_sender_address": "wait: the message has no usable sender's address",
+    "unfiled": "wait: taken off their file",
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(demo)
+
+
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Stop after the summary.")] = False,
+    host: HostOption = None,
+    port: PortOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show Greffier at work: an invented French office, a month of its mail, and the API on it."""
+    in_force = settings(data=_FOLDER, host=host, port=port)
+    if not (in_force.data / "vault.sqlite").exists():
+        create_office(in_force)
+    with open_greffier(in_force) as greffier:
+        mailbox = furnish(greffier)
+        imported = run_import(greffier, [mailbox], None, silent=as_json)
+        bring_up_to_date(greffier)
+        token = greffier.desk.issue_token(find_collaborator(greffier, None))
+        if as_json:
+            print_json(_summary(greffier, imported) | {"token": token})
+        else:
+            _tell(greffier, imported)
+        if once:
+            return
+        listening = listen(in_force)
+        address, port_taken = listening.getsockname()[:2]
+        console.print("\nTry it:", style="bold")
+        line = f"curl -H 'Authorization: Bearer {token}' 'http://{address}:{port_taken}/tickets?filed=false&limit=5'"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        serve_api(greffier, listening)
+
+
+def _summary(greffier: Greffier, imported: dict[str, int]) -> dict[str, Any]:
+    viewer = Viewer(collaborator_id=find_collaborator(greffier, None))
+    with greffier.views.reading() as session:
+        standing = tickets.counts(session, viewer)
+        dossiers = clients.search(session, viewer, limit=1, with_total=True).total
+    quarantined = [{"origin": e.origin, "reason": e.reason} for e in greffier.desk.quarantined(limit=20)]
+    return {"dossiers": dossiers, "imported": imported, "tickets": standing, "quarantined": quarantined}
+
+
+def _tell(greffier: Greffier, imported: dict[str, int]) -> None:
+    summary = _summary(greffier, imported)
+    console.print(f"[bold]{greffier.settings.data}[/] holds an invented office with {summary['dossiers']} dossiers.\n")
+    print_table(("messages", "of this import"), [(count, outcome) for outcome, count in imported.items()])
+    console.print()
+    print_table(("tickets", "in the inbox"), [(n, _WHY[why]) for why, n in sorted(summary["tickets"].items())])
+    console.print()
+    print_table(("in quarantine", "because"), [(q["origin"], q["reason"]) for q in summary["quarantined"]])

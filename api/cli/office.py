@@ -1,0 +1,101 @@
+"""Opening an office, serving it, who has access to it, and the settings in force."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from typing import Annotated
+
+import typer
+
+from api.bootstrap import Greffier, create_office
+from api.cli.session import CommandFailed, JsonOption, console, office, print_json, print_table, settings
+from api.settings import Settings
+from api.staff import COMMAND_LINE, find_collaborator, welcome
+from domain.office import CollaboratorIdentity, OpenOffice
+
+HostOption = Annotated[str | None, typer.Option(help="The address to listen on [env: GREFFIER_HOST].")]
+PortOption = Annotated[int | None, typer.Option(help="The port; 0 takes a free one [env: GREFFIER_PORT].")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (init, serve, token):
+        app.command()(command)
+    app.command("settings")(show_settings)
+
+
+def init(
+    name: Annotated[str, typer.Argument(help="The office's name.")],
+    time_zone: Annotated[str, typer.Option(help="An IANA time zone.")] = "Europe/Paris",
+) -> None:
+    """Open an office: its data folder, vault and master key."""
+    command = OpenOffice(name=name, time_zone=time_zone)
+    in_force = settings()
+    create_office(in_force)
+    with office() as greffier:
+        greffier.log.execute(command, COMMAND_LINE)
+    console.print(f"The office is open in [bold]{in_force.data}[/]. Its master key is in {in_force.key_file}:")
+    console.print("keep a copy elsewhere, and never with the backups. Without it nothing can be read.")
+    console.print("Next: [bold]greffier token ADDRESS --first-name … --last-name …[/], then [bold]greffier serve[/].")
+
+
+def serve(host: HostOption = None, port: PortOption = None) -> None:
+    """Serve the API of the office, and keep its views up."""
+    with office(host=host, port=port) as greffier:
+        serve_api(greffier, listen(greffier.settings))
+
+
+def listen(in_force: Settings) -> socket.socket:
+    """The socket to serve on. Raises `CommandFailed`."""
+    try:
+        return socket.create_server((in_force.host, in_force.port), backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise CommandFailed(f"can't listen on {in_force.host}:{in_force.port}: {error}") from None
+
+
+def serve_api(greffier: Greffier, listening: socket.socket) -> None:
+    """Serves until it is interrupted."""
+    import uvicorn
+
+    from api.app import create_app
+
+    logging.getLogger().setLevel(logging.INFO)
+    host, port = listening.getsockname()[:2]
+    console.print(f"Greffier answers on http://{host}:{port} (documentation: http://{host}:{port}/docs)")
+    config = uvicorn.Config(create_app(greffier), log_level="warning", server_header=False)
+    with listening:
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def token(
+    email_address: Annotated[str | None, typer.Argument(help="The collaborator's; the first's, if not given.")] = None,
+    first_name: Annotated[str, typer.Option(help="Of a new collaborator.")] = "",
+    last_name: Annotated[str, typer.Option(help="Of a new collaborator.")] = "",
+    as_json: JsonOption = False,  # typer's own way to declare a flag
+) -> None:
+    """Give a collaborator a token for the API; it is shown once."""
+    with office() as greffier:
+        if email_address and last_name:
+            identity = CollaboratorIdentity(first_name=first_name, last_name=last_name, email_address=email_address)
+            collaborator_id = welcome(greffier, identity)
+        else:
+            collaborator_id = find_collaborator(greffier, email_address)
+        given = greffier.desk.issue_token(collaborator_id)
+    if as_json:
+        print_json({"collaborator_id": collaborator_id, "token": given})
+    else:
+        print(given)
+
+
+def show_settings(as_json: JsonOption = False) -> None:
+    """Print the settings in force, secrets masked."""
+    in_force = settings()
+    shown = in_force.model_dump(mode="json") | {"master_key_file": str(in_force.key_file)}
+    if as_json:
+        print_json(shown)
+        return
+    described = Settings.model_fields
+    print_table(
+        ("setting", "value", "environment", "meaning"),
+        [(name, value, f"GREFFIER_{name.upper()}", described[name].description) for name, value in shown.items()],
+    )

@@ -1,0 +1,143 @@
+"""What every command shares: the office it works on, what it prints, and how it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+import orjson
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from adapters.databases import StoreUnavailable
+from adapters.event_store.log import CommandIdReused, StaleVersion
+from adapters.event_store.mapper import UnreadableEvent
+from adapters.files import FileDamaged
+from adapters.mail.sources import SourceError
+from adapters.vault import KeyMissing, MasterKeyError
+from api.bootstrap import Greffier, NoOffice, OfficeExists, open_greffier
+from api.settings import Settings, read_settings
+from api.staff import NoSuchCollaborator
+from domain.aggregates import Refusal
+from domain.events import UnknownTopic
+from projections.engine import CannotFold, UnknownView
+from projections.paging import BadCursor
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
+AsOption = Annotated[
+    str | None, typer.Option("--as", help="The e-mail address of the collaborator who acts; the first, if not given.")
+]
+
+console: Final = Console()
+notices: Final = Console(stderr=True)
+
+
+class Failure(NamedTuple):
+    exit_code: int
+    message: str
+
+
+class CommandFailed(Exception):
+    """A command that can't do what it was asked, and says why."""
+
+
+_EXIT_CODES: Final[dict[type[Exception], int]] = {
+    CommandFailed: 1,
+    Refusal: 1,
+    BadCursor: 1,
+    StaleVersion: 1,
+    CommandIdReused: 1,
+    NoSuchCollaborator: 1,
+    OfficeExists: 1,
+    SourceError: 1,
+    UnknownView: 1,
+    CannotFold: 1,
+    FileDamaged: 1,
+    UnreadableEvent: 1,
+    UnknownTopic: 1,
+    KeyMissing: 4,
+    StoreUnavailable: 3,
+    NoOffice: 4,
+    MasterKeyError: 4,
+}
+
+
+def failure_of(error: Exception) -> Failure | None:
+    """How a command ends with this error; None for one that nobody foresaw."""
+    kind = next((cls for cls in type(error).__mro__ if cls in _EXIT_CODES), None)
+    return None if kind is None else Failure(_EXIT_CODES[kind], str(error))
+
+
+_flags_given: Final[ContextVar[dict[str, Any]]] = ContextVar("flags_given")
+
+
+def remember_flags(**flags: Any) -> None:
+    """Keeps the flags given before the command's name, for `settings`."""
+    _flags_given.set(flags)
+
+
+def settings(**flags: Any) -> Settings:
+    """The settings in force for this command; its own flags give way to those before its name."""
+    given = {name: value for name, value in _flags_given.get().items() if value is not None}
+    return read_settings(**{**flags, **given})
+
+
+@contextmanager
+def office(**flags: Any) -> Iterator[Greffier]:
+    """The office in the data folder."""
+    with open_greffier(settings(**flags)) as greffier:
+        yield greffier
+
+
+@contextmanager
+def up_to_date_office() -> Iterator[Greffier]:
+    """The office, its views at the head of the log. Raises `CommandFailed` where they don't get there."""
+    with office() as greffier:
+        bring_up_to_date(greffier)
+        yield greffier
+
+
+def bring_up_to_date(greffier: Greffier) -> None:
+    if not greffier.catch_up():
+        raise CommandFailed("the views are behind the log, and the process that keeps them up isn't bringing them on")
+
+
+def print_json(value: Any) -> None:
+    print(to_json(value))
+
+
+def to_json(value: Any) -> str:
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    console.print(table)
+
+
+@contextmanager
+def progress_bar(label: str, *, silent: bool) -> Iterator[Any]:
+    """A bar with rate and time left; gives a function of (done, total). Silent where JSON is asked for."""
+    if silent:
+        yield lambda _done, _total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=notices, transient=True) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(type(value).__name__)

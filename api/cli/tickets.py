@@ -1,0 +1,157 @@
+"""Tickets on the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+import typer
+
+from api.bootstrap import Greffier
+from api.cli.session import (
+    AsOption,
+    CommandFailed,
+    JsonOption,
+    bring_up_to_date,
+    console,
+    print_json,
+    print_table,
+    up_to_date_office,
+)
+from api.staff import find_collaborator
+from domain.access import Viewer
+from domain.aggregates import NotFound
+from domain.client import Company, Identity, Ownership, Person
+from domain.events import Actor
+from domain.ticket import ClassifyTicket, ClientToCreate, ExistingClient
+from projections import clients, ticket_history
+from projections import tickets as read_model
+
+tickets = typer.Typer(help="The inbox, one ticket, its history, and filing.", no_args_is_help=True)
+
+TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="A ticket's number or id.")]
+
+
+@tickets.command("list")
+def list_tickets(
+    filed: Annotated[bool | None, typer.Option("--filed/--unfiled", help="Only these.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
+    cursor: Annotated[str | None, typer.Option(help="`next_cursor` of the page before.")] = None,
+    collaborator: AsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List tickets, newest first."""
+    with up_to_date_office() as greffier, greffier.views.reading() as session:
+        viewer = _viewer(greffier, collaborator)
+        page = read_model.inbox(session, viewer, filed=filed, cursor=cursor, limit=limit, with_total=True)
+        names = clients.names(session, {line.filed_on.id for line in page.items if line.filed_on})
+    if as_json:
+        print_json(page)
+        return
+    print_table(
+        ("n°", "received", "from", "subject", "filed on"),
+        [
+            (
+                line.number,
+                f"{line.sent_at or line.received_at:%Y-%m-%d %H:%M}",
+                line.from_name or line.from_address,
+                line.subject[:60],
+                names.get(line.filed_on.id) if line.filed_on else f"({line.unfiled_reason or 'unfiled'})",
+            )
+            for line in page.items
+        ],
+    )
+    console.print(f"{len(page.items)} of {page.total}" + (f", next: {page.next_cursor}" if page.next_cursor else ""))
+
+
+@tickets.command()
+def show(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
+    """Show one ticket, without its body."""
+    with up_to_date_office() as greffier, greffier.views.reading() as session:
+        ticket_id = _ticket_id(session, ticket)
+        found = read_model.ticket(session, _viewer(greffier, collaborator), ticket_id)
+    if found is None:
+        raise NotFound(kind="ticket", id=ticket_id)
+    if as_json:
+        print_json(found)
+        return
+    print_table(("", f"ticket {found.number}"), [(n, v) for n, v in found.model_dump(mode="json").items() if v])
+
+
+@tickets.command()
+def history(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
+    """Tell what happened to a ticket: who, when, what and why."""
+    with up_to_date_office() as greffier, greffier.views.reading() as session:
+        ticket_id = _ticket_id(session, ticket)
+        lines = ticket_history.history(session, _viewer(greffier, collaborator), ticket_id)
+    if not lines:
+        raise NotFound(kind="ticket", id=ticket_id)
+    if as_json:
+        print_json(lines)
+        return
+    for line in lines:
+        console.print(f"{line.at:%Y-%m-%d %H:%M:%S}  {line.sentence}", markup=False, highlight=False)
+
+
+@tickets.command("file")
+def file_ticket(
+    ticket: TicketArgument,
+    client: Annotated[UUID | None, typer.Option(help="The id of the client or prospect to file it on.")] = None,
+    new_person: Annotated[str | None, typer.Option(help="File it on a new prospect: LAST NAME, First name.")] = None,
+    new_company: Annotated[str | None, typer.Option(help="File it on a new prospect: a company's name.")] = None,
+    active: Annotated[bool, typer.Option("--active", help="The new dossier is a client already.")] = False,
+    address: Annotated[
+        str | None, typer.Option(help="What becomes of the sender's address: associate, share or move.")
+    ] = None,
+    collaborator: AsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """File a ticket by hand, or file it elsewhere."""
+    if sum(choice is not None for choice in (client, new_person, new_company)) != 1:
+        raise typer.BadParameter("give exactly one of --client, --new-person, --new-company")
+    on: Any = ExistingClient(id=client) if client else _new_client(new_person, new_company, active=active)
+    with up_to_date_office() as greffier:
+        with greffier.views.reading() as session:
+            ticket_id = _ticket_id(session, ticket)
+        command = ClassifyTicket(ticket_id=ticket_id, on=on, address=_ownership(address))
+        actor = Actor.collaborator(find_collaborator(greffier, collaborator))
+        answer = greffier.log.execute(command, actor)
+        bring_up_to_date(greffier)
+    if as_json:
+        print_json(answer.result | {"version": answer.versions[ticket_id], "position": answer.position})
+    else:
+        console.print(f"The ticket is filed on the client {answer.result['client_id']}.")
+
+
+def _viewer(greffier: Greffier, collaborator: str | None) -> Viewer:
+    return Viewer(collaborator_id=find_collaborator(greffier, collaborator))
+
+
+def _ticket_id(session: Any, ticket: str) -> UUID:
+    """The ticket of this id or number. Raises `CommandFailed`."""
+    if ticket.isdecimal() and len(ticket) < 19:  # noqa: PLR2004  # what a 64-bit number can hold
+        found = read_model.numbered(session, int(ticket))
+        if found is None:
+            raise CommandFailed(f"there is no ticket number {ticket}")
+        return found
+    try:
+        return UUID(ticket)
+    except ValueError:
+        raise CommandFailed(f"TICKET: {ticket!r} is neither a ticket's number nor its id") from None
+
+
+def _ownership(address: str | None) -> Ownership | None:
+    choices: dict[str, Ownership] = {"associate": "associate", "share": "share", "move": "move"}
+    if address is not None and address not in choices:
+        raise typer.BadParameter(f"--address must be associate, share or move, not {address!r}")
+    return None if address is None else choices[address]
+
+
+def _new_client(person: str | None, company: str | None, *, active: bool) -> ClientToCreate:
+    identity: Identity
+    if company is not None:
+        identity = Company(company_name=company)
+    else:
+        last_name, _, first_name = (person or "").partition(",")
+        identity = Person(last_name=last_name, first_name=first_name)
+    return ClientToCreate(client_id=uuid4(), identity=identity, active=active)

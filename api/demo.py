@@ -1,0 +1,54 @@
+"""The demonstration office: invented people and a month of their mail, through the real commands and importer."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from adapters.demo_office import DemoDossier, DemoOffice, demo_messages, demo_office, write_mbox
+from api.bootstrap import Greffier
+from api.staff import COMMAND_LINE, welcome
+from domain.client import AssociateEmailAddress, Company, Identity, NewClient, Person, RegisterClient
+from domain.events import Actor
+from domain.office import OFFICE_ID, CollaboratorIdentity, OfficeOpened, OpenOffice
+
+MAILBOX: Final = "demo-mail.mbox"
+
+
+def furnish(greffier: Greffier) -> Path:
+    """Opens the demonstration office with its staff and dossiers, and gives its mailbox. Done again, adds nothing."""
+    office = demo_office()
+    greffier.log.execute(OpenOffice(name=office.name), COMMAND_LINE)
+    staff = [
+        welcome(greffier, CollaboratorIdentity(first_name=c.first_name, last_name=c.last_name, email_address=c.email))
+        for c in office.collaborators
+    ]
+    for dossier in office.dossiers:
+        _open(greffier, office, dossier, Actor.collaborator(staff[0]))
+    mailbox = greffier.settings.data / MAILBOX
+    write_mbox(demo_messages(office, last_day=_opening_day(greffier)), mailbox)
+    return mailbox
+
+
+def _open(greffier: Greffier, office: DemoOffice, dossier: DemoDossier, actor: Actor) -> None:
+    new = NewClient(
+        client_id=greffier.log.keyed_id("demo_dossier", dossier.display_name),
+        identity=_identity(dossier),
+        active=dossier.status == "client",
+    )
+    own = tuple(address for address in dossier.emails if address not in office.shared_emails)
+    greffier.log.execute(RegisterClient(client=new, email_addresses=own), actor)
+    for address in set(dossier.emails) - set(own):
+        greffier.log.execute(AssociateEmailAddress(client_id=new.client_id, address=address, how="share"), actor)
+
+
+def _identity(dossier: DemoDossier) -> Identity:
+    if dossier.kind == "company":
+        return Company(company_name=dossier.company_name)
+    return Person(first_name=dossier.first_name, last_name=dossier.last_name)
+
+
+def _opening_day(greffier: Greffier) -> date:
+    opened = next(r for r in greffier.log.stream(OFFICE_ID) if isinstance(r.event, OfficeOpened))
+    return opened.at.date()

@@ -1,0 +1,331 @@
+"""An operation of the HTTP API, declared once: the route, what it takes, and the document all come from it.
+
+A route parses, acts and answers; everything between the socket and it stands here: authentication, reading and
+validating the request, the thread pool, conditions, idempotency, waiting for a position, and problems.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated, Any, Final, Literal, NamedTuple
+from uuid import UUID, uuid4
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import Connection
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapters.event_store.log import IfMatch
+from api.bootstrap import Greffier
+from api.problems import (
+    RETRY_AFTER_SECONDS,
+    FieldError,
+    Forbidden,
+    Invalid,
+    Malformed,
+    PayloadTooLarge,
+    Problem,
+    Unauthenticated,
+    UnsupportedMediaType,
+    ViewsBehind,
+    invalid,
+    problem_of,
+)
+from domain.access import Action, Viewer, may
+from domain.commands import Answer, Command
+from domain.email_address import AddressBelongsToAnother
+from domain.events import Actor
+from projections import clients
+from projections.paging import DEFAULT_LIMIT, MAX_LIMIT
+from projections.projection import Projection
+
+MAX_JSON_BYTES: Final = 1 << 20
+_IN_MEMORY: Final = 1 << 20
+_ETAG: Final = re.compile(r'(?:W/)?"(\d{1,18})"')
+
+_log = logging.getLogger(__name__)
+
+
+class Reading(BaseModel):
+    """What every read takes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    min_position: Annotated[
+        int,
+        Field(ge=0, description="Answer once the views have reached this position of the log: read your own writes"),
+    ] = 0
+
+
+class Paging(BaseModel):
+    """Which page of a list."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cursor: Annotated[str | None, Field(max_length=2000, description="`next_cursor` of the page before")] = None
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many items at most")] = DEFAULT_LIMIT
+
+
+class Listing(Reading, Paging):
+    """What every list of a view takes."""
+
+    total: Annotated[bool, Field(description="Whether to count all items, too")] = False
+
+
+class Nothing(BaseModel):
+    """No parameters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Media(NamedTuple):
+    """Bytes of a media type, as a body or an answer."""
+
+    type: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a route answers: a model, or bytes."""
+
+    content: BaseModel | bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, authenticated and validated."""
+
+    greffier: Greffier
+    viewer: Viewer
+    path: Any
+    query: Any
+    body: Any
+    if_match: int | None
+    idempotency_key: str | None
+
+    @property
+    def actor(self) -> Actor:
+        return Actor.collaborator(self.viewer.collaborator_id)
+
+    @property
+    def command_id(self) -> UUID | None:
+        """The command's id: the same for every retry under one `Idempotency-Key` of one collaborator."""
+        if self.idempotency_key is None:
+            return None
+        return self.greffier.log.keyed_id("idempotency_key", f"{self.viewer.collaborator_id}:{self.idempotency_key}")
+
+    def new_id(self, kind: str) -> UUID:
+        """The id of what this call creates: the same on every retry."""
+        command_id = self.command_id
+        return uuid4() if command_id is None else self.greffier.log.keyed_id(kind, str(command_id))
+
+    def execute(self, command: Command, on: UUID) -> Answer:
+        """Executes in the viewer's name, if `on` is still at the version that `If-Match` names."""
+        if_match = None if self.if_match is None else IfMatch(on, self.if_match)
+        return self.greffier.log.execute(command, self.actor, command_id=self.command_id, if_match=if_match)
+
+    @contextmanager
+    def reading(self, *views: Projection) -> Iterator[Connection]:
+        """The views as one transaction, once these have reached the position asked for. Raises `ViewsBehind`."""
+        wanted = self.query.min_position
+        if wanted > self.greffier.log.head():
+            raise Invalid([FieldError(field="query.min_position", message="lies beyond the end of the log")])
+        names = [view.name for view in views]
+        if wanted and not self.greffier.engine.wait_for(wanted, names, self.greffier.settings.read_timeout):
+            raise ViewsBehind(f"the views have not reached position {wanted} yet")
+        with self.greffier.views.reading() as session:
+            yield session
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path. `refuses` lists the errors of its own; those of all operations are added."""
+
+    method: Literal["GET", "POST", "DELETE"]
+    path: str
+    summary: str
+    tag: str
+    action: Action
+    route: Callable[[Call], Reply]
+    answers: Mapping[int, type[BaseModel] | Media]
+    path_model: type[BaseModel] = Nothing
+    query_model: type[BaseModel] = Nothing
+    body: type[BaseModel] | Media | None = None
+    refuses: tuple[type[Exception], ...] = ()
+    is_command: bool = False
+    conditional: bool = False
+    description: str = ""
+
+
+class Operations:
+    """A list of operations, filled by decorating routes."""
+
+    def __init__(self, tag: str) -> None:
+        self.tag = tag
+        self.all: list[Operation] = []
+
+    def __call__(
+        self, method: Literal["GET", "POST", "DELETE"], path: str, summary: str, action: Action, **more: Any
+    ) -> Callable[[Callable[[Call], Reply]], Callable[[Call], Reply]]:
+        def register(route: Callable[[Call], Reply]) -> Callable[[Call], Reply]:
+            self.all.append(
+                Operation(
+                    method, path, summary, self.tag, action, route, description=(route.__doc__ or "").strip(), **more
+                )
+            )
+            return route
+
+        return register
+
+
+async def answer(operation: Operation, greffier: Greffier, request: Request) -> Response:
+    """Answers a request to an operation: its reply, or the problem that stands in its way."""
+    try:
+        viewer = await run_in_threadpool(_admitted, operation, greffier, request)
+        raw = await _raw_body(operation, greffier, request)
+        try:
+            reply = await run_in_threadpool(_routed, operation, greffier, viewer, request, raw)
+        finally:
+            if raw is not None:
+                raw.close()
+    except Exception as error:  # noqa: BLE001  # every error is answered as a problem
+        return await run_in_threadpool(problem_response, error, greffier)
+    return _response(operation, reply)
+
+
+def problem_response(error: Exception, greffier: Greffier | None = None) -> Response:
+    problem = problem_of(error)
+    if problem.status >= 500:  # noqa: PLR2004  # ours to look at, whatever it is
+        _log.error("answered with %s", problem.type, exc_info=error)
+    if greffier is not None and isinstance(error, AddressBelongsToAnother):
+        problem = _naming_owners(problem, error, greffier)
+    headers = {}
+    if problem.status == 401:  # noqa: PLR2004
+        headers["WWW-Authenticate"] = 'Bearer realm="greffier"'
+    if problem.status == 503:  # noqa: PLR2004
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    content = orjson.dumps(problem.model_dump(mode="json", exclude_none=True))
+    return Response(content, problem.status, headers, media_type="application/problem+json")
+
+
+def _naming_owners(problem: Problem, error: AddressBelongsToAnother, greffier: Greffier) -> Problem:
+    with greffier.views.reading() as session:
+        names = clients.names(session, {owner.id for owner in error.owners})
+    owners = [{"kind": o.kind, "id": str(o.id), "display_name": names.get(o.id)} for o in error.owners]
+    return problem.model_copy(update={"owners": owners})
+
+
+def _admitted(operation: Operation, greffier: Greffier, request: Request) -> Viewer:
+    """The collaborator behind the request's token, where they may do this."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    collaborator_id = greffier.desk.collaborator_of(token.strip()) if scheme.lower() == "bearer" else None
+    if collaborator_id is None:
+        raise Unauthenticated
+    viewer = Viewer(collaborator_id=collaborator_id)
+    if not may(viewer, operation.action):
+        raise Forbidden
+    return viewer
+
+
+async def _raw_body(operation: Operation, greffier: Greffier, request: Request) -> IO[bytes] | None:
+    if operation.body is None:
+        return None
+    is_media = isinstance(operation.body, Media)
+    expected = operation.body.type if isinstance(operation.body, Media) else "application/json"
+    given = request.headers.get("content-type", expected).partition(";")[0].strip().lower()
+    if given != expected:
+        raise UnsupportedMediaType(f"the body must be {expected}")
+    limit = greffier.settings.max_message_bytes if is_media else MAX_JSON_BYTES
+    file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed by the caller, or here where it fails
+    try:
+        await _copy(request.stream(), file, limit)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
+async def _copy(stream: AsyncIterator[bytes], file: IO[bytes], limit: int) -> None:
+    size = 0
+    async for chunk in stream:
+        size += len(chunk)
+        if size > limit:
+            raise PayloadTooLarge(f"the body may have {limit} bytes at most")
+        file.write(chunk)
+
+
+def _routed(operation: Operation, greffier: Greffier, viewer: Viewer, request: Request, raw: IO[bytes] | None) -> Reply:
+    path = _validated(operation.path_model, request.path_params, "path")
+    query = _validated(operation.query_model, _query(request), "query")
+    call = Call(
+        greffier=greffier,
+        viewer=viewer,
+        path=path,
+        query=query,
+        body=_body(operation.body, raw) if raw is not None else None,
+        if_match=_if_match(request.headers.get("if-match")) if operation.conditional else None,
+        idempotency_key=_idempotency_key(request.headers.get("idempotency-key")) if operation.is_command else None,
+    )
+    return operation.route(call)
+
+
+def _query(request: Request) -> dict[str, str]:
+    items = request.query_params.multi_items()
+    values = dict(items)
+    if len(values) < len(items):
+        repeated = next(name for name, _ in items if sum(name == other for other, _ in items) > 1)
+        raise Invalid([FieldError(field=f"query.{repeated}", message="is given more than once")])
+    return values
+
+
+def _validated(model: type[BaseModel], values: Mapping[str, Any], where: str) -> BaseModel:
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise invalid(error, where) from None
+
+
+def _body(expected: type[BaseModel] | Media | None, raw: IO[bytes]) -> Any:
+    if expected is None or isinstance(expected, Media):
+        return raw
+    try:
+        return expected.model_validate_json(raw.read())
+    except ValidationError as error:
+        if any(found["type"] == "json_invalid" for found in error.errors(include_url=False)):
+            raise Malformed(f"the body is not JSON: {error.errors()[0]['msg']}") from None
+        raise invalid(error) from None
+
+
+def _if_match(header: str | None) -> int | None:
+    if header is None or header.strip() == "*":
+        return None
+    found = _ETAG.fullmatch(header.strip())
+    if found is None:
+        raise Invalid([FieldError(field="header.If-Match", message='must be an ETag that a read gave, such as "3"')])
+    return int(found[1])
+
+
+def _idempotency_key(header: str | None) -> str | None:
+    if header is not None and not 0 < len(header) <= 255:  # noqa: PLR2004  # said in the message
+        raise Invalid([FieldError(field="header.Idempotency-Key", message="must have 1 to 255 characters")])
+    return header
+
+
+def _response(operation: Operation, reply: Reply) -> Response:
+    if isinstance(reply.content, bytes):
+        media = operation.answers[reply.status]
+        assert isinstance(media, Media)  # noqa: S101  # an operation declares what it answers
+        return Response(reply.content, reply.status, dict(reply.headers), media_type=media.type)
+    content = orjson.dumps(reply.content.model_dump(mode="json"))
+    return Response(content, reply.status, dict(reply.headers), media_type="application/json")

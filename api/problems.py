@@ -1,0 +1,153 @@
+"""Errors as RFC 9457 problems. The one table of HTTP status codes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adapters.databases import StoreUnavailable
+from adapters.event_store.log import CommandIdReused, StaleVersion
+from adapters.event_store.mapper import UnreadableEvent
+from adapters.files import FileDamaged
+from adapters.vault import KeyMissing, MasterKeyError
+from domain.aggregates import NotFound, Refusal
+from domain.email_address import AddressBelongsToAnother, AddressNotOnFile
+from domain.events import UnknownTopic
+from domain.office import OfficeNotOpen
+from domain.ticket import NoSenderAddress
+from projections.paging import BadCursor
+
+
+class RequestProblem(Exception):
+    """What is wrong with a request before it reaches the office."""
+
+
+class Malformed(RequestProblem):
+    """The body can't be read as what it says it is."""
+
+
+class Unauthenticated(RequestProblem):
+    """The request carries no valid bearer token."""
+
+
+class Forbidden(RequestProblem):
+    """The collaborator may not do this."""
+
+
+class NoSuchRoute(RequestProblem):
+    """Nothing lies at this path."""
+
+
+class MethodNotAllowed(RequestProblem):
+    """This path doesn't know the method."""
+
+
+class PayloadTooLarge(RequestProblem):
+    """The body is larger than is taken in."""
+
+
+class UnsupportedMediaType(RequestProblem):
+    """The body is of another type than is taken in here."""
+
+
+class Invalid(RequestProblem):
+    """Fields of the request break a rule; `errors` names each."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.message}" for error in errors))
+        self.errors = errors
+
+
+class ViewsBehind(Exception):
+    """The views have not reached the position asked for, within the bound."""
+
+
+STATUS: Final[dict[type[Exception], int]] = {
+    Malformed: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
+    NoSuchRoute: 404,
+    NotFound: 404,
+    AddressNotOnFile: 404,
+    MethodNotAllowed: 405,
+    AddressBelongsToAnother: 409,
+    NoSenderAddress: 409,
+    OfficeNotOpen: 409,
+    StaleVersion: 412,
+    PayloadTooLarge: 413,
+    UnsupportedMediaType: 415,
+    Invalid: 422,
+    BadCursor: 422,
+    CommandIdReused: 422,
+    StoreUnavailable: 503,
+    ViewsBehind: 503,
+    MasterKeyError: 503,
+    FileDamaged: 500,
+    KeyMissing: 500,
+    UnknownTopic: 500,
+    UnreadableEvent: 500,
+}
+
+RETRY_AFTER_SECONDS: Final = 2
+
+
+class FieldError(BaseModel):
+    field: str = Field(description="The field's path, such as `on.identity.last_name`")
+    message: str = Field(description="What would be right")
+
+
+class Problem(BaseModel):
+    """An error. `type` is stable; conflicts carry the facts that settle them."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="A stable name of the kind of problem, such as `/problems/not-found`")
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = Field(None, description="Each wrong field of the request")
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem that an error is answered with; an unforeseen one says nothing of its inside."""
+    kind = next((cls for cls in type(error).__mro__ if cls in STATUS), None)
+    if kind is None:
+        return Problem(type=_type("internal-error"), title="Internal error", status=500, detail="this was recorded")
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
+    facts = {name: _fact(value) for name, value in error.facts().items()} if isinstance(error, Refusal) else {}
+    return Problem(
+        type=_type(words.replace(" ", "-")),
+        title=words.capitalize(),
+        status=STATUS[kind],
+        detail=str(error) or (kind.__doc__ or words).strip(),
+        errors=error.errors if isinstance(error, Invalid) else None,
+        **facts,
+    )
+
+
+def invalid(error: ValidationError, prefix: str = "") -> Invalid:
+    """A validation's errors, each with its field's path and what would be right."""
+    return Invalid(
+        [
+            FieldError(
+                field=".".join([*filter(None, [prefix]), *map(str, found["loc"])]) or "body",
+                message=found["msg"].removeprefix("Value error, "),
+            )
+            for found in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+    )
+
+
+def _type(name: str) -> str:
+    return f"/problems/{name}"
+
+
+def _fact(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple):
+        return [_fact(member) for member in value]
+    return str(value) if isinstance(value, UUID) else value

@@ -1,0 +1,249 @@
+"""Clients and prospects: found by name, registered, activated, and the addresses that are theirs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.operations import Call, Listing, Operations, Reading, Reply
+from domain.aggregates import NotFound
+from domain.client import (
+    ActivateClient,
+    AssociateEmailAddress,
+    ClientStatus,
+    Identity,
+    NewClient,
+    Ownership,
+    RegisterClient,
+    RemoveEmailAddress,
+)
+from domain.commands import Answer
+from domain.email_address import AddressBelongsToAnother, AddressNotOnFile
+from domain.values import EmailAddressText
+from projections import clients, tickets
+from projections.clients import ClientDetails, ClientLine
+from projections.paging import Page
+from projections.tickets import TicketLine
+
+operation: Final = Operations("clients")
+
+
+class ClientPath(BaseModel):
+    client_id: UUID
+
+
+class AddressPath(ClientPath):
+    address_id: UUID
+
+
+class ClientSearch(Listing):
+    name: Annotated[str, Field(max_length=200, description="Words of the name, in any order, case or accents")] = ""
+    status: ClientStatus | None = None
+
+
+class Registration(BaseModel):
+    """A dossier to open: a prospect, or a client where `active`."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "identity": {"kind": "person", "title": "Mme", "first_name": "Claire", "last_name": "Bonnet"},
+                    "email_addresses": ["claire.bonnet@courriel.example"],
+                },
+                {"identity": {"kind": "company", "company_name": "Boulangerie Petitjean"}, "active": True},
+            ]
+        },
+    )
+
+    identity: Identity
+    active: bool = False
+    email_addresses: Annotated[tuple[EmailAddressText, ...], Field(max_length=20)] = ()
+
+
+class AddressToGive(BaseModel):
+    """An address to put on a dossier."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"address": "claire.bonnet@courriel.example", "how": "share"}]}
+    )
+
+    address: EmailAddressText
+    how: Annotated[
+        Ownership,
+        Field(description="`associate` a free address, `share` it with its owners, or `move` it from them"),
+    ] = "associate"
+
+
+class ClientChanged(BaseModel):
+    """The dossier as the command left it; read it with this `position` as `min_position`."""
+
+    client_id: UUID
+    version: int
+    position: int
+
+
+class AddressChanged(BaseModel):
+    """The address as the command left it; read the dossier with this `position` as `min_position`."""
+
+    client_id: UUID
+    address_id: UUID
+    version: int
+    position: int
+
+
+@operation(
+    "GET", "/clients", "Search dossiers by name", "read", query_model=ClientSearch, answers={200: Page[ClientLine]}
+)
+def search_clients(call: Call) -> Reply:
+    """Clients and prospects whose name holds every word, in alphabetical order."""
+    query: ClientSearch = call.query
+    with call.reading(clients.clients) as session:
+        return Reply(
+            clients.search(
+                session,
+                call.viewer,
+                name=query.name,
+                status=query.status,
+                cursor=query.cursor,
+                limit=query.limit,
+                with_total=query.total,
+            )
+        )
+
+
+@operation(
+    "POST",
+    "/clients",
+    "Open a dossier",
+    "manage_dossiers",
+    body=Registration,
+    answers={201: ClientChanged},
+    refuses=(AddressBelongsToAnother,),
+    is_command=True,
+)
+def register_client(call: Call) -> Reply:
+    """Opens a prospect's or client's dossier, with the addresses that are its own."""
+    body: Registration = call.body
+    new = NewClient(client_id=call.new_id("client"), identity=body.identity, active=body.active)
+    answer = call.execute(RegisterClient(client=new, email_addresses=body.email_addresses), new.client_id)
+    client_id = UUID(answer.result["client_id"])
+    return Reply(
+        ClientChanged(client_id=client_id, version=answer.versions[client_id], position=answer.position),
+        201,
+        {"Location": f"/clients/{client_id}", "ETag": f'"{answer.versions[client_id]}"'},
+    )
+
+
+@operation(
+    "GET",
+    "/clients/{client_id}",
+    "One dossier",
+    "read",
+    path_model=ClientPath,
+    query_model=Reading,
+    answers={200: ClientDetails},
+    refuses=(NotFound,),
+)
+def show_client(call: Call) -> Reply:
+    """The dossier's identity and addresses."""
+    with call.reading(clients.clients, clients.client_email_addresses) as session:
+        found = clients.client(session, call.viewer, call.path.client_id)
+    if found is None:
+        raise NotFound(kind="client", id=call.path.client_id)
+    return Reply(found, headers={"ETag": f'"{found.version}"'})
+
+
+@operation(
+    "GET",
+    "/clients/{client_id}/tickets",
+    "A dossier's tickets",
+    "read",
+    path_model=ClientPath,
+    query_model=Listing,
+    answers={200: Page[TicketLine]},
+    refuses=(NotFound,),
+)
+def list_client_tickets(call: Call) -> Reply:
+    """The tickets filed on the dossier, newest first."""
+    query: Listing = call.query
+    client_id: UUID = call.path.client_id
+    with call.reading(clients.clients, tickets.tickets) as session:
+        if not clients.names(session, [client_id]):
+            raise NotFound(kind="client", id=client_id)
+        return Reply(
+            tickets.of_targets(
+                session, call.viewer, [client_id], cursor=query.cursor, limit=query.limit, with_total=query.total
+            )
+        )
+
+
+_DOSSIER: Final[dict[str, Any]] = {"is_command": True, "path_model": ClientPath}
+
+
+@operation(
+    "POST",
+    "/clients/{client_id}/activate",
+    "Activate a dossier",
+    "manage_dossiers",
+    answers={200: ClientChanged},
+    refuses=(NotFound,),
+    conditional=True,
+    **_DOSSIER,
+)
+def activate_client(call: Call) -> Reply:
+    """Makes the prospect a client of the office."""
+    client_id: UUID = call.path.client_id
+    answer = call.execute(ActivateClient(client_id=client_id), client_id)
+    version = answer.versions.get(client_id, 0)
+    return Reply(
+        ClientChanged(client_id=client_id, version=version, position=answer.position),
+        headers={"ETag": f'"{version}"'},
+    )
+
+
+@operation(
+    "POST",
+    "/clients/{client_id}/email-addresses",
+    "Put an address on a dossier",
+    "manage_dossiers",
+    body=AddressToGive,
+    answers={200: AddressChanged},
+    refuses=(NotFound, AddressBelongsToAnother),
+    **_DOSSIER,
+)
+def give_address(call: Call) -> Reply:
+    """Later messages from the address are filed here; from a shared one they wait, with every owner as candidate.
+
+    An address that belongs to another answers 409 with its owners: share it or move it, explicitly.
+    """
+    body: AddressToGive = call.body
+    client_id: UUID = call.path.client_id
+    command = AssociateEmailAddress(client_id=client_id, address=body.address, how=body.how)
+    return _address_changed(client_id, call.execute(command, client_id))
+
+
+@operation(
+    "DELETE",
+    "/clients/{client_id}/email-addresses/{address_id}",
+    "Take an address off a dossier",
+    "manage_dossiers",
+    path_model=AddressPath,
+    answers={200: AddressChanged},
+    refuses=(NotFound, AddressNotOnFile),
+    is_command=True,
+)
+def remove_address(call: Call) -> Reply:
+    """Later messages no longer follow it; those that came meanwhile stay where they are."""
+    client_id: UUID = call.path.client_id
+    command = RemoveEmailAddress(client_id=client_id, address_id=call.path.address_id)
+    return _address_changed(client_id, call.execute(command, client_id))
+
+
+def _address_changed(client_id: UUID, answer: Answer) -> Reply:
+    address_id = UUID(answer.result["address_id"])
+    version = answer.versions.get(address_id, 0)
+    return Reply(AddressChanged(client_id=client_id, address_id=address_id, version=version, position=answer.position))

@@ -1,0 +1,171 @@
+"""Messages on their way in, and those in quarantine."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from adapters.desk import QuarantineEntry
+from adapters.mail.intake import TakenIn
+from api.operations import Call, Media, Operations, Paging, Reply
+from domain.aggregates import NotFound
+from projections.paging import BadCursor, Page, decode_cursor, encode_cursor, page_of
+
+operation: Final = Operations("messages")
+
+
+class QuarantinePath(BaseModel):
+    entry_id: UUID
+
+
+class QuarantineListing(Paging):
+    """Quarantine is no view: it has no position to wait for."""
+
+
+class MessageTaken(BaseModel):
+    """What became of a message."""
+
+    outcome: Literal["ticket", "duplicate", "quarantined"]
+    ticket_id: UUID | None = Field(None, description="The ticket that it opened, now or when it first came")
+    quarantine_id: UUID | None = None
+    reason: str | None = Field(None, description="Why it is in quarantine")
+    position: int
+
+
+class QuarantinedMessage(BaseModel):
+    """A message that could not be taken in."""
+
+    entry_id: UUID
+    origin: str = Field(description="Where it came from: a path, or who sent it in")
+    reason: str
+    received_at: datetime
+    size: int = Field(description="In bytes")
+
+
+_OUTCOMES: Final[dict[str, Any]] = {"answers": {200: MessageTaken, 201: MessageTaken, 202: MessageTaken}}
+_STATUS: Final = {"ticket": 201, "duplicate": 200, "quarantined": 202}
+
+
+@operation(
+    "POST",
+    "/messages",
+    "Take in a message",
+    "take_in",
+    body=Media("message/rfc822", "The raw message (RFC 5322)"),
+    **_OUTCOMES,
+)
+def take_in(call: Call) -> Reply:
+    """201 for a new ticket, 200 for a message that was here already, 202 for one that went to quarantine."""
+    size = call.body.seek(0, 2)
+    call.body.seek(0)
+    origin = f"http:{call.viewer.collaborator_id}"
+    return _taken(call.greffier.intake.take_in(origin, size, call.body, call.actor))
+
+
+@operation(
+    "GET",
+    "/quarantine",
+    "Messages in quarantine",
+    "read",
+    query_model=QuarantineListing,
+    answers={200: Page[QuarantinedMessage]},
+)
+def list_quarantine(call: Call) -> Reply:
+    """Messages that could not be taken in, oldest first, each with its reason."""
+    query: QuarantineListing = call.query
+    found = call.greffier.desk.quarantined(_after(query.cursor), query.limit + 1)
+    kept, next_cursor = page_of(
+        found, query.limit, lambda entry: encode_cursor(entry.received_at.isoformat(), str(entry.entry_id))
+    )
+    return Reply(Page(items=[_shown(entry) for entry in kept], next_cursor=next_cursor))
+
+
+@operation(
+    "GET",
+    "/quarantine/{entry_id}",
+    "One message in quarantine",
+    "read",
+    path_model=QuarantinePath,
+    answers={200: QuarantinedMessage},
+    refuses=(NotFound,),
+)
+def show_quarantined(call: Call) -> Reply:
+    return Reply(_shown(_entry(call)))
+
+
+@operation(
+    "GET",
+    "/quarantine/{entry_id}/raw",
+    "The bytes in quarantine",
+    "manage_quarantine",
+    path_model=QuarantinePath,
+    answers={200: Media("application/octet-stream", "The bytes as they came")},
+    refuses=(NotFound,),
+)
+def show_quarantined_raw(call: Call) -> Reply:
+    entry = _entry(call)
+    return Reply(
+        call.greffier.files.read(entry.file.name, entry.file.key),
+        headers={
+            "Content-Disposition": f'attachment; filename="quarantine-{entry.entry_id}"',
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+@operation(
+    "POST",
+    "/quarantine/{entry_id}/retry",
+    "Try a message again",
+    "manage_quarantine",
+    path_model=QuarantinePath,
+    refuses=(NotFound,),
+    **_OUTCOMES,
+)
+def retry_quarantined(call: Call) -> Reply:
+    """Takes the message in if that works now; it leaves quarantine then, and stays there otherwise (202)."""
+    return _taken(call.greffier.intake.retry(_entry(call), call.actor))
+
+
+def _entry(call: Call) -> QuarantineEntry:
+    entry = call.greffier.desk.quarantine_entry(call.path.entry_id)
+    if entry is None:
+        raise NotFound(kind="quarantined message", id=call.path.entry_id)
+    return entry
+
+
+def _shown(entry: QuarantineEntry) -> QuarantinedMessage:
+    return QuarantinedMessage(
+        entry_id=entry.entry_id,
+        origin=entry.origin,
+        reason=entry.reason,
+        received_at=entry.received_at,
+        size=entry.file.size,
+    )
+
+
+def _taken(taken: TakenIn) -> Reply:
+    return Reply(
+        MessageTaken(
+            outcome=taken.outcome,
+            ticket_id=taken.ticket_id,
+            quarantine_id=taken.quarantine_id,
+            reason=taken.reason,
+            position=taken.position,
+        ),
+        _STATUS[taken.outcome],
+        {"Location": f"/tickets/{taken.ticket_id}"} if taken.outcome == "ticket" else {},
+    )
+
+
+def _after(cursor: str | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    received_at, entry_id = decode_cursor(cursor, str, str)
+    try:
+        return datetime.fromisoformat(received_at), UUID(entry_id)
+    except ValueError:
+        raise BadCursor from None

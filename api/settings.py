@@ -1,0 +1,51 @@
+"""The settings in force: flags, then `GREFFIER_*` environment variables, then the settings file, then defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+SETTINGS_FILE: Final = "greffier.toml"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="GREFFIER_", extra="forbid", frozen=True)
+
+    data: Path = Field(
+        Path("greffier-data"), description="The folder that holds the office: log, vault, views, desk, files"
+    )
+    master_key: SecretStr | None = Field(
+        None, description="The master key itself (32 bytes, base64), instead of a file"
+    )
+    master_key_file: Path | None = Field(
+        None, description="The file of the master key; `master.key` in the data folder if unset"
+    )
+    host: str = Field("127.0.0.1", description="The address that `greffier serve` listens on")
+    port: int = Field(8000, ge=0, le=65535, description="The port that `greffier serve` listens on; 0 takes a free one")
+    max_message_bytes: int = Field(64 << 20, gt=0, description="Larger messages go to quarantine (over HTTP: 413)")
+    read_timeout: float = Field(5.0, gt=0, description="How long a read waits for `min_position`, in seconds")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the library passes it by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the library passes it by name
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = Path(os.environ.get("GREFFIER_SETTINGS", SETTINGS_FILE))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    @property
+    def key_file(self) -> Path:
+        return self.master_key_file or self.data / "master.key"
+
+
+def read_settings(**flags: Any) -> Settings:
+    """The settings in force; flags that were not given (None) count for nothing. Raises pydantic's `ValidationError`."""
+    return Settings(**{name: value for name, value in flags.items() if value is not None})
