@@ -1,0 +1,54 @@
+"""The demonstration office, served by a process of its own, for tests that talk to it as its users do."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+GREFFIER = str(Path(sys.executable).with_name("greffier"))
+
+
+def greffier(*arguments: str, data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs the command on the office in `data` until it ends."""
+    return subprocess.run(
+        [GREFFIER, *arguments],
+        env={**os.environ, "GREFFIER_DATA": str(data), "COLUMNS": "200", **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def demo_folder(parent: Path) -> Path:
+    """A folder with the demonstration office, its mail imported."""
+    folder = parent / "demo"
+    done = greffier("--data", str(folder), "demo", "--once", "--json", data=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, str]]:
+    """The office in `folder`, served on a free port: its URL, and a token of its first collaborator."""
+    token = greffier("token", data=folder).stdout.strip()
+    process = subprocess.Popen(
+        [GREFFIER, "serve", "--port", "0"],
+        env={**os.environ, "GREFFIER_DATA": str(folder), "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        found = re.search(r"http://\S+?:\d+", line)
+        assert found, line + process.stdout.read()
+        yield found[0], token
+    finally:
+        process.terminate()
+        process.stdout.close()
+        process.wait(timeout=30)

@@ -1,0 +1,70 @@
+"""Every command and snippet of the documentation is run, as it stands, in the order of its page."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.served_office import demo_folder, served
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])
+_BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def _blocks(page, language):
+    return [text for found, text in _BLOCK.findall(page.read_text("utf-8")) if found == language]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "sh")], ids=lambda page: page.name)
+def test_the_commands_of_a_page_work(page, tmp_path, demo_office_folder):
+    folder = tmp_path / "demo"
+    shutil.copytree(demo_office_folder, folder)
+    with served(folder) as (url, token):
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(tmp_path),
+            "LANG": "C.UTF-8",
+            "URL": url,
+            "TOKEN": token,
+            "GREFFIER_DATA": str(folder),
+        }
+        script = "\n".join(["set -euo pipefail", *_blocks(page, "sh")])
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "python")], ids=lambda page: page.name)
+def test_the_snippets_of_a_page_work(page):
+    for snippet in _blocks(page, "python"):
+        exec(compile(snippet, str(page), "exec"), {})  # noqa: S102  # running our own documentation is the point
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_of_a_page_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_setting_is_told():
+    from api.settings import Settings
+
+    shown = (ROOT / "docs/settings.md").read_text("utf-8")
+    assert [name for name in Settings.model_fields if f"`GREFFIER_{name.upper()}`" not in shown] == []
+
+
+@pytest.fixture(scope="module")
+def demo_office_folder(tmp_path_factory):
+    return demo_folder(tmp_path_factory.mktemp("docs"))
