@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -25,7 +26,10 @@ class Database:
     """One SQLite file in WAL mode. `FULL` makes a commit durable at once; `NORMAL` survives a crash of the process."""
 
     def __init__(self, store: str, path: Path, *, synchronous: Literal["FULL", "NORMAL"]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(store, error) from error
         self.store = store
         self.path = path
         self.engine = _engine(path, synchronous)
@@ -44,12 +48,19 @@ class Database:
             with connection.begin():
                 yield connection
 
+    def checkpoint(self) -> None:
+        """Brings the WAL into the file and empties it; where others are reading, a later checkpoint will."""
+        with self._naming_the_store(), closing(self.engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @contextmanager
     def _naming_the_store(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
             raise StoreUnavailable(self.store, error.orig) from error
+        except sqlite3.Error as error:
+            raise StoreUnavailable(self.store, error) from error
 
     def close(self) -> None:
         self.engine.dispose()

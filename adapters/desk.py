@@ -83,8 +83,12 @@ class Desk:
         self._vault = vault
         self._lock = threading.Lock()
         self._numbers: dict[str, range] = {}
-        with self._database.writing() as connection:
-            _metadata.create_all(connection)
+        try:
+            with self._database.writing() as connection:
+                _metadata.create_all(connection)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._database.close()

@@ -94,13 +94,17 @@ class FileStore:
 
     @staticmethod
     def _put_in_place(written: Path, path: Path) -> None:
-        path.parent.mkdir(exist_ok=True)
-        written.rename(path)
-        folder = os.open(path.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)  # the rename itself must survive a power cut
-        finally:
-            os.close(folder)
+            path.parent.mkdir()
+            make_durable(path.parent.parent)
+        except FileExistsError:
+            pass
+        written.rename(path)
+        try:
+            make_durable(path.parent)
+        except BaseException:
+            path.unlink()
+            raise
 
     def _path(self, name: str) -> Path:
         return self._folder / name[:2] / name
@@ -108,13 +112,30 @@ class FileStore:
 
 def _chunks(content: IO[bytes], size: int = _CHUNK) -> Iterator[tuple[int, bytes, bool]]:
     number = 0
-    chunk = content.read(size)
+    chunk = _read_fully(content, size)
     while True:
-        following = content.read(size) if len(chunk) == size else b""
+        following = _read_fully(content, size) if len(chunk) == size else b""
         yield number, chunk, not following
         if not following:
             return
         number, chunk = number + 1, following
+
+
+def _read_fully(content: IO[bytes], size: int) -> bytes:
+    """`size` bytes, or what is left: one `read` of a pipe or an upload may give fewer, and more to come."""
+    chunk = content.read(size)
+    while len(chunk) < size and (more := content.read(size - len(chunk))):
+        chunk += more
+    return chunk
+
+
+def make_durable(folder: Path) -> None:
+    """Makes what was created in or renamed into `folder` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _nonce(number: int, *, is_last: bool) -> bytes:

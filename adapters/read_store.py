@@ -27,12 +27,12 @@ from sqlalchemy import (
 )
 from sqlalchemy import Row as ResultRow
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import OperationalError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError, StatementError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from adapters.databases import Database
 from projections.projection import Key, Projection, Row
-from projections.read_store import StoredView
+from projections.read_store import Refused, StoredView
 
 _KEYS_AT_ONCE: Final = 5_000
 _ROWS_AT_ONCE: Final = 10_000
@@ -75,7 +75,7 @@ class SQLiteReadStore:
         if connection is None:
             with self.reading() as own:
                 return self.views(own)
-        return {row.name: _stored_view(row) for row in connection.execute(select(_positions))}
+        return _views(connection)
 
     def rows(self, connection: Connection, projection: Projection) -> Iterator[tuple[Key, Row]]:
         result = connection.execute(select(projection.table), execution_options={"yield_per": _ROWS_AT_ONCE})
@@ -103,6 +103,9 @@ class SQLiteViewWriter:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def views(self) -> dict[str, StoredView]:
+        return _views(self._connection)
+
     def load(self, table: Table, keys: Collection[Key]) -> dict[Key, Row | None]:
         columns = tuple(table.primary_key.columns)
         names = [column.name for column in columns]
@@ -111,19 +114,14 @@ class SQLiteViewWriter:
         for start in range(0, len(wanted), _KEYS_AT_ONCE):
             some = wanted[start : start + _KEYS_AT_ONCE]
             among = columns[0].in_([key[0] for key in some]) if len(columns) == 1 else tuple_(*columns).in_(some)
-            for row in self._connection.execute(select(table).where(among)).mappings():
-                found[tuple(row[name] for name in names)] = dict(row)
+            with _refusing():
+                result = self._connection.execute(select(table).where(among)).mappings().all()
+            found.update({tuple(row[name] for name in names): dict(row) for row in result})
         return found
 
-    def write(self, table: Table, rows: Mapping[Key, Row | None]) -> str | None:
-        try:
-            with self._connection.begin_nested():
-                self._write(table, rows)
-        except OperationalError:
-            raise
-        except StatementError as error:
-            return f"{type(error).__name__}: {error.orig or error}"
-        return None
+    def write(self, table: Table, rows: Mapping[Key, Row | None]) -> None:
+        with _refusing(), self._connection.begin_nested():
+            self._write(table, rows)
 
     def _write(self, table: Table, rows: Mapping[Key, Row | None]) -> None:
         kept = [row for row in rows.values() if row is not None]
@@ -147,8 +145,9 @@ class SQLiteViewWriter:
 
     def insert(self, table: Table, rows: Iterable[Row]) -> None:
         waiting = iter(rows)
-        while some := list(islice(waiting, _ROWS_AT_ONCE)):
-            self._connection.execute(insert(table), some)
+        with _refusing(), self._connection.begin_nested():
+            while some := list(islice(waiting, _ROWS_AT_ONCE)):
+                self._connection.execute(insert(table), some)
 
     def put(self, view: StoredView) -> None:
         values = asdict(view)
@@ -156,16 +155,39 @@ class SQLiteViewWriter:
         self._connection.execute(statement.on_conflict_do_update(index_elements=[_positions.c.name], set_=values))
 
     def create_table(self, table: Table) -> None:
-        self._connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_quoted(table.name)}")
+        self.drop_table(table)
         self._connection.execute(CreateTable(table))
 
     def create_indexes(self, table: Table) -> None:
-        for index in table.indexes:
-            self._connection.execute(CreateIndex(index))
+        with _refusing(), self._connection.begin_nested():
+            for index in table.indexes:
+                self._connection.execute(CreateIndex(index))
+
+    def drop_table(self, table: Table) -> None:
+        self._connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_quoted(table.name)}")
 
     def swap(self, live: Table, built: Table) -> None:
-        self._connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_quoted(live.name)}")
+        self.drop_table(live)
         self._connection.exec_driver_sql(f"ALTER TABLE {_quoted(built.name)} RENAME TO {_quoted(live.name)}")
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Tells what a table refuses from a store that can't be used. The reason names no value: rows are personal."""
+    try:
+        yield
+    except (IntegrityError, DataError, InterfaceError, ProgrammingError) as error:
+        raise Refused(f"{type(error).__name__}: {error.orig}") from None
+    except DBAPIError:
+        raise
+    except StatementError as error:  # a value of another type than its column's
+        raise Refused(f"{type(error.orig).__name__}: {error.orig}") from None
+    except (OverflowError, UnicodeError) as error:  # which SQLAlchemy leaves as the driver raised them
+        raise Refused(f"{type(error).__name__}: a number or a text that SQLite can't hold") from None
+
+
+def _views(connection: Connection) -> dict[str, StoredView]:
+    return {row.name: _stored_view(row) for row in connection.execute(select(_positions))}
 
 
 def _stored_view(row: ResultRow[Any]) -> StoredView:

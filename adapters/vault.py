@@ -15,19 +15,37 @@ from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, Integer, LargeBinary, MetaData, String, Table, bindparam, insert, select, update
+from sqlalchemy import (
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    insert,
+    select,
+    update,
+)
 
 from adapters.databases import Database
+from adapters.files import make_durable
+
+DataKey: TypeAlias = tuple[int, AESGCM]
+"""A data key's id, by which events name it, and the key."""
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 _BLOCK: Final = 256
 _CACHED_KEYS: Final = 100_000
+_KEYS_A_STATEMENT: Final = 10_000
+_OVERWRITE: Final = "PRAGMA secure_delete = ON"
+"""With a checkpoint after it: what a destroyed or rewrapped key was lingers neither in free space nor in the WAL."""
 
 _metadata = MetaData()
 _keys = Table(
@@ -84,7 +102,9 @@ class MasterKey:
             return cls.parse(path.read_text("ascii"), str(path))
         except FileNotFoundError:
             raise MasterKeyError(f"there is no master key at {path}: put it back, or name its file or value") from None
-        except (OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError:
+            raise MasterKeyError(f"the master key in {path} is not base64") from None
+        except OSError as error:
             raise MasterKeyError(f"the master key at {path} can't be read: {error}") from None
 
     def write(self, path: Path) -> None:
@@ -94,6 +114,7 @@ class MasterKey:
             file.write(b64encode(self.raw) + b"\n")
             file.flush()
             os.fsync(file.fileno())
+        make_durable(path.parent)
 
     def wrap(self, key: bytes, name: bytes) -> bytes:
         return seal(self._cipher, key, name)
@@ -121,8 +142,17 @@ class Vault:
         self._database = Database("vault", path, synchronous="FULL")
         self._master = master_key
         self._lock = threading.Lock()
-        self._unused: list[tuple[int, AESGCM]] = []
+        self._unused: list[DataKey] = []
         self._ciphers: dict[int, AESGCM | None] = {}
+        try:
+            secrets = self._opened_secrets(master_key)
+        except BaseException:
+            self.close()
+            raise
+        self._index_secret = secrets["index"]
+        self._office_cipher = AESGCM(secrets["office"])
+
+    def _opened_secrets(self, master_key: MasterKey) -> dict[str, bytes]:
         with self._database.writing() as connection:
             _metadata.create_all(connection)
             fingerprint = connection.scalar(select(_master.c.fingerprint))
@@ -133,12 +163,10 @@ class Vault:
                     connection.execute(insert(_secrets), {"name": name, "wrapped": wrapped})
             elif fingerprint != master_key.fingerprint:
                 raise MasterKeyError("this is not the master key of this vault: nothing was opened")
-            secrets = {
+            return {
                 row.name: master_key.unwrap(row.wrapped, row.name.encode())
                 for row in connection.execute(select(_secrets))
             }
-        self._index_secret = secrets["index"]
-        self._office_cipher = AESGCM(secrets["office"])
 
     def close(self) -> None:
         self._database.close()
@@ -148,7 +176,7 @@ class Vault:
         digest = hmac.digest(self._index_secret, f"{kind}\0{value}".encode(), hashlib.sha256)
         return UUID(int=int.from_bytes(digest[:16]) & ~(0xF << 76) & ~(0x3 << 62) | (0x8 << 76) | (0x2 << 62))
 
-    def new_key(self) -> tuple[int, AESGCM]:
+    def new_key(self) -> DataKey:
         """A data key that was never used, durable already, with its id."""
         with self._lock:
             if not self._unused:
@@ -167,13 +195,13 @@ class Vault:
     def ciphers(self, key_ids: Iterable[int]) -> dict[int, AESGCM | None]:
         """Many data keys with one read of the vault. Raises `KeyMissing`."""
         wanted = set(key_ids)
-        found = {key_id: self._ciphers[key_id] for key_id in wanted if key_id in self._ciphers}
-        missing = sorted(wanted - found.keys())
-        for start in range(0, len(missing), 10_000):
-            some = missing[start : start + 10_000]
-            with self._database.reading() as connection:
-                rows = connection.execute(select(_keys).where(_keys.c.key_id.in_(some))).all()
-            with self._lock:
+        with self._lock:  # a key that another thread destroys meanwhile must not be remembered after that
+            found = {key_id: self._ciphers[key_id] for key_id in wanted if key_id in self._ciphers}
+            missing = sorted(wanted - found.keys())
+            for start in range(0, len(missing), _KEYS_A_STATEMENT):
+                some = missing[start : start + _KEYS_A_STATEMENT]
+                with self._database.reading() as connection:
+                    rows = connection.execute(select(_keys).where(_keys.c.key_id.in_(some))).all()
                 for key_id, wrapped in rows:
                     cipher = AESGCM(self._master.unwrap(wrapped, _key_name(key_id))) if wrapped else None
                     found[key_id] = cipher
@@ -185,10 +213,14 @@ class Vault:
     def destroy(self, key_ids: Iterable[int]) -> None:
         """Destroys data keys: what they sealed reads as erased from now on, for ever."""
         doomed = list(key_ids)
-        with self._database.writing() as connection:
-            connection.execute(update(_keys).where(_keys.c.key_id.in_(doomed)).values(wrapped=None))
         with self._lock:
+            with self._database.writing() as connection:
+                connection.exec_driver_sql(_OVERWRITE)
+                for start in range(0, len(doomed), _KEYS_A_STATEMENT):
+                    some = doomed[start : start + _KEYS_A_STATEMENT]
+                    connection.execute(update(_keys).where(_keys.c.key_id.in_(some)).values(wrapped=None))
             self._ciphers.update(dict.fromkeys(doomed))
+        self._database.checkpoint()
 
     def seal_for_office(self, data: bytes, bound_to: bytes) -> bytes:
         """Seals what belongs to no stream (a quarantined message's key) under the office's own key."""
@@ -199,7 +231,15 @@ class Vault:
 
     def rotate(self, new: MasterKey) -> int:
         """Wraps every key under a new master key, all or none; gives how many were. Takes the vault's write lock."""
+        with self._lock:
+            rewrapped = self._rewrapped(new)
+            self._master = new
+        self._database.checkpoint()
+        return rewrapped
+
+    def _rewrapped(self, new: MasterKey) -> int:
         with self._database.writing() as connection:
+            connection.exec_driver_sql(_OVERWRITE)
             self._check_master(connection.scalar(select(_master.c.fingerprint)))
             rewrapped = [
                 {"id_": key_id, "new": new.wrap(self._master.unwrap(wrapped, _key_name(key_id)), _key_name(key_id))}
@@ -214,10 +254,9 @@ class Vault:
                     statement = update(table).where(column == bindparam("id_")).values(wrapped=bindparam("new"))
                     connection.execute(statement, rows)
             connection.execute(update(_master).values(fingerprint=new.fingerprint))
-        self._master = new
         return len(rewrapped) + len(secrets)
 
-    def _committed_block(self) -> list[tuple[int, AESGCM]]:
+    def _committed_block(self) -> list[DataKey]:
         with self._database.writing() as connection:
             # A process that still holds the former master key must not wrap new keys under it.
             self._check_master(connection.scalar(select(_master.c.fingerprint)))

@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
-import orjson
 from eventsourcing.persistence import EventStore, IntegrityError, OperationalError
 
 from adapters.databases import StoreUnavailable
-from adapters.event_store.mapper import Draft, EventMapper, UnreadableEvent, context_json
+from adapters.event_store.mapper import Draft, EventMapper, UnreadableEvent, context_json, from_microseconds
 from adapters.event_store.sqlite import (
     CommandAlreadyRecorded,
     CommandRecord,
     RecordedNotification,
     SQLiteEventRecorder,
 )
-from adapters.vault import KeyMissing, Vault
+from adapters.vault import DataKey, KeyMissing, Vault
 from domain.aggregates import Aggregate, NotFound
 from domain.commands import Answer, Command, handlers
 from domain.events import Actor, Context, Event, EventTypes, Recorded, UnknownTopic
@@ -117,27 +116,27 @@ class EventLog:
             unit = UnitOfWork(self, context_json(context), if_match)
             outcome = handlers()[type(command)](command, unit)
             result = outcome.model_dump(mode="json", exclude_none=True) if outcome else {}
-            record = CommandRecord(context.command_id, digest, orjson.dumps(result))
+            answer = Answer(position=0, versions=unit.versions, result=result)
+            record = CommandRecord(context.command_id, digest, answer.model_dump_json().encode())
             try:
-                return self._append(unit, record, result, retriable=command_id is not None)
+                position = self._append(unit, record, retriable=command_id is not None)
             except CommandAlreadyRecorded:
                 if first := self._first_answer(context.command_id, digest):
                     return first
             except IntegrityError:
-                for draft in unit.drafts:
-                    self._mapper.forget(draft.originator_id)
+                continue
+            else:
+                return answer.model_copy(update={"position": position})
         raise TooMuchContention("log", f"the {type(command).__name__} met another change {_ATTEMPTS} times")
 
-    def _append(self, unit: UnitOfWork, record: CommandRecord, result: dict[str, Any], *, retriable: bool) -> Answer:
+    def _append(self, unit: UnitOfWork, record: CommandRecord, *, retriable: bool) -> int:
         with _unavailable():
             if not unit.drafts:
-                position = self._recorder.record_command(record, unit.expected) if retriable else self.head()
-                return Answer(position=position, versions=unit.versions, result=result)
+                return self._recorder.record_command(record, unit.expected) if retriable else self.head()
             recordings = self._store.put(unit.drafts, expect=unit.expected, command=record)
-        position = recordings[-1].notification.id
         with self._appended:
             self._appended.notify_all()
-        return Answer(position=position, versions=unit.versions, result=result)
+        return recordings[-1].notification.id
 
     def _first_answer(self, command_id: UUID, digest: bytes) -> Answer | None:
         with _unavailable():
@@ -146,16 +145,28 @@ class EventLog:
                 return None
             if record.digest != digest:
                 raise CommandIdReused(f"the command id {command_id} came before with another command")
-            versions = self._recorder.versions_between(record.first_position, record.last_position)
-        return Answer(position=record.last_position, versions=versions, result=orjson.loads(record.result))
+        return Answer.model_validate_json(record.answer).model_copy(update={"position": record.position})
 
     # --- streams ----------------------------------------------------------------------------
 
     def state(self, aggregate: type[A], stream_id: UUID) -> A:
-        """An aggregate as its stream tells it now, or before any event. Raises what reading an event may raise."""
+        """An aggregate as its stream tells it now, or before any event.
+
+        Raises `NotFound` where the stream is another kind's, and what reading an event may raise.
+        """
+        return self.state_and_key(aggregate, stream_id)[0]
+
+    def state_and_key(self, aggregate: type[A], stream_id: UUID) -> tuple[A, DataKey | None]:
+        """An aggregate's state, and the key that seals its stream, if it has one yet."""
         with _unavailable():
             stored = self._recorder.select_events(stream_id)
-        return aggregate(id=stream_id).after(map(self._mapper.to_event, stored))
+        events = [self._mapper.to_event(one) for one in stored]
+        if not all(isinstance(event, aggregate.event_type) for event in events):
+            raise NotFound(kind=aggregate.__name__.lower(), id=stream_id)
+        return aggregate(id=stream_id).after(events), self._mapper.stream_key(stored)
+
+    def new_key(self) -> DataKey:
+        return self._vault.new_key()
 
     def keyed_id(self, kind: str, value: str) -> UUID:
         return self._vault.keyed_id(kind, value)
@@ -174,6 +185,12 @@ class EventLog:
         with _unavailable():
             return self._recorder.max_notification_id() or 0
 
+    def recorded_at(self, position: int) -> datetime | None:
+        """When the event at this position was recorded, or None where there is none."""
+        with _unavailable():
+            found = self._recorder.select_notifications(position, 1)
+        return from_microseconds(found[0].recorded_at) if found else None
+
     def read(self, after: int, limit: int, topics: Collection[str]) -> LogBatch:
         with _unavailable():
             found = self._recorder.select_notifications(after, limit, inclusive_of_start=False)
@@ -183,8 +200,8 @@ class EventLog:
 
     def wait(self, after: int, timeout: float) -> int:
         deadline = time.monotonic() + timeout
-        while (head := self.head()) <= after and (left := deadline - time.monotonic()) > 0:
-            with self._appended:
+        with self._appended:  # held while the head is read: an append can't fall between the look and the wait
+            while (head := self.head()) <= after and (left := deadline - time.monotonic()) > 0:
                 self._appended.wait(min(left, _OTHER_PROCESSES_POLL_SECONDS))
         return head
 
@@ -220,6 +237,7 @@ class UnitOfWork:
         self._context = context
         self._if_match = if_match
         self._states: dict[UUID, Aggregate] = {}
+        self._keys: dict[UUID, DataKey] = {}
         self.expected: dict[UUID, int] = {}
         self.drafts: list[Draft] = []
 
@@ -237,22 +255,29 @@ class UnitOfWork:
     def find(self, aggregate: type[A], stream_id: UUID) -> A:
         known = self._states.get(stream_id)
         if known is None:
-            known = self._log.state(aggregate, stream_id)
+            known, key = self._log.state_and_key(aggregate, stream_id)
             if self._if_match and self._if_match.stream_id == stream_id and self._if_match.version != known.version:
                 raise StaleVersion(stream_id, self._if_match.version, known.version)
             self._states[stream_id] = known
+            if key is not None:
+                self._keys[stream_id] = key
             self.expected[stream_id] = known.version
         if not isinstance(known, aggregate):
             raise NotFound(kind=aggregate.__name__.lower(), id=stream_id)
         return known
 
     def save(self, state: A, events: Sequence[Event]) -> A:
-        self.drafts.extend(
-            Draft(state.id, version, event, self._context) for version, event in enumerate(events, state.version + 1)
-        )
+        for version, event in enumerate(events, state.version + 1):
+            key = None if event.sealed_field is None else self._key_of(state.id)
+            self.drafts.append(Draft(state.id, version, event, self._context, key))
         after = state.after(events)
         self._states[state.id] = after
         return after
+
+    def _key_of(self, stream_id: UUID) -> DataKey:
+        if stream_id not in self._keys:
+            self._keys[stream_id] = self._log.new_key()
+        return self._keys[stream_id]
 
     def keyed_id(self, kind: str, value: str) -> UUID:
         return self._log.keyed_id(kind, value)

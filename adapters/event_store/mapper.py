@@ -9,28 +9,29 @@ and version as associated data. The key's id stands in the event, so that a key'
 from __future__ import annotations
 
 import struct
-import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import orjson
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import JSONTranscoder, Mapper, StoredEvent
+from pydantic import ValidationError
 
-from adapters.vault import Vault, seal, unseal
+from adapters.vault import DataKey, Vault, seal, unseal
 from domain.events import ERASED, STORED, Context, Event, EventTypes, Recorded
 
 _FRAME: Final = struct.Struct(">BHII")
-_KEY_ID: Final = struct.Struct(">Q")
+_KEY_ID: Final = struct.Struct(">q")
 _FORMAT: Final = 1
 _ERASED_JSON: Final = ERASED.model_dump_json().encode()
-_REMEMBERED_STREAMS: Final = 100_000
+_UNREADABLE: Final = (struct.error, InvalidTag, ValueError, LookupError, AttributeError, TypeError)
+"""What altered bytes, facts of another shape, and an upcaster that is missing or fails on them raise."""
 
 
 class UnreadableEvent(Exception):
-    """An event that the log holds can't be read: it was altered, or its key is not in the vault."""
+    """An event that the log holds can't be read: it was altered, or newer code wrote it."""
 
 
 class Draft(NamedTuple):
@@ -40,6 +41,8 @@ class Draft(NamedTuple):
     originator_version: int
     event: Event
     context: bytes
+    key: DataKey | None
+    """The stream's data key, for an event with a sealed field."""
 
 
 class EventMapper(Mapper[UUID]):
@@ -49,8 +52,6 @@ class EventMapper(Mapper[UUID]):
         super().__init__(transcoder=JSONTranscoder())
         self.types = types
         self._vault = vault
-        self._stream_keys: dict[UUID, tuple[int, AESGCM]] = {}
-        self._lock = threading.Lock()
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         draft: Draft = domain_event
@@ -59,10 +60,12 @@ class EventMapper(Mapper[UUID]):
         field = event.sealed_field
         if field is None:
             facts = event.model_dump_json().encode()
+        elif draft.key is None:
+            raise ValueError(f"{event.topic()} has personal values, and no key to seal them")
         else:
             facts = event.model_dump_json(exclude={field}).encode()
             personal = orjson.dumps(event.model_dump(mode="json", include={field})[field])
-            key_id, cipher = self._key_of(draft.originator_id)
+            key_id, cipher = draft.key
             bound_to = _binding(draft.originator_id, draft.originator_version)
             sealed = _KEY_ID.pack(key_id) + seal(cipher, personal, bound_to)
         frame = _FRAME.pack(_FORMAT, event.class_version, len(draft.context), len(facts))
@@ -91,16 +94,18 @@ class EventMapper(Mapper[UUID]):
 
     def sealing_key(self, stored: StoredEvent) -> int | None:
         """The id of the key that seals this event's personal values, if it has any: read without opening it."""
-        _, _, context, facts = _FRAME.unpack_from(stored.state)
-        start = _FRAME.size + context + facts
-        if len(stored.state) == start:
-            return None
-        key_id: int = _KEY_ID.unpack_from(stored.state, start)[0]
+        try:
+            _, _, context, facts = _FRAME.unpack_from(stored.state)
+            key_id: int = _KEY_ID.unpack_from(stored.state, _FRAME.size + context + facts)[0]
+        except struct.error:
+            return None  # nothing is sealed, or the event is unreadable: reading it says so
         return key_id
 
-    def forget(self, stream_id: UUID) -> None:
-        """Forgets which key a stream has: what was about to be its first event was not stored."""
-        self._stream_keys.pop(stream_id, None)
+    def stream_key(self, stored: Sequence[StoredEvent]) -> DataKey | None:
+        """The key that seals this stream, which its events name; None before the first, or when it was destroyed."""
+        key_id = next((key_id for one in reversed(stored) if (key_id := self.sealing_key(one)) is not None), None)
+        cipher = None if key_id is None else self._vault.cipher(key_id)
+        return None if key_id is None or cipher is None else (key_id, cipher)
 
     def _opened(self, stored: StoredEvent) -> tuple[Event, bytes]:
         cls = self.types[stored.topic]
@@ -109,18 +114,23 @@ class EventMapper(Mapper[UUID]):
             frame_format, class_version, context_length, facts_length = _FRAME.unpack_from(state)
             if frame_format != _FORMAT:
                 raise UnreadableEvent(f"{_place(stored)} has the unknown frame format {frame_format}")
+            if class_version > cls.class_version:
+                raise UnreadableEvent(f"{_place(stored)} has the class version {class_version}: newer code wrote it")
             start = _FRAME.size + context_length
             end = start + facts_length
             facts = state[start:end]
-            if cls.sealed_field is not None:
-                personal = self._unsealed(stored, state[end:]) if len(state) > end else _ERASED_JSON
+            if cls.sealed_field is not None and len(state) > end:
+                personal = self._unsealed(stored, state[end:])
                 comma = b"," if len(facts) > 2 else b""  # noqa: PLR2004  # the two braces of an empty object
                 facts = b'%b%b"%b":%b}' % (facts[:-1], comma, cls.sealed_field.encode(), personal)
-            if class_version == cls.class_version:
-                event = cls.model_validate_json(facts, context=STORED)
-            else:
-                event = cls.model_validate(_upcast(cls, orjson.loads(facts), class_version), context=STORED)
-        except (struct.error, ValueError, InvalidTag) as error:
+            if class_version < cls.class_version:
+                facts = orjson.dumps(_upcast(cls, orjson.loads(facts), class_version))
+            event = cls.model_validate_json(facts, context=STORED)
+        except ValidationError as error:
+            # Its text, and its traceback, would show the personal values.
+            problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise UnreadableEvent(f"{_place(stored)} can't be read: {problems}") from None
+        except _UNREADABLE as error:
             raise UnreadableEvent(f"{_place(stored)} can't be read: {type(error).__name__} {error}") from error
         return event, state[_FRAME.size : start]
 
@@ -129,22 +139,8 @@ class EventMapper(Mapper[UUID]):
         cipher = self._vault.cipher(key_id)
         if cipher is None:
             return _ERASED_JSON
-        stream_id = UUID(str(stored.originator_id))
-        self._remember(stream_id, key_id, cipher)
-        return unseal(cipher, sealed[_KEY_ID.size :], _binding(stream_id, stored.originator_version))
-
-    def _key_of(self, stream_id: UUID) -> tuple[int, AESGCM]:
-        with self._lock:
-            known = self._stream_keys.get(stream_id)
-            if known is None:
-                known = self._vault.new_key()
-                self._remember(stream_id, *known)
-            return known
-
-    def _remember(self, stream_id: UUID, key_id: int, cipher: AESGCM) -> None:
-        if len(self._stream_keys) >= _REMEMBERED_STREAMS:
-            self._stream_keys.clear()
-        self._stream_keys[stream_id] = (key_id, cipher)
+        bound_to = _binding(UUID(str(stored.originator_id)), stored.originator_version)
+        return unseal(cipher, sealed[_KEY_ID.size :], bound_to)
 
 
 def context_json(context: Context) -> bytes:

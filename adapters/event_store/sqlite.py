@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -39,9 +40,8 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE TABLE IF NOT EXISTS commands (
     command_id BLOB PRIMARY KEY,
     digest BLOB NOT NULL,
-    first_position INTEGER NOT NULL,
-    last_position INTEGER NOT NULL,
-    result BLOB NOT NULL
+    answer BLOB NOT NULL,
+    position INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
 _SCHEMA_VERSION: Final = 1
@@ -59,9 +59,9 @@ class CommandRecord:
 
     command_id: UUID
     digest: bytes
-    result: bytes
-    first_position: int = 0
-    last_position: int = 0
+    answer: bytes
+    position: int = 0
+    """The head of the log once the command was recorded, which the recorder gives."""
 
 
 class VersionConflict(IntegrityError):
@@ -79,18 +79,21 @@ class SQLiteEventRecorder(ApplicationRecorder):
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._writing = threading.Lock()
-        self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
+        self._idle_readers: deque[sqlite3.Connection] = deque()
         self._connecting = threading.Lock()
-        with _translated():
-            self._writer = self._connect()
-            self._create_schema()
+        try:
+            with _translated():
+                self._writer = self._connect()
+                self._create_schema()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         with self._connecting, self._writing:
             for connection in self._connections:
                 connection.close()
-            self._connections.clear()
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         """Appends all events or none; gives their positions.
@@ -98,8 +101,15 @@ class SQLiteEventRecorder(ApplicationRecorder):
         `expect` maps streams to the versions at which they were read; `command` is recorded in the same transaction.
         Raises `VersionConflict`, `CommandAlreadyRecorded`, or the library's `IntegrityError` and `OperationalError`.
         """
-        expect: Mapping[UUID, int] = kwargs.get("expect") or {}
-        command: CommandRecord | None = kwargs.get("command")
+        return list(self._append(stored_events, kwargs.get("expect") or {}, kwargs.get("command")))
+
+    def record_command(self, command: CommandRecord, expect: Mapping[UUID, int]) -> int:
+        """Records a command that changed nothing, at the head of the log, which it gives."""
+        return self._append([], expect, command).stop - 1
+
+    def _append(
+        self, stored_events: Sequence[StoredEvent], expect: Mapping[UUID, int], command: CommandRecord | None
+    ) -> range:
         with self._write() as connection:
             if command is not None and self._command_in(connection, command.command_id) is not None:
                 raise CommandAlreadyRecorded(str(command.command_id))
@@ -117,12 +127,11 @@ class SQLiteEventRecorder(ApplicationRecorder):
                 ],
             )
             if command is not None:
-                last_position = last + len(stored_events)
                 connection.execute(
-                    "INSERT INTO commands VALUES (?, ?, ?, ?, ?)",
-                    (command.command_id.bytes, command.digest, last + 1, last_position, command.result),
+                    "INSERT INTO commands VALUES (?, ?, ?, ?)",
+                    (command.command_id.bytes, command.digest, command.answer, positions.stop - 1),
                 )
-        return list(positions)
+        return positions
 
     def select_events(
         self,
@@ -133,8 +142,8 @@ class SQLiteEventRecorder(ApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        with _translated():
-            rows = self._reader().execute(
+        with self._read() as connection:
+            rows = connection.execute(
                 "SELECT originator_id, originator_version, topic, state FROM events "
                 "WHERE originator_id = ? AND originator_version > ? AND originator_version <= ? "
                 f"ORDER BY originator_version {'DESC' if desc else 'ASC'} LIMIT ?",
@@ -153,8 +162,8 @@ class SQLiteEventRecorder(ApplicationRecorder):
     ) -> Sequence[RecordedNotification]:
         first = 0 if start is None else start + (not inclusive_of_start)
         among = f"AND topic IN ({','.join('?' * len(topics))}) " if topics else ""
-        with _translated():
-            rows = self._reader().execute(
+        with self._read() as connection:
+            rows = connection.execute(
                 "SELECT originator_id, originator_version, topic, state, position, recorded_at FROM events "
                 f"WHERE position >= ? AND position <= ? {among}ORDER BY position LIMIT ?",
                 (first, _or(stop, 2**62), *topics, limit),
@@ -163,8 +172,8 @@ class SQLiteEventRecorder(ApplicationRecorder):
 
     def select_stream(self, stream_id: UUID) -> Sequence[RecordedNotification]:
         """A stream's events with their positions."""
-        with _translated():
-            rows = self._reader().execute(
+        with self._read() as connection:
+            rows = connection.execute(
                 "SELECT originator_id, originator_version, topic, state, position, recorded_at FROM events "
                 "WHERE originator_id = ? ORDER BY originator_version",
                 (stream_id.bytes,),
@@ -172,40 +181,20 @@ class SQLiteEventRecorder(ApplicationRecorder):
             return [RecordedNotification(UUID(bytes=id_), *rest) for id_, *rest in rows]
 
     def max_notification_id(self) -> int | None:
-        with _translated():
-            return self._head_in(self._reader())[0] or None
+        with self._read() as connection:
+            last: int | None = connection.execute("SELECT max(position) FROM events").fetchone()[0]
+            return last
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Never:
         raise NotImplementedError("SQLite notifies nobody: the log's `wait` wakes its readers")
 
     def find_command(self, command_id: UUID) -> CommandRecord | None:
-        with _translated():
-            return self._command_in(self._reader(), command_id)
-
-    def record_command(self, command: CommandRecord, expect: Mapping[UUID, int]) -> int:
-        """Records a command that changed nothing, at the head of the log, which it gives."""
-        self.insert_events([], expect=expect, command=command)
-        recorded = self.find_command(command.command_id)
-        return recorded.last_position if recorded else 0
-
-    def versions_between(self, first: int, last: int) -> dict[UUID, int]:
-        """The version of each stream after the events at these positions."""
-        with _translated():
-            rows = self._reader().execute(
-                "SELECT originator_id, max(originator_version) FROM events WHERE position BETWEEN ? AND ? GROUP BY 1",
-                (first, last),
-            )
-            return {UUID(bytes=id_): version for id_, version in rows}
-
-    def change_counter(self) -> int:
-        """A number that changes when another process has appended."""
-        with _translated():
-            counter: int = self._reader().execute("PRAGMA data_version").fetchone()[0]
-            return counter
+        with self._read() as connection:
+            return self._command_in(connection, command_id)
 
     def _command_in(self, connection: sqlite3.Connection, command_id: UUID) -> CommandRecord | None:
         row = connection.execute(
-            "SELECT digest, result, first_position, last_position FROM commands WHERE command_id = ?",
+            "SELECT digest, answer, position FROM commands WHERE command_id = ?",
             (command_id.bytes,),
         ).fetchone()
         return CommandRecord(command_id, *row) if row else None
@@ -241,20 +230,27 @@ class SQLiteEventRecorder(ApplicationRecorder):
                     self._writer.execute("ROLLBACK")
                 raise
 
-    def _reader(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-        return connection
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        # Connections are lent, not kept by each thread: a server's threads come and go, and would leave theirs open.
+        with _translated():
+            try:
+                connection = self._idle_readers.pop()
+            except IndexError:
+                connection = self._connect()
+            try:
+                yield connection
+            finally:
+                self._idle_readers.append(connection)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
         with self._connecting:
             self._connections.append(connection)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
         return connection
 
 

@@ -5,8 +5,8 @@ import re
 
 # What mail means by these names, after the WHATWG encoding standard: each is read as its superset.
 _READ_AS = {
-    "ascii": "utf-8",
-    "iso8859-1": "cp1252",
+    "ascii": "utf_8",
+    "iso8859_1": "cp1252",
     "gb2312": "gb18030",
     "euc_kr": "cp949",
     "shift_jis": "cp932",
@@ -37,7 +37,7 @@ def text_of(data: bytes, charset: str = "") -> tuple[str, str]:
     try:
         return storable(data.decode(codec).removeprefix("\ufeff")), ""
     except UnicodeError:
-        if codec == "utf-8":
+        if codec == "utf_8":
             text, read_as = _guessed(data)
             return text, f"text is not valid {charset}, read as {read_as}" if charset else ""
         return storable(data.decode(codec, "replace")), f"text is not valid {charset}, the rest was kept"
@@ -47,8 +47,8 @@ def _codec(charset: str) -> str | None:
     if not _NAME.fullmatch(charset):
         return None
     try:
-        name = codecs.lookup(charset).name
-        b"".decode(name)  # a LookupError for codecs that do not make text, such as zlib
+        name = codecs.lookup(charset).name.replace("-", "_")
+        b"a".decode(name, "replace")  # a LookupError for codecs that do not make text, such as zlib
     except (LookupError, UnicodeError):
         return None
     return None if name in _NOT_FOR_TEXT else _READ_AS.get(name, name)

@@ -27,8 +27,8 @@ TRANSPORT_FIELDS = frozenset(
 )
 TRANSPORT_PREFIXES = (b"arc-", b"x-mozilla-", b"x-spam-")
 
-_LINE = re.compile(rb"([^\r\n]*)(?:\r\n|\r|\n|\Z)")
-_FIELD = re.compile(rb"([!-9;-~]*):|[ \t]|From ")
+# A line of the headers as the stdlib's parser knows it: a field, its continuation, or a stray "From " line.
+_HEADER_LINE = re.compile(rb"(?:([!-9;-~]*+):|[ \t]|From )[^\r\n]*+(?:\r\n|\r|\n|\Z)")
 _CHUNK = 1 << 20
 
 
@@ -47,17 +47,14 @@ def content_digest(raw: bytes) -> bytes:
 
 
 def _kept(raw: bytes) -> Iterator[bytes]:
-    body = len(raw)
+    body = start_of_headers(raw)
     dropped = False
-    for line in _LINE.finditer(raw, start_of_headers(raw)):
-        field = _FIELD.match(line[1])
-        if field is None:
-            body = line.start()
-            break
-        if field[1] is not None:
-            name = field[1].lower()
+    while line := _HEADER_LINE.match(raw, body):
+        if line[1] is not None:
+            name = line[1].lower()
             dropped = name in TRANSPORT_FIELDS or name.startswith(TRANSPORT_PREFIXES)
         if not dropped:
             yield line[0]
+        body = line.end()
     for start in range(body, len(raw), _CHUNK):
         yield raw[start : start + _CHUNK]

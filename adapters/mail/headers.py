@@ -124,10 +124,12 @@ class Mailbox:
 
 def mailboxes(value: str, notes: list[str]) -> list[Mailbox]:
     """Addresses of a From, To, ... field; members of a group count, empty places do not."""
-    pairs = list(_name_and_address(value))
-    if not any("@" in address for _, address in pairs) and "@" in value:
-        pairs = list(_name_and_address(value.replace('"', "")))  # a quote or a comment that never ends
-    return [_mailbox(name, address, notes) for name, address in pairs if name or address]
+    found = [_mailbox(name, address, notes) for name, address in _name_and_address(value) if name or address]
+    if "@" in value and re.search(r'["(]', value) and not any(mailbox.email for mailbox in found):
+        bare = re.sub(r'["()]', " ", value)  # a quote or a comment that never ends
+        again = [_mailbox(name, address, []) for name, address in _name_and_address(bare)]
+        return [mailbox for mailbox in again if mailbox.email] or found
+    return found
 
 
 def _name_and_address(value: str) -> Iterator[tuple[str, str]]:
@@ -169,7 +171,7 @@ def _pair(name: list[str], address: list[str] | None, comment: list[str]) -> tup
     spec = "".join(address).strip()
     if spec.startswith("@"):
         spec = spec.rpartition(":")[2]
-    return "".join(_unquoted(token) for token in name).strip() or aside, spec
+    return "".join(_unquoted(piece) for piece in name).strip() or aside, spec
 
 
 def _mailbox(name: str, address: str, notes: list[str]) -> Mailbox:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Final, Literal
 from uuid import UUID
@@ -20,6 +21,8 @@ from domain.message import Message, MessageIdentity, content_stream_id, message_
 from domain.ticket import TEXT_LIMIT, Attachment, MessageContent, ReceiveMessage, StoredFile
 
 MAIL_IMPORT: Final = Actor.rule("mail_import")
+
+_CHUNK: Final = 1 << 20
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +44,10 @@ class CannotTakeIn(Exception):
     """Why a message goes to quarantine."""
 
 
+class MessageUnreadable(Exception):
+    """The file that holds the message can't be read to its end: nothing became of it."""
+
+
 class MailIntake:
     """The one way in for messages, whatever brings them. A message larger than `max_bytes` goes to quarantine."""
 
@@ -51,10 +58,13 @@ class MailIntake:
         self.max_bytes = max_bytes
 
     def take_in(self, origin: str, size: int, file: IO[bytes], actor: Actor = MAIL_IMPORT) -> TakenIn:
-        """Takes in the message that `file` holds from its start. Raises `StoreUnavailable`; then it may be retried."""
+        """Takes in the message that `file` holds from its start.
+
+        Raises `MessageUnreadable` and `StoreUnavailable`; then it may be retried.
+        """
         try:
             self._check_size(size)
-            return self._receive(file.read(), actor)
+            return self._receive(b"".join(_chunks(file)), actor)
         except CannotTakeIn as error:
             return self._quarantine(origin, str(error), file)
 
@@ -74,7 +84,7 @@ class MailIntake:
             raise CannotTakeIn(f"the message has {size} bytes, more than the {self.max_bytes} that are taken in")
 
     def _receive(self, raw: bytes, actor: Actor) -> TakenIn:
-        parsed = _parsed(raw)
+        parsed = read_message(raw)
         identity = MessageIdentity(message_id=parsed.message_id, content_digest=parsed.content_digest.hex())
         known = self._log.state(Message, message_stream_id(self._log, identity))
         if ticket_id := known.ticket_of(content_stream_id(self._log, identity)):
@@ -92,7 +102,7 @@ class MailIntake:
     def _quarantine(self, origin: str, reason: str, file: IO[bytes]) -> TakenIn:
         file.seek(0)
         digest = hashlib.sha256()
-        for chunk in iter(lambda: file.read(1 << 20), b""):
+        for chunk in _chunks(file):
             digest.update(chunk)
         file.seek(0)
         stored = self._files.store(file)
@@ -102,7 +112,8 @@ class MailIntake:
         return TakenIn("quarantined", self._log.head(), quarantine_id=entry.entry_id, reason=entry.reason)
 
 
-def _parsed(raw: bytes) -> ParsedMessage:
+def read_message(raw: bytes) -> ParsedMessage:
+    """Raises `CannotTakeIn` where an import would put the message in quarantine."""
     try:
         return parse_message(raw)
     except NotAMessage as error:
@@ -110,6 +121,13 @@ def _parsed(raw: bytes) -> ParsedMessage:
     except Exception as error:  # whatever the parser's flaw, the message must not be lost
         _log.exception("a message could not be parsed")
         raise CannotTakeIn(f"the message could not be read: {type(error).__name__}") from error
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    try:
+        yield from iter(lambda: file.read(_CHUNK), b"")
+    except OSError as error:
+        raise MessageUnreadable(error.strerror or type(error).__name__) from error
 
 
 def _command(parsed: ParsedMessage, identity: MessageIdentity, file: SealedFile) -> ReceiveMessage:

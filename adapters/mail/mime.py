@@ -22,6 +22,8 @@ _CHUNK = 1 << 16
 
 # Bytes of the file rather than of the message: a byte order mark, blank lines, the "From " line of an mbox.
 _BEFORE_HEADERS = re.compile(rb"(?:\xef\xbb\xbf)?(?:[ \t]*[\r\n]|>?From (?!\s*:)[^\r\n]*+[\r\n])*+")
+_BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_SPACED_NAME = re.compile(rb"^([!-9;-~]++)[ \t]++:", re.MULTILINE)  # RFC 5322 4.5: obsolete, and the stdlib refuses it
 _TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+", re.ASCII)
 _ENCODINGS = {
     "base64": "base64",
@@ -118,10 +120,14 @@ class Part(Message):
         return [child for child in self.get_payload() if isinstance(child, Part)]
 
     def irregularities(self) -> Iterator[str]:
-        """What the stdlib parser had to put up with, in this part alone."""
+        """What the parser had to put up with, in this part alone."""
         for defect in self.defects:
             if note := _DEFECTS.get(type(defect)):
                 yield note
+        if self.depth >= MAX_DEPTH:
+            yield f"nested more than {MAX_DEPTH} deep: kept as an attachment"
+        if self.count > MAX_PARTS:
+            yield f"more than {MAX_PARTS} parts: the others were left out"
 
 
 def start_of_headers(raw: bytes) -> int:
@@ -134,8 +140,13 @@ def read_parts(raw: bytes) -> Part:
     if not raw:
         raise NotAMessage("empty")
     parser = BytesFeedParser(Part, policy=_AsWritten())
-    for start in range(start_of_headers(raw), len(raw), _CHUNK):
-        parser.feed(raw[start : start + _CHUNK])
+    start = start_of_headers(raw)
+    blank = _BLANK_LINE.search(raw, start)
+    body = blank.start() if blank else len(raw)
+    head = _SPACED_NAME.sub(rb"\1:", raw[start:body])
+    for block, begin in ((head, 0), (raw, body)):
+        for at in range(begin, len(block), _CHUNK):
+            parser.feed(block[at : at + _CHUNK])
     message = cast("Part", parser.close())
     if not message.keys():
         raise NotAMessage("no header field")

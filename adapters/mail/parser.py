@@ -9,7 +9,7 @@ from datetime import datetime
 from adapters.mail.charsets import one_line, text_of
 from adapters.mail.fingerprint import content_digest
 from adapters.mail.headers import Mailbox, decoded, mailboxes, message_ids, parameters, utc
-from adapters.mail.mime import MAX_DEPTH, MAX_PARTS, NotAMessage, Part, read_headers, read_parts
+from adapters.mail.mime import NotAMessage, Part, read_headers, read_parts
 from adapters.mail.rendering import html_to_text
 
 __all__ = ["Attachment", "NoSuchPart", "NotAMessage", "ParsedMessage", "attachment_bytes", "parse_message"]
@@ -241,7 +241,3 @@ def _readable(part: Part, bodies: dict[Part, str]) -> str:
 def _irregularities(message: Part) -> Iterator[str]:
     for part in message.walk():
         yield from part.irregularities()
-        if part.depth >= MAX_DEPTH:
-            yield f"nested more than {MAX_DEPTH} deep: kept as an attachment"
-    if message.count > MAX_PARTS:
-        yield f"more than {MAX_PARTS} parts: the others were left out"

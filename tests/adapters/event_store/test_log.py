@@ -1,0 +1,495 @@
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from adapters.databases import StoreUnavailable
+from adapters.event_store.log import CommandIdReused, EventLog, IfMatch, StaleVersion, TooMuchContention
+from domain.aggregates import NotFound
+from domain.client import (
+    ActivateClient,
+    AssociateEmailAddress,
+    Client,
+    ClientActivated,
+    NewClient,
+    Person,
+    ProspectRegistered,
+    RegisterClient,
+    RemoveEmailAddress,
+)
+from domain.email_address import (
+    AddressBelongsToAnother,
+    EmailAddress,
+    EmailAddressAssociated,
+    EmailAddressRemoved,
+    email_address_id,
+)
+from domain.events import Actor, EventTypes, office_event_types
+from domain.message import MessageIdentity
+from domain.ticket import MessageContent, ReceiveMessage, StoredFile
+from projections.log import Unreadable
+
+ADDRESS = "zoe.lefevre@exemple.fr"
+
+
+def register(client_id=None, *addresses, last_name="Lefèvre"):
+    new = NewClient(client_id=client_id or uuid4(), identity=Person(last_name=last_name))
+    return RegisterClient(client=new, email_addresses=addresses)
+
+
+def receive(from_address=ADDRESS):
+    return ReceiveMessage(
+        identity=MessageIdentity(message_id="<1@exemple.fr>", content_digest="0" * 64),
+        content=MessageContent(
+            from_address=from_address,
+            from_name="",
+            subject="Sinistre",
+            text="",
+            message_id=None,
+            raw=StoredFile(name="name", key="key", size=1),
+        ),
+        sent_at=None,
+    )
+
+
+def events(log):
+    return [
+        type(recorded.event) for recorded in log.read(0, 1000, {cls.topic() for cls in office_event_types()}).events
+    ]
+
+
+@pytest.fixture
+def open_log(tmp_path, vault):
+    """Opens further logs on the file of `log`, as other processes would."""
+    opened = []
+
+    def open_log(next_number=lambda _: 1, types=None, **others):
+        path = tmp_path / "log.sqlite"
+        opened.append(EventLog(path, vault, types or office_event_types(), next_number=next_number, **others))
+        return opened[-1]
+
+    yield open_log
+    for one in opened:
+        one.close()
+
+
+# --- executing --------------------------------------------------------------------------------
+
+
+def test_what_was_decided_is_in_the_log_and_the_answer_says_where(log, actor):
+    client_id = uuid4()
+    answer = log.execute(register(client_id, ADDRESS), actor)
+    assert events(log) == [ProspectRegistered, EmailAddressAssociated]
+    assert answer.position == log.head() == 2
+    assert answer.versions == {client_id: 1, email_address_id(log, ADDRESS): 1}
+    assert answer.result == {"client_id": str(client_id)}
+
+
+def test_a_refusal_stores_nothing_and_its_command_may_come_again(log, actor):
+    log.execute(register(None, ADDRESS), actor)
+    client_id, command_id = uuid4(), uuid4()
+    refused = register(client_id, "fresh@exemple.fr", ADDRESS)
+    with pytest.raises(AddressBelongsToAnother):
+        log.execute(refused, actor, command_id=command_id)
+    assert log.head() == 2
+    assert log.state(Client, client_id).version == 0
+    owner = log.state(EmailAddress, email_address_id(log, ADDRESS)).owners[0]
+    log.execute(RemoveEmailAddress(client_id=owner.id, address_id=email_address_id(log, ADDRESS)), actor)
+    assert log.execute(refused, actor, command_id=command_id).position == log.head() == 6
+
+
+def test_a_decision_that_changes_nothing_appends_nothing(log, actor):
+    client_id = uuid4()
+    log.execute(register(client_id), actor)
+    log.execute(ActivateClient(client_id=client_id), actor)
+    answer = log.execute(ActivateClient(client_id=client_id), actor)
+    assert events(log) == [ProspectRegistered, ClientActivated]
+    assert answer.position == 2
+    assert answer.versions == {client_id: 2}
+
+
+def test_what_does_not_exist_is_not_found(log, actor):
+    with pytest.raises(NotFound) as refusal:
+        log.execute(ActivateClient(client_id=uuid4()), actor)
+    assert refusal.value.kind == "client"
+    assert log.head() == 0
+
+
+def test_a_stream_of_another_kind_is_not_found(log, actor):
+    client_id = uuid4()
+    log.execute(register(client_id, ADDRESS), actor)
+    with pytest.raises(NotFound):
+        log.state(EmailAddress, client_id)
+    with pytest.raises(NotFound):
+        log.execute(RemoveEmailAddress(client_id=client_id, address_id=client_id), actor)
+    with pytest.raises(NotFound):
+        log.execute(ActivateClient(client_id=email_address_id(log, ADDRESS)), actor)
+
+
+def test_every_event_of_a_command_carries_its_envelope(open_log, actor):
+    at = datetime(2026, 3, 31, 9, 30, 15, 123456, tzinfo=UTC)
+    log = open_log(clock=lambda: at)
+    command_id, correlation_id, causation_id, client_id = uuid4(), uuid4(), uuid4(), uuid4()
+    log.execute(
+        register(client_id, ADDRESS),
+        actor,
+        command_id=command_id,
+        correlation_id=correlation_id,
+        causation_id=causation_id,
+    )
+    recorded = [*log.stream(client_id), *log.stream(email_address_id(log, ADDRESS))]
+    assert [one.position for one in recorded] == [1, 2]
+    for one in recorded:
+        assert (one.actor, one.at) == (actor, at)
+        assert one.context.command_id == command_id
+        assert (one.context.correlation_id, one.context.causation_id) == (correlation_id, causation_id)
+        assert one.recorded_at == recorded[0].recorded_at
+
+
+def test_a_command_without_an_id_gets_one_of_its_own(log):
+    rule = Actor.rule("certain sender")
+    clients = [uuid4(), uuid4()]
+    for client_id in clients:
+        log.execute(register(client_id, f"{client_id}@exemple.fr"), rule)
+    contexts = [one.context for one in log.read(0, 10, {cls.topic() for cls in office_event_types()}).events]
+    assert [context.actor for context in contexts] == [rule] * 4
+    ids = [context.command_id for context in contexts]
+    assert ids[0] == ids[1] != ids[2] == ids[3]
+    assert contexts[0].correlation_id is None
+
+
+# --- the same command again -------------------------------------------------------------------
+
+
+def test_a_retry_gets_the_first_answer_whatever_happened_since(log, actor):
+    client_id, command_id = uuid4(), uuid4()
+    first = log.execute(register(client_id, ADDRESS), actor, command_id=command_id)
+    log.execute(ActivateClient(client_id=client_id), actor)
+    assert log.execute(register(client_id, ADDRESS), actor, command_id=command_id) == first
+    assert events(log) == [ProspectRegistered, EmailAddressAssociated, ClientActivated]
+
+
+def test_a_retry_gets_the_first_answer_of_a_command_that_reads_more_than_it_writes(log, actor):
+    client_id, command_id = uuid4(), uuid4()
+    log.execute(register(client_id), actor)
+    command = AssociateEmailAddress(client_id=client_id, address=ADDRESS)
+    first = log.execute(command, actor, command_id=command_id)
+    assert set(first.versions) == {client_id, email_address_id(log, ADDRESS)}
+    assert log.execute(command, actor, command_id=command_id) == first
+
+
+def test_a_retry_gets_the_first_answer_of_a_command_that_changed_nothing(log, actor):
+    client_id, command_id = uuid4(), uuid4()
+    log.execute(register(client_id, ADDRESS), actor)
+    command = AssociateEmailAddress(client_id=client_id, address=ADDRESS)
+    first = log.execute(command, actor, command_id=command_id)
+    assert first.versions == {client_id: 1, email_address_id(log, ADDRESS): 1}
+    log.execute(RemoveEmailAddress(client_id=client_id, address_id=email_address_id(log, ADDRESS)), actor)
+    assert log.execute(command, actor, command_id=command_id) == first
+    assert events(log)[-1] is EmailAddressRemoved
+
+
+def test_a_retry_gets_the_first_answer_after_a_restart_and_under_its_former_condition(log, open_log, actor):
+    client_id, command_id = uuid4(), uuid4()
+    log.execute(register(client_id), actor)
+    activate = ActivateClient(client_id=client_id)
+    first = log.execute(activate, actor, command_id=command_id, if_match=IfMatch(client_id, 1))
+    assert open_log().execute(activate, actor, command_id=command_id, if_match=IfMatch(client_id, 1)) == first
+
+
+def test_a_command_id_cannot_be_used_for_another_command(log, actor):
+    client_id, command_id = uuid4(), uuid4()
+    log.execute(register(client_id), actor, command_id=command_id)
+    for other in (register(client_id, last_name="Petit"), ActivateClient(client_id=client_id)):
+        with pytest.raises(CommandIdReused):
+            log.execute(other, actor, command_id=command_id)
+    assert events(log) == [ProspectRegistered]
+
+
+def test_a_command_that_arrives_twice_at_once_is_done_once(log, open_log, actor):
+    client_id, command_id = uuid4(), uuid4()
+    command = register(client_id, ADDRESS)
+    answers = []
+
+    def interleave(_):
+        answers.append(log.execute(command, actor, command_id=command_id))
+        return 1000
+
+    answers.append(open_log(interleave).execute(command, actor, command_id=command_id))
+    assert answers[0] == answers[1]
+    assert events(log) == [ProspectRegistered, EmailAddressAssociated]
+
+
+# --- meanwhile, others ------------------------------------------------------------------------
+
+
+def test_a_version_that_has_passed_is_stale(log, actor):
+    client_id = uuid4()
+    log.execute(register(client_id), actor)
+    with pytest.raises(StaleVersion) as refusal:
+        log.execute(ActivateClient(client_id=client_id), actor, if_match=IfMatch(client_id, 2))
+    assert (refusal.value.stream_id, refusal.value.expected, refusal.value.actual) == (client_id, 2, 1)
+    assert log.head() == 1
+    log.execute(ActivateClient(client_id=client_id), actor, if_match=IfMatch(client_id, 1))
+    assert log.head() == 2
+
+
+def test_a_version_that_passes_between_decision_and_append_is_stale(log, open_log, actor):
+    client_id = uuid4()
+
+    def interleave(_):
+        log.execute(register(client_id), actor)
+        return 1000
+
+    with pytest.raises(StaleVersion):
+        open_log(interleave).execute(register(client_id), actor, if_match=IfMatch(client_id, 0))
+    assert events(log) == [ProspectRegistered]
+
+
+def test_a_change_between_decision_and_append_is_decided_on_again(log, open_log, actor):
+    client_id = uuid4()
+
+    def interleave(_):
+        log.execute(register(client_id, last_name="Petit"), actor)
+        return 1000
+
+    answer = open_log(interleave).execute(register(client_id), actor)
+    assert [one.event.identity.last_name for one in log.stream(client_id)] == ["Petit"]
+    assert answer.versions == {client_id: 1}
+
+
+def test_a_stream_that_was_only_read_counts_too(log, open_log, actor):
+    """The message would go to the file that owned its sender's address when it was read, and no longer does."""
+    former, present = uuid4(), uuid4()
+    log.execute(register(former, ADDRESS), actor)
+    log.execute(register(present), actor)
+    calls = []
+
+    def interleave(series):
+        calls.append(series)
+        if len(calls) == 1:
+            log.execute(AssociateEmailAddress(client_id=present, address=ADDRESS, how="move"), actor)
+        return 1000 + len(calls)
+
+    answer = open_log(interleave).execute(receive(), actor)
+    received, filed = log.read(answer.position - 3, 3, {"TicketReceived", "TicketClassified"}).events
+    assert filed.event.filed_on.id == present
+    assert received.event.number == 1002
+
+
+def test_a_refusal_is_decided_on_the_present_state(log, open_log, actor):
+    mine, theirs = uuid4(), uuid4()
+
+    def interleave(_):
+        log.execute(register(theirs, ADDRESS), actor)
+        return 1000
+
+    with pytest.raises(AddressBelongsToAnother) as refusal:
+        open_log(interleave).execute(register(mine, ADDRESS), actor)
+    assert [owner.id for owner in refusal.value.owners] == [theirs]
+    assert log.state(Client, mine).version == 0
+
+
+def test_the_loser_of_a_race_seals_under_the_key_of_the_winner(log, open_log, actor, monkeypatch):
+    """A stream has one data key, or erasing it would leave some of it readable."""
+    mine, theirs, loser = uuid4(), uuid4(), open_log()
+    for client_id in (mine, theirs):
+        log.execute(register(client_id), actor)
+
+    def interleave():
+        log.execute(AssociateEmailAddress(client_id=theirs, address=ADDRESS, how="share"), actor)
+        return log.new_key()
+
+    monkeypatch.setattr(loser, "new_key", interleave)
+    loser.execute(AssociateEmailAddress(client_id=mine, address=ADDRESS, how="share"), actor)
+    assert [owner.id for owner in log.state(EmailAddress, email_address_id(log, ADDRESS)).owners] == [theirs, mine]
+    stored = log._recorder.select_events(email_address_id(log, ADDRESS))
+    assert len(stored) == 2
+    assert len({log._mapper.sealing_key(one) for one in stored}) == 1
+
+
+def test_after_its_key_was_destroyed_a_stream_is_sealed_under_a_new_one(log, actor, vault):
+    client_id, address_id = uuid4(), email_address_id(log, ADDRESS)
+    log.execute(register(client_id, ADDRESS), actor)
+    key_id = log._mapper.sealing_key(log._recorder.select_events(address_id)[0])
+    vault.destroy([key_id])
+    log.execute(RemoveEmailAddress(client_id=client_id, address_id=address_id), actor)
+    log.execute(AssociateEmailAddress(client_id=client_id, address=ADDRESS), actor)
+    erased, _, after = (one.event for one in log.stream(address_id))
+    assert erased.written.erased
+    assert after.written.address == ADDRESS
+
+
+def test_who_meets_another_change_each_time_gives_up(log, open_log, actor):
+    first, other = uuid4(), uuid4()
+    log.execute(register(first, ADDRESS), actor)
+    log.execute(register(other), actor)
+    owners = [first, other]
+    attempts = []
+
+    def interleave(series):
+        attempts.append(series)
+        owners.reverse()
+        log.execute(AssociateEmailAddress(client_id=owners[0], address=ADDRESS, how="move"), actor)
+        return 1000 + len(attempts)
+
+    with pytest.raises(TooMuchContention):
+        open_log(interleave).execute(receive(), actor)
+    assert len(attempts) > 2
+    assert log.read(0, 1000, {"TicketReceived"}).events == []
+
+
+def test_threads_that_change_one_thing_at_once_lose_no_change(log, actor):
+    clients = [uuid4() for _ in range(8)]
+    for client_id in clients:
+        log.execute(register(client_id), actor)
+    with ThreadPoolExecutor(4) as pool:
+        shares = [AssociateEmailAddress(client_id=one, address=ADDRESS, how="share") for one in clients]
+        list(pool.map(lambda command: log.execute(command, actor), shares))
+    address = log.state(EmailAddress, email_address_id(log, ADDRESS))
+    assert {owner.id for owner in address.owners} == set(clients)
+    assert address.version == 8
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+
+def test_reading_gives_the_events_of_the_wanted_topics_up_to_the_limit(log, actor):
+    clients = [uuid4(), uuid4()]
+    for client_id in clients:
+        log.execute(register(client_id, f"{client_id}@exemple.fr"), actor)
+    batch = log.read(0, 3, {"ProspectRegistered"})
+    assert [(one.position, one.stream_id) for one in batch.events] == [(1, clients[0]), (3, clients[1])]
+    assert batch.last == 3
+    rest = log.read(3, 3, {"ProspectRegistered"})
+    assert (rest.last, rest.events) == (4, [])
+    assert log.read(4, 3, {"ProspectRegistered"}).last == 4
+
+
+def test_an_event_of_an_unknown_type_is_told_to_every_reader(log, open_log, actor):
+    log.execute(register(None, ADDRESS), actor)
+    older = open_log(types=EventTypes([EmailAddressAssociated]))
+    unknown, known = older.read(0, 10, {"EmailAddressAssociated"}).events
+    assert isinstance(unknown, Unreadable)
+    assert (unknown.position, unknown.topic, unknown.known_topic) == (1, "ProspectRegistered", False)
+    assert known.position == 2
+    (unknown,) = older.read(0, 10, ()).events
+    assert unknown.known_topic is False
+
+
+def damage(tmp_path, position, state):
+    with closing(sqlite3.connect(tmp_path / "log.sqlite")) as raw, raw:
+        raw.execute("UPDATE events SET state = ? WHERE position = ?", (state, position))
+
+
+@pytest.mark.parametrize("length", [0, 5, 40, -1])
+def test_a_damaged_event_is_told_to_who_wants_it_and_stops_no_other(log, actor, tmp_path, length):
+    for _ in range(3):
+        log.execute(register(), actor)
+    state = log._recorder.select_notifications(2, 1)[0].state
+    damage(tmp_path, 2, state[:length])
+    first, damaged, third = log.read(0, 10, {"ProspectRegistered"}).events
+    assert (first.position, third.position) == (1, 3)
+    assert isinstance(damaged, Unreadable)
+    assert (damaged.position, damaged.topic, damaged.known_topic) == (2, "ProspectRegistered", True)
+    assert log.read(0, 10, {"ClientActivated"}).events == []
+
+
+def test_an_event_whose_key_is_missing_is_told_at_its_position(log, actor, tmp_path):
+    for _ in range(2):
+        log.execute(register(), actor)
+    state = log._recorder.select_notifications(1, 1)[0].state
+    key_id = log._mapper.sealing_key(log._recorder.select_notifications(1, 1)[0])
+    damage(tmp_path, 1, state.replace(key_id.to_bytes(8), (99_999).to_bytes(8)))
+    missing, readable = log.read(0, 10, {"ProspectRegistered"}).events
+    assert isinstance(missing, Unreadable)
+    assert (missing.position, missing.known_topic) == (1, True)
+    assert "99999" in missing.reason
+    assert readable.event.identity.last_name == "Lefèvre"
+
+
+def test_waiting_ends_at_once_where_the_log_is_ahead_and_in_time_where_it_is_not(log, actor):
+    log.execute(register(), actor)
+    assert log.wait(0, timeout=60) == 1
+    assert log.wait(1, timeout=0) == 1
+    assert log.wait(1, timeout=0.01) == 1
+
+
+def test_an_append_of_this_process_wakes_who_waits(log, actor, monkeypatch):
+    monkeypatch.setattr("adapters.event_store.log._OTHER_PROCESSES_POLL_SECONDS", 60)
+    looked = threading.Event()
+    head = log.head
+
+    def looking():
+        found = head()
+        looked.set()
+        return found
+
+    monkeypatch.setattr(log, "head", looking)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(log.wait, 0, timeout=60)
+        assert looked.wait(10)
+        log.execute(register(), actor)
+        assert waiting.result(10) == 1
+
+
+OTHER_PROCESS = """
+import sys
+from pathlib import Path
+from uuid import UUID, uuid4
+from adapters.event_store.log import EventLog
+from adapters.vault import MasterKey, Vault
+from domain.client import NewClient, Person, RegisterClient
+from domain.events import Actor, office_event_types
+
+folder = Path(sys.argv[1])
+vault = Vault(folder / "vault.sqlite", MasterKey(bytes.fromhex(sys.argv[2])))
+log = EventLog(folder / "log.sqlite", vault, office_event_types(), next_number=lambda _: 1)
+new = NewClient(client_id=UUID(sys.argv[3]), identity=Person(last_name="Petit"))
+print("ready", flush=True)
+sys.stdin.readline()
+log.execute(RegisterClient(client=new), Actor.rule("a rule"))
+"""
+
+
+def test_an_append_of_another_process_wakes_who_waits(log, tmp_path, master_key, start_python):
+    client_id = uuid4()
+    other = start_python(OTHER_PROCESS, tmp_path, master_key.raw.hex(), client_id)
+    assert other.stdout.readline() == "ready\n"
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(log.wait, 0, timeout=60)
+        other.stdin.write("go\n")
+        other.stdin.flush()
+        assert waiting.result(30) == 1
+    assert log.stream(client_id)[0].event.identity.last_name == "Petit"
+
+
+# --- when the store can't be used ---------------------------------------------------------------
+
+
+def test_a_log_that_cannot_be_written_says_so_and_takes_the_command_later(log, actor):
+    client_id, command_id = uuid4(), uuid4()
+    log._recorder._writer.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreUnavailable, match="log"):
+        log.execute(register(client_id), actor, command_id=command_id)
+    log._recorder._writer.execute("PRAGMA query_only = OFF")
+    assert log.execute(register(client_id), actor, command_id=command_id).position == 1
+
+
+def test_a_log_that_cannot_be_opened_says_so(tmp_path, vault):
+    (tmp_path / "log.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(StoreUnavailable, match="log"):
+        EventLog(tmp_path / "log.sqlite", vault, office_event_types(), next_number=lambda _: 1)
+
+
+def test_a_closed_log_says_so(log, actor):
+    log.head()
+    log.close()
+    with pytest.raises(StoreUnavailable):
+        log.head()
+    with pytest.raises(StoreUnavailable):
+        log.execute(register(), actor)
