@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from adapters.databases import StoreUnavailable
 _CHUNK: Final = 1 << 20
 _TAG_BYTES: Final = 16
 _KEY_BYTES: Final = 32
+_ABANDONED_AFTER_SECONDS: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,10 @@ class FileStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        for left_behind in folder.glob("incoming-*"):
+            # What a process that was killed was writing. A younger one may be another process's, at work.
+            if time.time() - left_behind.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+                left_behind.unlink(missing_ok=True)
 
     def store(self, content: IO[bytes]) -> SealedFile:
         """Seals what `content` holds from where it stands. Raises `StoreUnavailable`; then nothing is left behind."""

@@ -102,7 +102,7 @@ class EventLog:
         A caller's `command_id` makes a retry safe: it gets the first answer. Raises the domain's refusals,
         `StaleVersion`, `CommandIdReused`, `TooMuchContention` and `StoreUnavailable`.
         """
-        digest = self._vault.keyed_id("command", f"{type(command).__name__}{command.model_dump_json()}").bytes
+        digest = self._digest(command)
         if command_id is not None and (first := self._first_answer(command_id, digest)):
             return first
         context = Context(
@@ -113,13 +113,15 @@ class EventLog:
             causation_id=causation_id,
         )
         for _ in range(_ATTEMPTS):
-            unit = UnitOfWork(self, context_json(context), if_match)
-            outcome = handlers()[type(command)](command, unit)
-            result = outcome.model_dump(mode="json", exclude_none=True) if outcome else {}
-            answer = Answer(position=0, versions=unit.versions, result=result)
+            unit = UnitOfWork(self, if_match)
+            answer = unit.decide(command, context)
             record = CommandRecord(context.command_id, digest, answer.model_dump_json().encode())
             try:
-                position = self._append(unit, record, retriable=command_id is not None)
+                if not unit.drafts:
+                    with _unavailable():
+                        position = self._recorder.record_command(record, unit.expected) if command_id else self.head()
+                else:
+                    position = self._append(unit, [(record, len(unit.drafts))]).stop - 1
             except CommandAlreadyRecorded:
                 if first := self._first_answer(context.command_id, digest):
                     return first
@@ -129,14 +131,35 @@ class EventLog:
                 return answer.model_copy(update={"position": position})
         raise TooMuchContention("log", f"the {type(command).__name__} met another change {_ATTEMPTS} times")
 
-    def _append(self, unit: UnitOfWork, record: CommandRecord, *, retriable: bool) -> int:
+    def execute_all(self, commands: Sequence[Command], actor: Actor) -> list[Answer]:
+        """Executes commands in order with one append: they wait for the disk once, and each sees what those before it
+        decided. All or none; where others changed what they read, each is executed by itself. Raises as `execute` does.
+        """
+        unit = UnitOfWork(self)
+        answers, records = [], []
+        for command in commands:
+            context = Context(actor=actor, at=self._clock(), command_id=uuid4())
+            answer = unit.decide(command, context)
+            answers.append((answer, len(unit.drafts)))
+            record = CommandRecord(context.command_id, self._digest(command), answer.model_dump_json().encode())
+            records.append((record, len(unit.drafts)))
+        if not unit.drafts:
+            return [answer.model_copy(update={"position": self.head()}) for answer, _ in answers]
+        try:
+            before = self._append(unit, records).start - 1
+        except IntegrityError:
+            return [self.execute(command, actor) for command in commands]
+        return [answer.model_copy(update={"position": before + written}) for answer, written in answers]
+
+    def _digest(self, command: Command) -> bytes:
+        return self._vault.keyed_id("command", f"{type(command).__name__}{command.model_dump_json()}").bytes
+
+    def _append(self, unit: UnitOfWork, commands: Sequence[tuple[CommandRecord, int]]) -> range:
         with _unavailable():
-            if not unit.drafts:
-                return self._recorder.record_command(record, unit.expected) if retriable else self.head()
-            recordings = self._store.put(unit.drafts, expect=unit.expected, command=record)
+            recordings = self._store.put(unit.drafts, expect=unit.expected, commands=commands)
         with self._appended:
             self._appended.notify_all()
-        return recordings[-1].notification.id
+        return range(recordings[0].notification.id, recordings[-1].notification.id + 1)
 
     def _first_answer(self, command_id: UUID, digest: bytes) -> Answer | None:
         with _unavailable():
@@ -230,21 +253,26 @@ class EventLog:
 
 
 class UnitOfWork:
-    """The streams that one command reads and the events that it will append (`domain.commands.Streams`)."""
+    """The streams that commands read and the events that they will append together (`domain.commands.Streams`)."""
 
-    def __init__(self, log: EventLog, context: bytes, if_match: IfMatch | None) -> None:
+    def __init__(self, log: EventLog, if_match: IfMatch | None = None) -> None:
         self._log = log
-        self._context = context
         self._if_match = if_match
+        self._context = b""
+        self._read: set[UUID] = set()
         self._states: dict[UUID, Aggregate] = {}
         self._keys: dict[UUID, DataKey] = {}
         self.expected: dict[UUID, int] = {}
         self.drafts: list[Draft] = []
 
-    @property
-    def versions(self) -> dict[UUID, int]:
-        """The version of each stream read, once the events are appended."""
-        return {stream_id: state.version for stream_id, state in self._states.items() if state.version}
+    def decide(self, command: Command, context: Context) -> Answer:
+        """Lets a command's handler decide: its answer, but for the position."""
+        self._context = context_json(context)
+        self._read = set()
+        outcome = handlers()[type(command)](command, self)
+        versions = {stream_id: version for stream_id in self._read if (version := self._states[stream_id].version)}
+        result = outcome.model_dump(mode="json", exclude_none=True) if outcome else {}
+        return Answer(position=0, versions=versions, result=result)
 
     def load(self, aggregate: type[A], stream_id: UUID) -> A:
         state = self.find(aggregate, stream_id)
@@ -262,6 +290,7 @@ class UnitOfWork:
             if key is not None:
                 self._keys[stream_id] = key
             self.expected[stream_id] = known.version
+        self._read.add(stream_id)
         if not isinstance(known, aggregate):
             raise NotFound(kind=aggregate.__name__.lower(), id=stream_id)
         return known

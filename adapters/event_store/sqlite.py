@@ -98,21 +98,26 @@ class SQLiteEventRecorder(ApplicationRecorder):
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         """Appends all events or none; gives their positions.
 
-        `expect` maps streams to the versions at which they were read; `command` is recorded in the same transaction.
+        `expect` maps streams to the versions at which they were read; `commands` are recorded in the same transaction,
+        each with how many of the events were written once it was done.
         Raises `VersionConflict`, `CommandAlreadyRecorded`, or the library's `IntegrityError` and `OperationalError`.
         """
-        return list(self._append(stored_events, kwargs.get("expect") or {}, kwargs.get("command")))
+        return list(self._append(stored_events, kwargs.get("expect") or {}, kwargs.get("commands") or ()))
 
     def record_command(self, command: CommandRecord, expect: Mapping[UUID, int]) -> int:
         """Records a command that changed nothing, at the head of the log, which it gives."""
-        return self._append([], expect, command).stop - 1
+        return self._append([], expect, [(command, 0)]).stop - 1
 
     def _append(
-        self, stored_events: Sequence[StoredEvent], expect: Mapping[UUID, int], command: CommandRecord | None
+        self,
+        stored_events: Sequence[StoredEvent],
+        expect: Mapping[UUID, int],
+        commands: Sequence[tuple[CommandRecord, int]],
     ) -> range:
         with self._write() as connection:
-            if command is not None and self._command_in(connection, command.command_id) is not None:
-                raise CommandAlreadyRecorded(str(command.command_id))
+            for command, _ in commands:
+                if self._command_in(connection, command.command_id) is not None:
+                    raise CommandAlreadyRecorded(str(command.command_id))
             for stream_id, version in expect.items():
                 if _version_in(connection, stream_id) != version:
                     raise VersionConflict(f"{stream_id} is no longer at version {version}")
@@ -126,11 +131,10 @@ class SQLiteEventRecorder(ApplicationRecorder):
                     for position, s in zip(positions, stored_events, strict=True)
                 ],
             )
-            if command is not None:
-                connection.execute(
-                    "INSERT INTO commands VALUES (?, ?, ?, ?)",
-                    (command.command_id.bytes, command.digest, command.answer, positions.stop - 1),
-                )
+            connection.executemany(
+                "INSERT INTO commands VALUES (?, ?, ?, ?)",
+                [(c.command_id.bytes, c.digest, c.answer, last + written) for c, written in commands],
+            )
         return positions
 
     def select_events(

@@ -1,5 +1,6 @@
 import io
 import os
+import time
 import tracemalloc
 
 import pytest
@@ -238,3 +239,15 @@ def test_memory_stays_flat_however_large_the_file(files):
         tracemalloc.stop()
     assert total == stored.size == 64 * MIB
     assert peak < 8 * MIB
+
+
+def test_what_a_killed_process_was_writing_is_swept_away_a_day_later(tmp_path):
+    FileStore(tmp_path)
+    old, young = tmp_path / "incoming-old", tmp_path / "incoming-young"
+    for path in (old, young):
+        path.write_bytes(b"half")
+    two_days_ago = time.time() - 2 * 86_400
+    os.utime(old, (two_days_ago, two_days_ago))
+    FileStore(tmp_path)
+    assert not old.exists()
+    assert young.exists()

@@ -493,3 +493,45 @@ def test_a_closed_log_says_so(log, actor):
         log.head()
     with pytest.raises(StoreUnavailable):
         log.execute(register(), actor)
+
+
+# --- several commands in one append -------------------------------------------------------------
+
+
+def test_commands_executed_together_answer_as_if_they_came_one_by_one(log, actor):
+    mine, other = uuid4(), uuid4()
+    associate = AssociateEmailAddress(client_id=mine, address=ADDRESS)
+    answers = log.execute_all([register(mine), register(other), associate, associate], actor)
+    assert [answer.position for answer in answers] == [1, 2, 3, 3]
+    assert answers[1].versions == {other: 1}
+    assert answers[2].versions == answers[3].versions == {mine: 1, email_address_id(log, ADDRESS): 1}
+    assert [(one.position, one.stream_id) for one in log.stream(other)] == [(2, other)]
+    assert log.stream(mine)[0].context.command_id != log.stream(other)[0].context.command_id
+
+
+def test_commands_executed_together_that_change_nothing_answer_with_the_head(log, actor):
+    log.execute(register(), actor)
+    log.execute(ActivateClient(client_id=log.read(0, 1, {"ProspectRegistered"}).events[0].stream_id), actor)
+    client_id = log.read(0, 1, {"ProspectRegistered"}).events[0].stream_id
+    assert [answer.position for answer in log.execute_all([ActivateClient(client_id=client_id)] * 2, actor)] == [2, 2]
+
+
+def test_a_refusal_among_commands_executed_together_stores_none_of_them(log, actor):
+    with pytest.raises(NotFound):
+        log.execute_all([register(), AssociateEmailAddress(client_id=uuid4(), address=ADDRESS)], actor)
+    assert log.head() == 0
+
+
+def test_commands_executed_together_are_decided_again_when_what_they_read_has_changed(log, open_log, actor):
+    mine, theirs, calls = uuid4(), uuid4(), []
+
+    def interleave(series):
+        calls.append(series)
+        if len(calls) == 1:
+            log.execute(register(theirs, ADDRESS), actor)
+        return 1000 + len(calls)
+
+    answers = open_log(interleave).execute_all([receive(), register(mine)], actor)
+    filed = log.read(answers[0].position - 3, 3, {"TicketClassified"}).events[0]
+    assert filed.event.filed_on.id == theirs
+    assert [one.event.number for one in log.stream(mine)] == [1004]

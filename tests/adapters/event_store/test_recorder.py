@@ -171,9 +171,9 @@ def test_expectations_are_checked_under_the_write_lock(recorder, path):
 
 def test_a_command_is_recorded_once(recorder):
     first = command()
-    recorder.insert_events([event(), event()], command=first)
+    recorder.insert_events([event(), event()], commands=[(first, 2)])
     with pytest.raises(CommandAlreadyRecorded):
-        recorder.insert_events([event()], command=command(first.command_id, b"second"))
+        recorder.insert_events([event()], commands=[(command(first.command_id, b"second"), 1)])
     with pytest.raises(CommandAlreadyRecorded):
         recorder.record_command(command(first.command_id, b"second"), {})
     assert recorder.find_command(first.command_id) == CommandRecord(first.command_id, b"digest", b"first", position=2)
@@ -205,10 +205,10 @@ def test_a_conflict_leaves_nothing_half_stored(recorder):
     taken, fresh, refused = event(), event(), command()
     recorder.insert_events([taken])
     with pytest.raises(IntegrityError):
-        recorder.insert_events([fresh, taken], command=refused)
+        recorder.insert_events([fresh, taken], commands=[(refused, 2)])
     assert recorder.select_events(fresh.originator_id) == []
     assert recorder.find_command(refused.command_id) is None
-    assert recorder.insert_events([fresh], command=refused) == [2]
+    assert recorder.insert_events([fresh], commands=[(refused, 1)]) == [2]
 
 
 def test_a_read_only_log_refuses_and_is_writable_again_afterwards(recorder):
@@ -228,11 +228,11 @@ def test_a_full_log_refuses_the_whole_append_and_is_writable_again_afterwards(re
     recorder._writer.execute(f"PRAGMA max_page_count = {pages + 4}")
     small, large, refused = event(), event(state=bytes(1_000_000)), command()
     with pytest.raises(OperationalError):
-        recorder.insert_events([small, large], command=refused)
+        recorder.insert_events([small, large], commands=[(refused, 2)])
     assert positions(recorder) == [1]
     assert recorder.find_command(refused.command_id) is None
     recorder._writer.execute("PRAGMA max_page_count = 1000000")
-    assert recorder.insert_events([small, large], command=refused) == [2, 3]
+    assert recorder.insert_events([small, large], commands=[(refused, 2)]) == [2, 3]
     assert recorder.select_events(large.originator_id) == [large]
 
 
