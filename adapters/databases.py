@@ -71,6 +71,7 @@ def _engine(path: Path, synchronous: str) -> Engine:
         URL.create("sqlite+pysqlite", database=str(path)),
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         pool_size=8,
+        hide_parameters=True,  # an error that is logged must not show a personal row
         max_overflow=64,
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,10 +19,12 @@ from adapters.read_store import SQLiteReadStore
 from adapters.vault import MasterKey, MasterKeyError, Vault
 from api.settings import Settings
 from domain.events import office_event_types
-from projections.engine import Engine, Progress
+from projections.engine import Engine
+from projections.folding import Progress
 from projections.office import office_projections
 
 _VAULT: Final = "vault.sqlite"
+_LOOK_AGAIN_SECONDS: Final = 0.2
 
 
 class NoOffice(Exception):
@@ -61,20 +65,34 @@ class Greffier:
             thread.join()
 
     def catch_up(self, progress: Progress | None = None, *, timeout: float = 30.0) -> bool:
-        """Brings the views to the head of the log, here or by whichever process projects them: whether they are."""
+        """Brings the views to the head of the log, here or by whichever process projects them: whether they are.
+
+        That one may be a command that ends before our events: then it falls to us.
+        """
         head = self.log.head()
-        with self.views.lock() as held:
-            if held:
-                self.engine.catch_up(progress or (lambda _done, _total: None))
+        deadline = time.monotonic() + timeout
+        while True:
+            with self.views.lock() as held:
+                if held:
+                    self.engine.catch_up(progress or (lambda _done, _total: None))
+                    return True
+            following = [view.name for view in self.engine.status() if view.state != "faulted"]
+            if self.engine.wait_for(head, following, _LOOK_AGAIN_SECONDS):
                 return True
-        return self.engine.wait_for(head, [projection.name for projection in office_projections()], timeout)
+            if time.monotonic() > deadline:
+                return False
+
+
+def has_office(settings: Settings) -> bool:
+    """Whether an office was made in the data folder; its opening may have been cut short since."""
+    return (settings.data / _VAULT).exists()
 
 
 def create_office(settings: Settings) -> None:
     """Makes the data folder's vault and, unless it is given by the settings, its master key. Raises `OfficeExists`."""
-    settings.data.mkdir(parents=True, exist_ok=True)
-    if (settings.data / _VAULT).exists():
+    if has_office(settings):
         raise OfficeExists(settings.data)
+    settings.data.mkdir(parents=True, exist_ok=True)
     if settings.master_key is None and not settings.key_file.exists():
         MasterKey.generate().write(settings.key_file)
     Vault(settings.data / _VAULT, master_key(settings)).close()
@@ -93,39 +111,65 @@ def rotate_master_key(greffier: Greffier, new_key_file: Path | None) -> tuple[in
     The key comes from `new_key_file`; without one it is made, and takes the former's place in its file. It is durable
     before anything depends on it: a rotation that is cut short is finished when the vault is next opened.
     """
-    if new_key_file is not None:
-        return greffier.vault.rotate(MasterKey.read(new_key_file)), new_key_file
-    key_file = greffier.settings.key_file
-    successor = _successor(key_file)
-    successor.unlink(missing_ok=True)
-    new = MasterKey.generate()
-    new.write(successor)
-    rewrapped = greffier.vault.rotate(new)
-    successor.replace(key_file)
-    return rewrapped, key_file
+    with _rotation_lock(greffier.settings):
+        if new_key_file is not None:
+            return greffier.vault.rotate(MasterKey.read(new_key_file)), new_key_file
+        key_file = greffier.settings.key_file
+        successor = _successor(key_file)
+        successor.unlink(missing_ok=True)
+        new = MasterKey.generate()
+        new.write(successor)
+        try:
+            rewrapped = greffier.vault.rotate(new)
+        except MasterKeyError:
+            successor.unlink()
+            raise
+        successor.replace(key_file)
+        return rewrapped, key_file
 
 
 def _successor(key_file: Path) -> Path:
     return key_file.with_name(key_file.name + ".new")
 
 
+@contextmanager
+def _rotation_lock(settings: Settings) -> Iterator[None]:
+    """Between the vault and the key's file, one process at a time: or the only copy of a key could be overwritten."""
+    with (settings.data / f"{_VAULT}.lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def _open_vault(settings: Settings) -> Vault:
+    try:
+        return Vault(settings.data / _VAULT, master_key(settings))
+    except MasterKeyError:
+        if settings.master_key is not None:
+            raise
+    if _successor(settings.key_file).exists():
+        with _rotation_lock(settings):
+            return _finish_rotation(settings)
+    return Vault(settings.data / _VAULT, master_key(settings))  # a rotation may have ended since the key was read
+
+
+def _finish_rotation(settings: Settings) -> Vault:
+    """Opens the vault; a rotation that was cut short after its last write to it is finished."""
     path, successor = settings.data / _VAULT, _successor(settings.key_file)
     try:
         return Vault(path, master_key(settings))
     except MasterKeyError:
-        if settings.master_key is not None or not successor.exists():
-            raise
-        vault = Vault(path, MasterKey.read(successor))  # a rotation was cut short after its last write to the vault
-        successor.replace(settings.key_file)
-        return vault
+        with suppress(MasterKeyError):
+            vault = Vault(path, MasterKey.read(successor))
+            successor.replace(settings.key_file)
+            return vault
+        raise
 
 
 @contextmanager
 def open_greffier(settings: Settings) -> Iterator[Greffier]:
     """The office in the data folder. Raises `NoOffice`, `MasterKeyError`, `StoreUnavailable`."""
     folder = settings.data
-    if not (folder / _VAULT).exists():
+    if not has_office(settings):
         raise NoOffice(folder)
     with ExitStack() as opened:
         vault = _open_vault(settings)

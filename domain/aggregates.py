@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from domain.events import Event, Value
@@ -13,6 +13,9 @@ from domain.events import Event, Value
 
 class Aggregate(Value):
     """The state that decisions need, folded from its stream. Version 0 is a stream with no event yet."""
+
+    event_type: ClassVar[type[Event]]
+    """What all events of this aggregate's streams are."""
 
     id: UUID
     version: int = 0

@@ -32,7 +32,11 @@ class Company(Value):
 Identity = Annotated[Person | Company, Field(discriminator="kind")]
 
 
-class ProspectRegistered(Event):
+class ClientEvent(Event):
+    """A fact in the life of a client."""
+
+
+class ProspectRegistered(ClientEvent):
     """A dossier was opened, under a number that is never given again."""
 
     number: int
@@ -41,20 +45,22 @@ class ProspectRegistered(Event):
     identity: Sealed[Identity]
 
 
-class ClientActivated(Event):
+class ClientActivated(ClientEvent):
     """The prospect became a client of the office (explicit; its date stands in the envelope)."""
 
 
 class Client(Aggregate):
+    event_type = ClientEvent
+
     status: ClientStatus | None = None
 
-    def register(self, number: int, identity: Identity, ticket_id: UUID | None = None) -> Sequence[Event]:
+    def register(self, number: int, identity: Identity, ticket_id: UUID | None = None) -> Sequence[ClientEvent]:
         """Opens the dossier; one that is open already stays as it is."""
         if self.status is not None:
             return []
         return [ProspectRegistered(number=number, identity=identity, ticket_id=ticket_id)]
 
-    def activate(self) -> Sequence[Event]:
+    def activate(self) -> Sequence[ClientEvent]:
         return [] if self.status == "active" else [ClientActivated()]
 
     def evolve(self, event: Event) -> Self:

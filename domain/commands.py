@@ -21,7 +21,12 @@ A = TypeVar("A", bound=Aggregate)
 C = TypeVar("C", bound=Command)
 
 
-class Streams(Protocol):
+class KeyedIds(Protocol):
+    def keyed_id(self, kind: str, value: str) -> UUID:
+        """The id of the stream that holds a unique value: the same for the same value, not to be guessed from it."""
+
+
+class Streams(KeyedIds, Protocol):
     """What a handler may ask of the log. Every stream read is checked again, at its version, when events are saved."""
 
     def load(self, aggregate: type[A], stream_id: UUID) -> A:
@@ -32,9 +37,6 @@ class Streams(Protocol):
 
     def save(self, state: A, events: Sequence[Event]) -> A:
         """Adds `events` to those that the command will append, and gives the state after them."""
-
-    def keyed_id(self, kind: str, value: str) -> UUID:
-        """The id of the stream that holds a unique value: the same for the same value, not to be guessed from it."""
 
     def next_number(self, series: str) -> int:
         """A number that people read: unique in its series, never given twice; gaps happen."""

@@ -8,7 +8,7 @@ from typing import Self
 from uuid import UUID
 
 from domain.aggregates import Aggregate, Refusal
-from domain.commands import Streams
+from domain.commands import KeyedIds
 from domain.events import Event, Sealed, Value
 from domain.values import Target, address_key
 
@@ -19,7 +19,11 @@ class Address(Value):
     address: str
 
 
-class EmailAddressAssociated(Event):
+class EmailAddressEvent(Event):
+    """A fact in the life of an e-mail address."""
+
+
+class EmailAddressAssociated(EmailAddressEvent):
     """The address became that file's: its first owner, or one more where it is shared on purpose."""
 
     owner: Target
@@ -29,7 +33,7 @@ class EmailAddressAssociated(Event):
     written: Sealed[Address]
 
 
-class EmailAddressMoved(Event):
+class EmailAddressMoved(EmailAddressEvent):
     """The address passed from its former owners to another one."""
 
     owner: Target
@@ -38,7 +42,7 @@ class EmailAddressMoved(Event):
     written: Sealed[Address]
 
 
-class EmailAddressRemoved(Event):
+class EmailAddressRemoved(EmailAddressEvent):
     """The address was taken off a file: later messages no longer follow it; filed ones stay (T10)."""
 
     owner: Target
@@ -46,9 +50,11 @@ class EmailAddressRemoved(Event):
 
 
 class EmailAddress(Aggregate):
+    event_type = EmailAddressEvent
+
     owners: tuple[Target, ...] = ()
 
-    def associate(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[Event]:
+    def associate(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[EmailAddressEvent]:
         """Gives a free address its owner; raises `AddressBelongsToAnother` where it has one already (T9)."""
         if owner in self.owners:
             return []
@@ -56,7 +62,7 @@ class EmailAddress(Aggregate):
             raise AddressBelongsToAnother(address=address, address_id=self.id, owners=self.owners)
         return [EmailAddressAssociated(owner=owner, ticket_id=ticket_id, written=Address(address=address))]
 
-    def share(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[Event]:
+    def share(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[EmailAddressEvent]:
         """Gives the address one more owner: its messages wait from now on (X2)."""
         if owner in self.owners:
             return []
@@ -66,7 +72,7 @@ class EmailAddress(Aggregate):
             )
         ]
 
-    def move(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[Event]:
+    def move(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[EmailAddressEvent]:
         """Gives the address this one owner in place of those it had."""
         former = tuple(other for other in self.owners if other != owner)
         if not former:
@@ -75,7 +81,7 @@ class EmailAddress(Aggregate):
             EmailAddressMoved(owner=owner, former_owners=former, ticket_id=ticket_id, written=Address(address=address))
         ]
 
-    def remove(self, owner: Target) -> Sequence[Event]:
+    def remove(self, owner: Target) -> Sequence[EmailAddressEvent]:
         """Takes the address off a file; raises `AddressNotOnFile`."""
         if owner not in self.owners:
             raise AddressNotOnFile(address_id=self.id, owner=owner)
@@ -114,6 +120,6 @@ class AddressNotOnFile(Refusal):
         return f"the address {self.address_id} is not on this {self.owner.kind}"
 
 
-def email_address_id(streams: Streams, address: str) -> UUID:
+def email_address_id(ids: KeyedIds, address: str) -> UUID:
     """The id of an address's stream, however the address is spelt."""
-    return streams.keyed_id("email_address", address_key(address))
+    return ids.keyed_id("email_address", address_key(address))

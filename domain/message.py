@@ -13,11 +13,16 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.aggregates import Aggregate
-from domain.commands import Streams
+from domain.commands import KeyedIds
 from domain.events import Event, Value
+from domain.values import Text
 
 
-class MessageTakenIn(Event):
+class MessageEvent(Event):
+    """A fact in the life of a message."""
+
+
+class MessageTakenIn(MessageEvent):
     """A content was taken in under this Message-ID, and became that ticket. Both are named by keyed ids."""
 
     content_id: UUID
@@ -27,18 +32,20 @@ class MessageTakenIn(Event):
 class MessageIdentity(Value):
     """What tells one message from another: its Message-ID, if it has one, and the SHA-256 of its content."""
 
-    message_id: str | None
+    message_id: Text | None
     content_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Message(Aggregate):
+    event_type = MessageEvent
+
     tickets: tuple[tuple[UUID, UUID], ...] = ()
     """Each content's keyed id, and its ticket."""
 
     def ticket_of(self, content_id: UUID) -> UUID | None:
         return next((ticket_id for known, ticket_id in self.tickets if known == content_id), None)
 
-    def take_in(self, content_id: UUID, ticket_id: UUID) -> Sequence[Event]:
+    def take_in(self, content_id: UUID, ticket_id: UUID) -> Sequence[MessageEvent]:
         if self.ticket_of(content_id):
             return []
         return [MessageTakenIn(content_id=content_id, ticket_id=ticket_id)]
@@ -51,11 +58,11 @@ class Message(Aggregate):
                 return self
 
 
-def message_stream_id(streams: Streams, identity: MessageIdentity) -> UUID:
+def message_stream_id(ids: KeyedIds, identity: MessageIdentity) -> UUID:
     if identity.message_id is None:
-        return streams.keyed_id("message_content", identity.content_digest)
-    return streams.keyed_id("message_id", identity.message_id)
+        return ids.keyed_id("message_content", identity.content_digest)
+    return ids.keyed_id("message_id", identity.message_id)
 
 
-def content_stream_id(streams: Streams, identity: MessageIdentity) -> UUID:
-    return streams.keyed_id("content", identity.content_digest)
+def content_stream_id(ids: KeyedIds, identity: MessageIdentity) -> UUID:
+    return ids.keyed_id("content", identity.content_digest)

@@ -25,7 +25,11 @@ def _time_zone(name: str) -> str:
     return name
 
 
-class OfficeOpened(Event):
+class OfficeEvent(Event):
+    """A fact in the life of an office."""
+
+
+class OfficeOpened(OfficeEvent):
     name: str
     time_zone: str
 
@@ -36,7 +40,7 @@ class CollaboratorIdentity(Value):
     email_address: EmailAddressText
 
 
-class CollaboratorJoined(Event):
+class CollaboratorJoined(OfficeEvent):
     """Someone joined the office's staff, and may act in its name."""
 
     collaborator_id: UUID
@@ -44,13 +48,15 @@ class CollaboratorJoined(Event):
 
 
 class Office(Aggregate):
+    event_type = OfficeEvent
+
     name: str | None = None
     collaborators: frozenset[UUID] = frozenset()
 
-    def open(self, name: str, time_zone: str) -> Sequence[Event]:
+    def open(self, name: str, time_zone: str) -> Sequence[OfficeEvent]:
         return [] if self.name else [OfficeOpened(name=name, time_zone=time_zone)]
 
-    def welcome(self, collaborator_id: UUID, identity: CollaboratorIdentity) -> Sequence[Event]:
+    def welcome(self, collaborator_id: UUID, identity: CollaboratorIdentity) -> Sequence[OfficeEvent]:
         if self.name is None:
             raise OfficeNotOpen
         if collaborator_id in self.collaborators:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from domain.client import Company, Identity, Person
 
-_COMPANY_WORDS = frozenset(
-    # legal forms, then what French businesses call themselves by
-    ["sarl", "sas", "sasu", "eurl", "sci", "scp", "scm", "snc", "sa", "gaec", "earl"]
-    + ["agence", "association", "boulangerie", "cabinet", "entreprise", "ets", "établissements", "étude", "garage"]
-    + ["mairie", "pharmacie", "société", "syndic"]
-)
+_LEGAL_FORMS = frozenset(("sarl", "sas", "sasu", "eurl", "sci", "scp", "scm", "snc", "sa", "gaec", "earl"))
+_SHOPS = frozenset(("agence", "boulangerie", "cabinet", "entreprise", "ets", "établissements", "étude", "garage"))
+_BODIES = frozenset(("association", "mairie", "pharmacie", "société", "syndic"))
+_COMPANY_WORDS = _LEGAL_FORMS | _SHOPS | _BODIES
+"""What French businesses call themselves by."""
 
 
 def prefilled_identity(from_name: str, from_address: str | None) -> Identity | None:
     """The sender as a person (`Claire Dupont`, `DUPONT Claire`) or a company, or None where nothing tells a name."""
-    words = from_name.replace(",", " ").split()
+    words = [word for word in from_name.replace(",", " ").split() if any(map(str.isalnum, word))]
     if not words and from_address:
         words = [
             word.capitalize() for word in from_address.split("@")[0].replace("_", ".").split(".") if word.isalpha()

@@ -66,7 +66,11 @@ class MessageContent(Value):
     raw: StoredFile
 
 
-class TicketReceived(Event):
+class TicketEvent(Event):
+    """A fact in the life of a ticket."""
+
+
+class TicketReceived(TicketEvent):
     """A message came in and opened this ticket."""
 
     number: int
@@ -80,7 +84,7 @@ class TicketReceived(Event):
     content: Sealed[MessageContent]
 
 
-class TicketClassified(Event):
+class TicketClassified(TicketEvent):
     """The ticket was filed, on what evidence (who and when stand in the envelope)."""
 
     filed_on: Target
@@ -89,25 +93,27 @@ class TicketClassified(Event):
     candidates: tuple[Candidate, ...] = ()
 
 
-class TicketLeftUnfiled(Event):
+class TicketLeftUnfiled(TicketEvent):
     """The ticket waits for someone to decide: no single certain owner was found (T3, X2)."""
 
     reason: UnfiledReason
     candidates: tuple[Candidate, ...] = ()
 
 
-class TicketUnclassified(Event):
+class TicketUnclassified(TicketEvent):
     """The ticket was taken off its file."""
 
     previously_on: Target
 
 
 class Ticket(Aggregate):
+    event_type = TicketEvent
+
     filed_on: Target | None = None
     sender_id: UUID | None = None
     sender_address: str | None = None
 
-    def receive(self, received: TicketReceived, filing: Filing) -> Sequence[Event]:
+    def receive(self, received: TicketReceived, filing: Filing) -> Sequence[TicketEvent]:
         """Opens the ticket, and files it or says why it waits."""
         if filing.target is not None and filing.evidence is not None:
             return [
@@ -116,14 +122,16 @@ class Ticket(Aggregate):
             ]
         return [received, TicketLeftUnfiled(reason=filing.reason or "unknown_address", candidates=filing.candidates)]
 
-    def classify(self, filed_on: Target, evidence: Evidence, candidates: tuple[Candidate, ...]) -> Sequence[Event]:
+    def classify(
+        self, filed_on: Target, evidence: Evidence, candidates: tuple[Candidate, ...]
+    ) -> Sequence[TicketEvent]:
         """Files the ticket, or files it elsewhere."""
         if self.filed_on == filed_on:
             return []
         others = tuple(candidate for candidate in candidates if candidate.target != filed_on)
         return [TicketClassified(filed_on=filed_on, previously_on=self.filed_on, evidence=evidence, candidates=others)]
 
-    def unclassify(self) -> Sequence[Event]:
+    def unclassify(self) -> Sequence[TicketEvent]:
         return [] if self.filed_on is None else [TicketUnclassified(previously_on=self.filed_on)]
 
     def evolve(self, event: Event) -> Self:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -39,6 +40,8 @@ def _single_line(text: str) -> str:
 
 
 def _address(text: str) -> str:
+    if text != storable(text):
+        raise ValueError("not an e-mail address: it has characters that are none")
     try:
         return email_validator.validate_email(text, check_deliverability=False).normalized
     except email_validator.EmailNotValidError as error:
@@ -54,7 +57,7 @@ Line = Annotated[Text, _when_built(_single_line)]
 Name = Annotated[Line, Field(min_length=1, max_length=200)]
 """A name of a person, company or office: one line, not blank."""
 
-EmailAddressText = Annotated[Text, Field(max_length=320), _when_built(_address)]
+EmailAddressText = Annotated[str, Field(max_length=320), _when_built(_address)]
 """An e-mail address as someone typed it, normalised (RFC 5321, 5322 and 6531, by email-validator)."""
 
 
@@ -66,5 +69,13 @@ class Target(Value):
 
 
 def address_key(address: str) -> str:
-    """What makes two spellings one address: offices' mail systems all ignore case."""
-    return address.strip().casefold()
+    """What makes two spellings one address: its case (offices' mail systems all ignore it), `xn--` domains, Unicode
+    forms and needless quotes. `ß` and `ss` stay two: those are two domains, and anyone may own the other one.
+    """
+    try:
+        plain = email_validator.validate_email(
+            address.strip(), check_deliverability=False, globally_deliverable=False, allow_quoted_local=True
+        ).normalized
+    except email_validator.EmailNotValidError:
+        plain = unicodedata.normalize("NFC", address.strip())
+    return plain.lower()

@@ -46,7 +46,7 @@ _addresses: Final = Table(
     Index("client_email_addresses_by_client", "client_id"),
 )
 
-clients: Final = Projection("clients", version=1, table=_clients)
+clients: Final = Projection("clients", version=2, table=_clients)
 client_email_addresses: Final = Projection("client_email_addresses", version=1, table=_addresses)
 
 
@@ -58,14 +58,13 @@ def registered(row: Row | None, recorded: Recorded[ProspectRegistered]) -> Row |
     identity = recorded.event.identity
     if isinstance(identity, Erased):
         return None
-    name = display_name(identity)
     return {
         "number": recorded.event.number,
         "version": recorded.version,
         "status": "prospect",
         **identity.model_dump(),
-        "display_name": name,
-        "searched_name": searched(name),
+        "display_name": display_name(identity),
+        "searched_name": searched(_sorted_name(identity)),
         "registered_at": recorded.at,
     }
 
@@ -103,9 +102,17 @@ def display_name(identity: Identity) -> str:
     return identity.company_name
 
 
+def _sorted_name(identity: Identity) -> str:
+    """The name as lists sort it: `Dupont Claire Mme`."""
+    if isinstance(identity, Person):
+        return " ".join(filter(None, (identity.last_name, identity.first_name, identity.title)))
+    return identity.company_name
+
+
 def searched(text: str) -> str:
-    """A name as it is searched: without case, accents or punctuation."""
+    """A name as it is searched: without case, accents, ligatures or punctuation."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
+    plain = plain.replace("œ", "oe").replace("æ", "ae")
     return " ".join("".join(c if c.isalnum() else " " for c in plain).split())
 
 
@@ -186,8 +193,8 @@ def client(session: Connection, viewer: Viewer, client_id: UUID) -> ClientDetail
 
 def names(session: Connection, client_ids: Collection[UUID]) -> dict[UUID, str]:
     """The display name of each, of those known."""
-    listing: Any = select(_clients.c.client_id, _clients.c.display_name).where(_clients.c.client_id.in_(client_ids))
-    return dict(session.execute(listing).tuples().all())
+    listing = select(_clients.c.client_id, _clients.c.display_name).where(_clients.c.client_id.in_(client_ids))
+    return dict(session.execute(listing).all())
 
 
 def _addresses_of(session: Connection, client_id: UUID) -> list[OwnedAddress]:

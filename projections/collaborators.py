@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Column, Connection, String, Table, Uuid, select
@@ -47,5 +47,6 @@ def everyone(session: Connection) -> list[Collaborator]:
 
 def names(session: Connection, collaborator_ids: Collection[UUID]) -> dict[UUID, str]:
     """The display name of each, of those known."""
-    listing: Any = select(_collaborators.c.collaborator_id, _collaborators.c.display_name)
-    return dict(session.execute(listing.where(_collaborators.c.collaborator_id.in_(collaborator_ids))).tuples().all())
+    listing = select(_collaborators.c.collaborator_id, _collaborators.c.display_name)
+    found = session.execute(listing.where(_collaborators.c.collaborator_id.in_(collaborator_ids)))
+    return dict(found.all())

@@ -9,30 +9,27 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import Index, MetaData, Table
-
 from domain.events import Recorded
+from projections.building import Build
+from projections.folding import BATCH, CannotFold, Folding, Progress, no_progress, read_shares, stopped
 from projections.log import EventReader, Unreadable
-from projections.projection import Key, Projection, Row, fold_all
-from projections.read_store import ReadStore, StoredView, ViewWriter
+from projections.projection import Key, Projection
+from projections.read_store import ReadStore, StoredView
+from projections.replay import Verification, explain, verify
 
-BATCH: Final = 2_000
 REBUILD_BEYOND: Final = 50_000
 """A view that lies further behind than this many events is rebuilt aside instead of followed up."""
 
 _POLL_SECONDS: Final = 0.02
+_IDLE_SECONDS: Final = 0.25
+"""How long an idle engine may take to notice that it is to stop, or that a rebuild is asked for."""
 
 _log = logging.getLogger(__name__)
-
-Progress = Callable[[int, int], None]
-
-
-def _no_progress(done: int, total: int) -> None:
-    """Nobody watches."""
 
 
 class UnknownView(LookupError):
@@ -40,8 +37,8 @@ class UnknownView(LookupError):
         super().__init__(f"there is no view {name!r}: there are {', '.join(sorted(known))}")
 
 
-class CannotFold(Exception):
-    """A rebuild or a replay met an event that can't be folded: the view stays as it was."""
+class _Stopped(Exception):
+    """A build was told to stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,56 +53,6 @@ class ViewStatus:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """A view compared row by row with a naive replay of the log up to the view's position."""
-
-    name: str
-    position: int
-    rows: int
-    missing: tuple[Key, ...] = ()
-    unexpected: tuple[Key, ...] = ()
-    different: tuple[Key, ...] = ()
-
-    @property
-    def equal(self) -> bool:
-        return not (self.missing or self.unexpected or self.different)
-
-
-@dataclass(slots=True)
-class _Folding:
-    """A projection's share of one batch: the rows that it touches, and where it stopped if it did."""
-
-    projection: Projection
-    events: list[Recorded[Any] | Unreadable] = field(default_factory=list)
-    changed: dict[Key, Row | None] = field(default_factory=dict)
-    fault: tuple[int, str] | None = None
-
-    def keys(self) -> set[Key]:
-        """The rows that the batch concerns. An event whose keys can't be told is a fault when its turn comes."""
-        keys: set[Key] = set()
-        for event in self.events:
-            if isinstance(event, Recorded):
-                try:
-                    keys.update(self.projection.keys_of(event))
-                except Exception:  # noqa: BLE001  # whatever a projection raises is its fault alone
-                    break
-        return keys
-
-    def fold(self, rows: dict[Key, Row | None]) -> None:
-        """Folds the events, up to the first that can't be folded."""
-        for event in self.events:
-            try:
-                if isinstance(event, Unreadable):
-                    raise ValueError(event.reason)  # noqa: TRY301, TRY004
-                now = self.projection.apply(event, rows)
-            except Exception as error:  # noqa: BLE001  # whatever a fold raises is that projection's fault alone
-                self.fault = (event.position, f"event {event.position}: {type(error).__name__}: {error}")
-                return
-            rows.update(now)
-            self.changed.update(now)
-
-
 class Engine:
     """Keeps the views of `store` up with `log`. One engine at a time holds the store (`ReadStore.lock`)."""
 
@@ -113,7 +60,9 @@ class Engine:
         self._log = log
         self._store = store
         self._projections = {projection.name: projection for projection in projections}
+        self._projecting = threading.RLock()
         self._moved = threading.Condition()
+        self._moves = 0
         self.unknown_topics: dict[str, int] = {}
         """Topics that this code doesn't know, and where each was last seen."""
 
@@ -121,50 +70,60 @@ class Engine:
 
     def run(self, stop: threading.Event, *, poll_seconds: float = 1.0) -> None:
         """Projects until `stop` is set, whenever no other process does. Runs in a thread of its own."""
+
+        def unless_stopped(_done: int, _total: int) -> None:
+            if stop.is_set():
+                raise _Stopped
+
         while not stop.is_set():
             try:
                 with self._store.lock() as held:
                     if held:
-                        self.open()
-                        self._run_live(stop, poll_seconds)
+                        self.open(unless_stopped)
+                        self._run_live(stop, unless_stopped)
+            except _Stopped:
+                return
             except Exception:  # noqa: BLE001  # whatever it is, the engine must outlive it
                 # A full disk, a store that is locked or gone: what is stored stays, and the engine tries again.
                 _log.exception("the engine was interrupted, and tries again")
             stop.wait(poll_seconds)
 
-    def _run_live(self, stop: threading.Event, poll_seconds: float) -> None:
+    def _run_live(self, stop: threading.Event, progress: Progress) -> None:
         while not stop.is_set():
-            if not self.advance():
-                self._log.wait(self._reached(), poll_seconds)
+            head = self._log.head()
+            if not self.advance(progress):
+                self._log.wait(head, _IDLE_SECONDS)
 
-    def open(self, progress: Progress = _no_progress) -> None:
+    def open(self, progress: Progress = no_progress) -> None:
         """Builds the views that are missing, out of date or far behind; gives faulted ones another try."""
-        stored = self._store.views()
-        head = self._log.head()
-        stale = [
-            projection
-            for projection in self._projections.values()
-            if (view := stored.get(projection.name)) is None
-            or view.fingerprint != projection.fingerprint
-            or view.rebuild_requested
-            or head - view.position > REBUILD_BEYOND
-        ]
-        with self._store.writing() as writer:
-            for view in stored.values():
-                if view.state == "faulted" and view.name in self._projections:
-                    writer.put(replace(view, state="live", error=None))
-        if stale:
-            self._build(stale, progress)
+        with self._projecting:
+            with self._store.writing() as writer:
+                stored = writer.views()
+                for name in self._projections.keys() & stored.keys():
+                    writer.drop_table(Build(self._projections[name], stored[name]).table)  # of a build that died
+                    if stored[name].state == "faulted":
+                        writer.put(replace(stored[name], state="live", error=None))
+            head = self._log.head()
+            stale = [p for p in self._projections.values() if _is_stale(p, stored.get(p.name), head)]
+            if stale:
+                self._build(stale, progress)
 
-    def advance(self) -> bool:
-        """Folds the next batch into the views that lie furthest behind; whether there was one."""
+    def advance(self, progress: Progress = no_progress) -> bool:
+        """Folds the next batch into the views that lie furthest behind; whether there was one.
+
+        A view that someone asked to rebuild is rebuilt first; `progress` is told how far that is.
+        """
+        with self._projecting:
+            stored = self._store.views()
+            if requested := [
+                p for p in self._projections.values() if p.name in stored and stored[p.name].rebuild_requested
+            ]:
+                self._build(requested, progress)
+                return True
+            return self._advance()
+
+    def _advance(self) -> bool:
         views = self._live_views()
-        if requested := [self._projections[view.name] for view in views if view.rebuild_requested]:
-            self._build(requested, _no_progress)
-            return True
-        return self._advance(views)
-
-    def _advance(self, views: list[StoredView]) -> bool:
         if not views:
             return False
         position = min(view.position for view in views)
@@ -174,70 +133,97 @@ class Engine:
         if last == position:
             return False
         with self._store.writing() as writer:
+            stored = writer.views()
+            if any(stored.get(view.name) != view for view in group):
+                return True  # a request came, or another hand moved the view: look again
             for share in folding:
-                share.fold(writer.load(share.projection.table, share.keys()))
+                share.fold_stored(writer, share.projection.table)
             for share, view in zip(folding, group, strict=True):
-                if refused := writer.write(share.projection.table, share.changed):
-                    share.fault = (position + 1, f"events {position + 1} to {last}: {refused}")
+                share.write(writer, share.projection.table)
                 writer.put(_after(view, share, last))
         self._tell_moved()
         return True
 
-    def catch_up(self, progress: Progress = _no_progress) -> None:
+    def catch_up(self, progress: Progress = no_progress) -> None:
         """Brings every view to the head of the log, as it stands now."""
         head = self._log.head()
         self.open(progress)
-        while self._reached() < head and self.advance():
+        while self._reached() < head and self.advance(progress):
             progress(self._reached(), head)
 
     def wait_for(self, position: int, names: Collection[str], timeout: float) -> bool:
         """Waits until these views have reached `position`, whichever process projects them: whether they have."""
+        deadline = time.monotonic() + timeout
         while True:
-            with self._moved:
-                views = self._store.views()
-                if all(name in views and views[name].position >= position for name in names):
-                    return True
-                if timeout <= 0:
-                    return False
-                self._moved.wait(_POLL_SECONDS)
-            timeout -= _POLL_SECONDS
+            moves = self._moves
+            views = self._store.views()
+            if all(name in views and views[name].position >= position for name in names):
+                return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self._await_move(moves, min(left, _POLL_SECONDS))  # another process's engine tells nobody here
 
     # --- building -----------------------------------------------------------------------------
 
-    def rebuild(self, names: Collection[str], progress: Progress = _no_progress) -> None:
-        """Builds views aside and swaps each in when it has caught up; readers see the former one until then."""
-        self._build([self._named(name) for name in names], progress)
+    def rebuild(self, names: Collection[str], progress: Progress = no_progress) -> None:
+        """Builds views aside and swaps each in when it has caught up; readers see the former one until then.
 
-    def _build(self, projections: list[Projection], progress: Progress) -> None:
+        Raises `UnknownView`, and `CannotFold` where folds stop at an event: the view that was there stays as it was,
+        unless its code is another version's.
+        """
+        with self._projecting:
+            builds = self._build([self.named(name) for name in dict.fromkeys(names)], progress)
+        if failed := [f"{build.projection.name}: {build.fault}" for build in builds if build.fault]:
+            raise CannotFold("; ".join(failed))
+
+    def _build(self, projections: list[Projection], progress: Progress) -> list[Build]:
         stored = self._store.views()
-        builds = [_Build(projection, stored.get(projection.name)) for projection in projections]
+        builds = [Build(projection, stored.get(projection.name)) for projection in projections]
         with self._store.writing() as writer:
             for build in builds:
                 writer.create_table(build.table)
+        self._fold_aside(builds, progress)
+        for build in builds:
+            with self._store.writing() as writer:
+                build.fill(writer)
+            if build.refused:
+                self._fold_again(build)
+        with self._store.writing() as writer:
+            stored = writer.views()
+            for build in builds:
+                build.finish(writer, stored.get(build.projection.name))
+        self._tell_moved()
+        return builds
+
+    def _fold_aside(self, builds: list[Build], progress: Progress) -> None:
+        """Folds the whole log, while the live views follow it."""
         position, head = 0, self._log.head()
-        while position < head:
-            healthy = [build for build in builds if not build.fault]
+        while position < head and (healthy := [build for build in builds if build.is_healthy]):
             folding, position = self._read([build.projection for build in healthy], position, BATCH)
             for build, share in zip(healthy, folding, strict=True):
-                build.take(share)
+                build.take(share, position)
             if flushed := [build for build in healthy if build.projection.row_per_event]:
                 with self._store.writing() as writer:
                     for build in flushed:
                         build.flush(writer)
             progress(position, head)
-            self._advance([view for view in self._live_views() if self._is_current(view)])
+            self._advance()
             head = self._log.head()
-        current = self._store.views()
-        with self._store.writing() as writer:
-            for build in builds:
-                build.finish(writer, position, current.get(build.projection.name))
-        self._tell_moved()
-        if failed := [f"{build.projection.name}: {build.fault}" for build in builds if not build.replaces]:
-            raise CannotFold("; ".join(failed))
 
-    def _is_current(self, view: StoredView) -> bool:
-        """Whether today's code built this view's table, so that its folds fit it."""
-        return view.fingerprint == self._projections[view.name].fingerprint
+    def _fold_again(self, build: Build) -> None:
+        """Folds what the table refused again, writing batch by batch: up to the event whose rows it refuses."""
+        with self._store.writing() as writer:
+            writer.create_table(build.table)
+            writer.create_indexes(build.table)
+        build.position, build.fault = 0, None
+        head = self._log.head()
+        while build.position < head and not build.fault:
+            (share,), build.position = self._read([build.projection], build.position, BATCH)
+            with self._store.writing() as writer:
+                share.fold_stored(writer, build.table)
+                share.write(writer, build.table)
+            build.fault = share.fault
 
     # --- looking ------------------------------------------------------------------------------
 
@@ -247,58 +233,28 @@ class Engine:
         head = self._log.head()
         return [_status(projection, stored.get(projection.name), head) for projection in self._projections.values()]
 
-    def verify(self, name: str, progress: Progress = _no_progress) -> Verification:
-        """Compares a view's table with a naive replay of the log, row by row, at one position of both."""
-        projection = self._named(name)
-        with self._store.reading() as connection:
-            view = self._store.views(connection).get(name)
-            position = view.position if view else 0
-            expected = fold_all(projection, self._events(projection, position, progress))
-            missing, different, unexpected = dict(expected), [], []
-            for key, row in self._store.rows(connection, projection) if view else ():
-                if key not in missing:
-                    unexpected.append(key)
-                elif missing.pop(key) != row:
-                    different.append(key)
-        return Verification(name, position, len(expected), tuple(missing), tuple(unexpected), tuple(different))
+    def verify(self, name: str, progress: Progress = no_progress) -> Verification:
+        """Compares a view with a naive replay (`replay.verify`). Raises `UnknownView` and `CannotFold`."""
+        return verify(self._log, self._store, self.named(name), progress)
 
     def explain(self, name: str, key: Key) -> Iterator[Recorded[Any]]:
-        """The events behind a row, oldest first."""
-        projection = self._named(name)
-        events = self._events(projection, self._log.head(), _no_progress)
-        return (event for event in events if key in projection.keys_of(event))
+        """The events behind a row, oldest first (`replay.explain`). Raises `UnknownView` and `CannotFold`."""
+        return explain(self._log, self.named(name), key)
 
     def named(self, name: str) -> Projection:
-        """Raises `UnknownView`."""
-        return self._named(name)
+        """The view of this name. Raises `UnknownView`."""
+        try:
+            return self._projections[name]
+        except KeyError:
+            raise UnknownView(name, self._projections) from None
 
     # --- reading ------------------------------------------------------------------------------
 
-    def _read(self, projections: list[Projection], after: int, limit: int) -> tuple[list[_Folding], int]:
-        topics = frozenset().union(*(projection.topics for projection in projections))
-        batch = self._log.read(after, limit, topics)
-        folding = [_Folding(projection) for projection in projections]
-        for event in batch.events:
-            topic = event.topic if isinstance(event, Unreadable) else event.event.topic()
-            if isinstance(event, Unreadable) and not event.known_topic:
-                self._note_unknown(event)
-            for share in folding:
-                if topic in share.projection.topics:
-                    share.events.append(event)
-        return folding, batch.last
-
-    def _events(self, projection: Projection, last: int, progress: Progress) -> Iterator[Recorded[Any]]:
-        position = 0
-        while position < last:
-            (share,), reached = self._read([projection], position, min(BATCH, last - position))
-            if reached == position:
-                return
-            position = reached
-            for event in share.events:
-                if isinstance(event, Unreadable):
-                    raise CannotFold(f"event {event.position}: {event.reason}")
-                yield event
-            progress(position, last)
+    def _read(self, projections: list[Projection], after: int, limit: int) -> tuple[list[Folding], int]:
+        shares, last, unknown = read_shares(self._log, projections, after, limit)
+        for event in unknown:
+            self._note_unknown(event)
+        return shares, last
 
     def _note_unknown(self, event: Unreadable) -> None:
         if event.topic not in self.unknown_topics:
@@ -306,77 +262,43 @@ class Engine:
         self.unknown_topics[event.topic] = event.position
 
     def _live_views(self) -> list[StoredView]:
-        return [v for v in self._store.views().values() if v.state == "live" and v.name in self._projections]
+        """The views that follow the log: in order, and built by today's code, so that its folds fit them."""
+        return [
+            view
+            for view in self._store.views().values()
+            if view.state == "live"
+            and (projection := self._projections.get(view.name))
+            and view.fingerprint == projection.fingerprint
+        ]
 
     def _reached(self) -> int:
         return min((view.position for view in self._live_views()), default=self._log.head())
 
-    def _named(self, name: str) -> Projection:
-        try:
-            return self._projections[name]
-        except KeyError:
-            raise UnknownView(name, self._projections) from None
+    def _await_move(self, seen: int, timeout: float) -> None:
+        with self._moved:
+            self._moved.wait_for(lambda: self._moves != seen, timeout)
 
     def _tell_moved(self) -> None:
         with self._moved:
+            self._moves += 1
             self._moved.notify_all()
 
 
-class _Build:
-    """A view being built aside, in a table of the next generation."""
-
-    def __init__(self, projection: Projection, former: StoredView | None) -> None:
-        self.projection = projection
-        self.former = former
-        self.generation = former.generation + 1 if former else 1
-        self.table = _of_generation(projection.table, self.generation)
-        self.rows: dict[Key, Row | None] = {}
-        self.fault: str | None = None
-        self._faulted_at = 0
-
-    @property
-    def replaces(self) -> bool:
-        """Whether what was built goes in place, even if it stopped at a fault: nothing better is there."""
-        return not self.fault or self.former is None or self.former.fingerprint != self.projection.fingerprint
-
-    def take(self, share: _Folding) -> None:
-        share.fold(self.rows)
-        if share.fault:
-            self._faulted_at, self.fault = share.fault
-
-    def flush(self, writer: ViewWriter) -> None:
-        writer.insert(self.table, [row for row in self.rows.values() if row is not None])
-        self.rows.clear()
-
-    def finish(self, writer: ViewWriter, position: int, current: StoredView | None) -> None:
-        """Puts the table in place, up to where it could be folded; or leaves a healthy one there, faulted."""
-        if self.replaces or current is None:
-            self.flush(writer)
-            writer.create_indexes(self.table)
-            writer.swap(self.projection.table, self.table)
-            current = StoredView(self.projection.name, self.projection.fingerprint, self.generation, position)
-            if self.fault:
-                current = replace(current, position=self._faulted_at - 1)
-        if self.fault:
-            current = replace(current, state="faulted", error=self.fault)
-        writer.put(replace(current, rebuild_requested=False))
+def _is_stale(projection: Projection, view: StoredView | None, head: int) -> bool:
+    """Whether a view is missing, out of date, far behind, asked to be rebuilt, or ahead of a log put back from a copy."""
+    return (
+        view is None
+        or view.fingerprint != projection.fingerprint
+        or view.rebuild_requested
+        or not head - REBUILD_BEYOND <= view.position <= head
+    )
 
 
-def _of_generation(table: Table, generation: int) -> Table:
-    """The same table under the name of one generation; index names are a database's, so they carry it too."""
-    built = table.to_metadata(MetaData(), name=f"{table.name}__{generation}")
-    indexes: list[Index] = list(built.indexes)
-    for index in indexes:
-        index.name = f"{index.name}__{generation}"  # type: ignore[assignment]  # a name like any other
-    return built
-
-
-def _after(view: StoredView, share: _Folding, last: int) -> StoredView:
+def _after(view: StoredView, share: Folding, last: int) -> StoredView:
     if share.fault is None:
         return replace(view, position=last)
-    position, error = share.fault
-    _log.error("the view %s stopped: %s", view.name, error)
-    return replace(view, position=position - 1, state="faulted", error=error)
+    _log.error("the view %s stopped: %s", view.name, share.fault)
+    return stopped(view, share.fault)
 
 
 def _status(projection: Projection, view: StoredView | None, head: int) -> ViewStatus:

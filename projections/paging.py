@@ -43,6 +43,8 @@ def decode_cursor(cursor: str, *types: type) -> list[Any]:
         raise BadCursor from None
     if not isinstance(key, list) or [type(part) for part in key] != list(types):
         raise BadCursor
+    if any(isinstance(part, int) and part.bit_length() >= 64 for part in key):  # noqa: PLR2004  # no database holds it
+        raise BadCursor
     return key
 
 

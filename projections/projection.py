@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
@@ -91,23 +91,30 @@ class Projection:
 
     @property
     def fingerprint(self) -> str:
-        """What built the stored table: the code's version, and the table's columns."""
-        columns = ",".join(f"{c.name} {c.type!r} {c.primary_key}" for c in self.table.columns)
-        return f"{self.version}:{hashlib.sha256(columns.encode()).hexdigest()[:12]}"
+        """What built the stored table: the code's version, and the table's columns and indexes."""
+        shape = [f"{c.name} {c.type!r} {c.primary_key} {c.nullable}" for c in self.table.columns]
+        shape += sorted(f"{i.name} {i.columns.keys()} {i.unique}" for i in self.table.indexes)
+        return f"{self.version}:{hashlib.sha256(','.join(shape).encode()).hexdigest()[:12]}"
 
     def keys_of(self, recorded: Recorded[Any]) -> list[Key]:
         """The keys of the rows that this event concerns."""
-        return [key for rule in self._rules.get(recorded.event.topic(), ()) for key in rule.keys(recorded)]
+        return [key for rule in self._rules.get(recorded.event.topic(), ()) for key in self._keys(rule, recorded)]
 
     def apply(self, recorded: Recorded[Any], rows: dict[Key, Row | None]) -> dict[Key, Row | None]:
         """The rows that this event changes, as they become; `rows` holds what they were, and is left alone."""
         changed: dict[Key, Row | None] = {}
         for rule in self._rules.get(recorded.event.topic(), ()):
-            for key in rule.keys(recorded):
+            for key in self._keys(rule, recorded):
                 before = changed[key] if key in changed else rows.get(key)
                 after = rule.fold(before, recorded)
                 changed[key] = None if after is None else self._complete(key, after)
         return changed
+
+    def _keys(self, rule: Rule, recorded: Recorded[Any]) -> Iterator[Key]:
+        for key in rule.keys(recorded):
+            if len(key) != len(self.key_columns):
+                raise ValueError(f"a key of {self.name} has {len(self.key_columns)} parts, not {len(key)}")
+            yield key
 
     def _complete(self, key: Key, row: Row) -> Row:
         """The row with its key and every column of the table; a fold's mistake is told here, at its event."""

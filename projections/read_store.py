@@ -27,17 +27,24 @@ class StoredView:
     rebuild_requested: bool = False
 
 
+class Refused(Exception):
+    """A table can't hold these rows or keys: a projection's mistake. The transaction is as it was before them."""
+
+
 class ViewWriter(Protocol):
     """One write transaction of the read store."""
 
-    def load(self, table: Table, keys: Collection[Key]) -> dict[Key, Row | None]:
-        """The rows at these keys, those found."""
+    def views(self) -> dict[str, StoredView]:
+        """What is known of each view, by name: true until the transaction ends."""
 
-    def write(self, table: Table, rows: Mapping[Key, Row | None]) -> str | None:
-        """Puts rows in place; None deletes the row at its key. All or none: why the table refuses them, if it does."""
+    def load(self, table: Table, keys: Collection[Key]) -> dict[Key, Row | None]:
+        """The rows at these keys, those found. Raises `Refused`."""
+
+    def write(self, table: Table, rows: Mapping[Key, Row | None]) -> None:
+        """Puts rows in place, all or none; None deletes the row at its key. Raises `Refused`."""
 
     def insert(self, table: Table, rows: Iterable[Row]) -> None:
-        """Adds rows that are not there yet, in bulk."""
+        """Adds rows that are not there yet, in bulk, all or none. Raises `Refused`."""
 
     def put(self, view: StoredView) -> None:
         """Stores what is known of a view, in the same transaction."""
@@ -45,7 +52,11 @@ class ViewWriter(Protocol):
     def create_table(self, table: Table) -> None:
         """Creates a table without its indexes, empty, in place of one that an earlier build left behind."""
 
-    def create_indexes(self, table: Table) -> None: ...
+    def create_indexes(self, table: Table) -> None:
+        """Raises `Refused` where an index is unique and the rows are not."""
+
+    def drop_table(self, table: Table) -> None:
+        """Drops a table, if it is there."""
 
     def swap(self, live: Table, built: Table) -> None:
         """Puts a table that was built aside in the live one's place."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from sqlalchemy import (
@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    case,
     func,
     select,
     true,
@@ -62,6 +63,7 @@ _tickets: Final = Table(
     Column("candidates", JSON, nullable=False),
     Index("tickets_by_arrival", "received_position"),
     Index("tickets_by_file", "filed_id", "received_position"),
+    Index("tickets_by_number", "number"),
 )
 
 tickets: Final = Projection("tickets", version=1, table=_tickets)
@@ -197,6 +199,14 @@ def ticket(session: Connection, viewer: Viewer, ticket_id: UUID) -> TicketDetail
 def numbered(session: Connection, number: int) -> UUID | None:
     """The ticket of this number."""
     return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.number == number))
+
+
+def counts(session: Connection, viewer: Viewer) -> dict[UnfiledReason | Literal["filed", "unfiled"], int]:
+    """How many tickets are filed, how many wait for each reason, and how many were taken off their file."""
+    standing = case(
+        (_tickets.c.filed_id.is_not(None), "filed"), else_=func.coalesce(_tickets.c.unfiled_reason, "unfiled")
+    )
+    return dict(session.execute(select(standing, func.count()).group_by(standing)).all())
 
 
 def _page(

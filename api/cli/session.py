@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,7 +14,8 @@ import typer
 from pydantic import BaseModel
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from adapters.databases import StoreUnavailable
 from adapters.event_store.log import CommandIdReused, StaleVersion
@@ -22,17 +24,22 @@ from adapters.files import FileDamaged
 from adapters.mail.sources import SourceError
 from adapters.vault import KeyMissing, MasterKeyError
 from api.bootstrap import Greffier, NoOffice, OfficeExists, open_greffier
-from api.settings import Settings, read_settings
+from api.demo import AnotherOffice
+from api.settings import Settings, SettingsFileError, read_settings
 from api.staff import NoSuchCollaborator
 from domain.aggregates import Refusal
 from domain.events import UnknownTopic
-from projections.engine import CannotFold, UnknownView
+from projections.engine import UnknownView
+from projections.folding import CannotFold
 from projections.paging import BadCursor
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 AsOption = Annotated[
     str | None, typer.Option("--as", help="The e-mail address of the collaborator who acts; the first, if not given.")
 ]
+
+_NOT_SHOWN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but tab and line feed, marks that turn writing around, and halves of characters."""
 
 console: Final = Console()
 notices: Final = Console(stderr=True)
@@ -55,14 +62,17 @@ _EXIT_CODES: Final[dict[type[Exception], int]] = {
     CommandIdReused: 1,
     NoSuchCollaborator: 1,
     OfficeExists: 1,
+    AnotherOffice: 1,
     SourceError: 1,
     UnknownView: 1,
     CannotFold: 1,
     FileDamaged: 1,
     UnreadableEvent: 1,
     UnknownTopic: 1,
-    KeyMissing: 4,
+    SettingsFileError: 2,
     StoreUnavailable: 3,
+    OSError: 3,
+    KeyMissing: 4,
     NoOffice: 4,
     MasterKeyError: 4,
 }
@@ -117,16 +127,22 @@ def to_json(value: Any) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
-    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    headers = (Column(Text(as_shown(column))) for column in columns)
+    table = Table(*headers, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(Text("" if cell is None else as_shown(cell)) for cell in row))
     console.print(table)
+
+
+def as_shown(value: object) -> str:
+    """A text as a terminal may show it: what a message says must not command it, nor what a file is called."""
+    return _NOT_SHOWN.sub("\ufffd", str(value))
 
 
 @contextmanager
 def progress_bar(label: str, *, silent: bool) -> Iterator[Any]:
-    """A bar with rate and time left; gives a function of (done, total). Silent where JSON is asked for."""
-    if silent:
+    """A bar with rate and time left; gives a function of (done, total). Silent where JSON is asked for, or no one watches."""
+    if silent or not notices.is_terminal:
         yield lambda _done, _total: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

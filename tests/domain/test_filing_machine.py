@@ -1,0 +1,380 @@
+"""Filing and the ownership of addresses, driven over the real log against a plain model of what a broker expects."""
+
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Barrier
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from adapters.desk import Desk
+from adapters.event_store.log import EventLog
+from adapters.read_store import SQLiteReadStore
+from adapters.vault import MasterKey, Vault
+from domain.access import Viewer
+from domain.client import AssociateEmailAddress, NewClient, Person, RegisterClient, RemoveEmailAddress
+from domain.email_address import AddressBelongsToAnother, AddressNotOnFile, EmailAddress, email_address_id
+from domain.events import Actor, office_event_types
+from domain.message import MessageIdentity
+from domain.ticket import (
+    ClassifyTicket,
+    ClientToCreate,
+    ExistingClient,
+    MessageContent,
+    NoSenderAddress,
+    ReceiveMessage,
+    StoredFile,
+    Ticket,
+    TicketClassified,
+    TicketLeftUnfiled,
+    TicketReceived,
+    TicketUnclassified,
+    UnclassifyTicket,
+)
+from projections import clients, tickets
+from projections.engine import Engine
+from projections.office import office_projections
+
+ADDRESSES = ("claire@example.fr", "famille@example.fr", None)
+WAYS = ("associate", "share", "move")
+
+
+class Mail(NamedTuple):
+    """A message that may come, once or several times: its sender, its Message-ID (spoofed or not), its content."""
+
+    address: str | None
+    message_id: str | None
+    content: str
+
+
+class Do(NamedTuple):
+    """What someone asks for."""
+
+    what: str
+    mail: Mail | None = None
+    client: UUID | None = None
+    address: str | None = None
+    how: str | None = None
+
+
+@dataclass
+class Filed:
+    """A ticket as a broker expects it."""
+
+    address: str | None
+    on: UUID | None = None
+    reason: str | None = None
+    candidates: list[UUID] = field(default_factory=list)
+
+
+class Model:
+    """The office in a few dicts: whose each address is, and where each message's ticket lies."""
+
+    def __init__(self):
+        self.clients = []
+        self.owners = {address: [] for address in ADDRESSES if address}
+        self.tickets = {}
+
+    def do(self, asked):
+        """What is answered: a word, or the type of the refusal. A refusal changes nothing."""
+        return getattr(self, f"_{asked.what}")(asked)
+
+    def _receive(self, asked):
+        key = (asked.mail.message_id, asked.mail.content)
+        if key in self.tickets:
+            return "duplicate"
+        ticket = self.tickets[key] = Filed(asked.mail.address)
+        owners = self.owners.get(asked.mail.address)
+        if owners is None:
+            ticket.reason = "no_sender_address"
+        elif not owners:
+            ticket.reason = "unknown_address"
+        elif len(owners) == 1:
+            ticket.on = owners[0]
+        else:
+            ticket.reason, ticket.candidates = "shared_address", list(owners)
+        return "ticket"
+
+    def _file(self, asked):
+        ticket = self.tickets[asked.mail.message_id, asked.mail.content]
+        before = list(self.owners.get(ticket.address, ()))
+        if asked.how is not None:
+            if ticket.address is None:
+                return NoSenderAddress
+            if refusal := self._give(ticket.address, asked.client, asked.how):
+                return refusal
+        if asked.client not in self.clients:
+            self.clients.append(asked.client)
+        if ticket.on != asked.client:
+            ticket.on, ticket.reason = asked.client, None
+            ticket.candidates = [owner for owner in before if owner != asked.client]
+        return "done"
+
+    def _unfile(self, asked):
+        self.tickets[asked.mail.message_id, asked.mail.content].on = None
+        return "done"
+
+    def _give_address(self, asked):
+        return self._give(asked.address, asked.client, asked.how) or "done"
+
+    def _give(self, address, client, how):
+        owners = self.owners[address]
+        if how == "move":
+            owners[:] = [client]
+        elif client not in owners:
+            if owners and how == "associate":
+                return AddressBelongsToAnother
+            owners.append(client)
+        return None
+
+    def _remove(self, asked):
+        if asked.client not in self.owners[asked.address]:
+            return AddressNotOnFile
+        self.owners[asked.address].remove(asked.client)
+        return "done"
+
+
+mails = st.builds(
+    Mail,
+    address=st.sampled_from(ADDRESSES),
+    message_id=st.sampled_from(["1@example.fr", "2@example.fr", "3@example.fr"]),
+    content=st.sampled_from("ab"),
+).map(lambda mail: mail._replace(content=f"{mail.address}{mail.content}"))
+
+
+class FilingMachine(RuleBasedStateMachine):
+    def __init__(self):
+        super().__init__()
+        self.opened = ExitStack()
+        folder = Path(self.opened.enter_context(tempfile.TemporaryDirectory(prefix="greffier-test-")))
+        vault = self.opened.enter_context(closing(Vault(folder / "vault.sqlite", MasterKey.generate())))
+        desk = self.opened.enter_context(closing(Desk(folder / "desk.sqlite", vault)))
+        self.log = self.opened.enter_context(
+            closing(EventLog(folder / "log.sqlite", vault, office_event_types(), next_number=desk.next_number))
+        )
+        self.store = self.opened.enter_context(closing(SQLiteReadStore(folder / "views.sqlite")))
+        self.threads = self.opened.enter_context(ThreadPoolExecutor(2))
+        self.engine = Engine(self.log, self.store, office_projections())
+        self.actor = Actor.collaborator(uuid4())
+        self.viewer = Viewer(collaborator_id=uuid4())
+        self.model = Model()
+        self.ticket_ids = {}
+        self.answered = []
+
+    def teardown(self):
+        try:
+            self.views_tell_the_same()
+        finally:
+            self.opened.close()
+
+    # --- what may happen --------------------------------------------------------------------
+
+    @initialize(count=st.integers(2, 3))
+    def register_clients(self, count):
+        for number in range(count):
+            client_id = UUID(int=number + 1)
+            new = NewClient(client_id=client_id, identity=Person(last_name=f"Client {number}"))
+            self.log.execute(RegisterClient(client=new), self.actor)
+            self.model.clients.append(client_id)
+
+    @rule(mail=mails)
+    def a_message_arrives(self, mail):
+        self.ask(Do("receive", mail=mail))
+
+    @precondition(lambda self: self.model.tickets)
+    @rule(data=st.data(), how=st.none() | st.sampled_from(WAYS), new=st.booleans())
+    def a_ticket_is_filed(self, data, how, new):
+        self.ask(self.filing(data, how, new=new))
+
+    @precondition(lambda self: self.model.tickets)
+    @rule(data=st.data())
+    def a_ticket_is_unfiled(self, data):
+        self.ask(Do("unfile", mail=data.draw(st.sampled_from(self.mails_taken_in()))))
+
+    @rule(data=st.data(), how=st.sampled_from(WAYS))
+    def an_address_is_given(self, data, how):
+        self.ask(self.giving(data, how))
+
+    @rule(data=st.data())
+    def an_address_is_removed_from_anyone(self, data):
+        self.ask(self.giving(data, None)._replace(what="remove"))
+
+    @precondition(lambda self: any(self.model.owners.values()))
+    @rule(data=st.data())
+    def an_address_is_removed_from_an_owner(self, data):
+        owned = [(address, owner) for address, owners in self.model.owners.items() for owner in owners]
+        address, owner = data.draw(st.sampled_from(owned))
+        self.ask(Do("remove", client=owner, address=address))
+
+    @precondition(lambda self: self.answered)
+    @rule(data=st.data())
+    def a_command_is_sent_again(self, data):
+        command_id, asked, answer = data.draw(st.sampled_from(self.answered))
+        head = self.log.head()
+        assert self.log.execute(self.command(asked), self.actor, command_id=command_id) == answer
+        assert self.log.head() == head
+
+    @rule(mail=mails)
+    def a_message_arrives_twice_at_once(self, mail):
+        self.ask_at_once(Do("receive", mail=mail), Do("receive", mail=mail))
+
+    @rule(data=st.data(), mail=mails, how=st.sampled_from([*WAYS, "remove"]))
+    def a_message_arrives_while_its_address_changes_hands(self, data, mail, how):
+        change = self.giving(data, how)
+        if mail.address is not None:
+            change = change._replace(address=mail.address)
+        if how == "remove":
+            change = change._replace(what="remove", how=None)
+        self.ask_at_once(Do("receive", mail=mail), change)
+
+    @precondition(lambda self: self.model.tickets)
+    @rule(data=st.data(), how=st.sampled_from(WAYS), mail=mails)
+    def a_message_arrives_while_another_is_filed(self, data, how, mail):
+        self.ask_at_once(self.filing(data, how, new=False), Do("receive", mail=mail))
+
+    # --- what must hold ---------------------------------------------------------------------
+
+    @invariant()
+    def the_log_tells_what_the_model_expects(self):
+        assert self.told() == self.expected(self.model)
+
+    @precondition(lambda self: self.model.tickets)
+    @rule()
+    def views_tell_the_same(self):
+        self.engine.catch_up()
+        self.views_equal_the_model()
+        self.engine.rebuild([projection.name for projection in office_projections()])
+        self.views_equal_the_model()
+
+    def views_equal_the_model(self):
+        assert all(self.engine.verify(projection.name).equal for projection in office_projections())
+        with self.store.reading() as session:
+            assert tickets.inbox(session, self.viewer, limit=1, with_total=True).total == len(self.model.tickets)
+            for key, ticket in self.model.tickets.items():
+                shown = tickets.ticket(session, self.viewer, self.ticket_ids[key])
+                assert (shown.filed_on.id if shown.filed_on else None) == ticket.on
+                assert shown.unfiled_reason == ticket.reason
+                assert [candidate.target.id for candidate in shown.candidates] == ticket.candidates
+            for client_id in self.model.clients:
+                shown = clients.client(session, self.viewer, client_id)
+                assert {(each.address, each.shared) for each in shown.email_addresses} == {
+                    (address, len(owners) > 1) for address, owners in self.model.owners.items() if client_id in owners
+                }
+
+    # --- how it is asked ----------------------------------------------------------------------
+
+    def mails_taken_in(self):
+        return [Mail(ticket.address, *key) for key, ticket in self.model.tickets.items()]
+
+    def filing(self, data, how, *, new):
+        mail = data.draw(st.sampled_from(self.mails_taken_in()))
+        client = UUID(int=100 + len(self.answered)) if new else data.draw(st.sampled_from(self.model.clients))
+        return Do("file", mail=mail, client=client, how=how)
+
+    def giving(self, data, how):
+        address = data.draw(st.sampled_from(list(self.model.owners)))
+        return Do("give_address", client=data.draw(st.sampled_from(self.model.clients)), address=address, how=how)
+
+    def ask(self, asked):
+        expected = self.model.do(asked)
+        assert self.answer_to(asked) == expected
+
+    def ask_at_once(self, one, other):
+        """Two at the same moment end as if one had come after the other, whichever came first."""
+        barrier = Barrier(2)
+
+        def at_once(asked):
+            barrier.wait(10)
+            return self.answer_to(asked)
+
+        answers = list(self.threads.map(at_once, (one, other)))
+        for order in ((0, 1), (1, 0)):
+            model, expected = deepcopy(self.model), {}
+            for each in order:
+                expected[each] = model.do((one, other)[each])
+            if [expected[0], expected[1]] == answers and self.expected(model) == self.told():
+                self.model = model
+                return
+        raise AssertionError(f"{one} and {other} were answered {answers}: as in no order")
+
+    def answer_to(self, asked):
+        command, command_id = self.command(asked), uuid4()
+        try:
+            answer = self.log.execute(command, self.actor, command_id=command_id)
+        except (AddressBelongsToAnother, AddressNotOnFile, NoSenderAddress) as refusal:
+            return type(refusal)
+        self.answered.append((command_id, asked, answer))
+        if asked.what != "receive":
+            return "done"
+        ticket_id = UUID(answer.result["ticket_id"])
+        assert self.ticket_ids.setdefault((asked.mail.message_id, asked.mail.content), ticket_id) == ticket_id
+        return answer.result["outcome"]
+
+    def command(self, asked):
+        match asked.what:
+            case "receive":
+                return _received(asked.mail)
+            case "unfile":
+                return UnclassifyTicket(ticket_id=self.ticket_id(asked))
+            case "file" if asked.client.int >= 100:
+                new = ClientToCreate(client_id=asked.client, identity=Person(last_name="Créé"))
+                return ClassifyTicket(ticket_id=self.ticket_id(asked), on=new, address=asked.how)
+            case "file":
+                on = ExistingClient(id=asked.client)
+                return ClassifyTicket(ticket_id=self.ticket_id(asked), on=on, address=asked.how)
+            case "give_address":
+                return AssociateEmailAddress(client_id=asked.client, address=asked.address, how=asked.how)
+            case "remove":
+                return RemoveEmailAddress(client_id=asked.client, address_id=email_address_id(self.log, asked.address))
+
+    def ticket_id(self, asked):
+        return self.ticket_ids[asked.mail.message_id, asked.mail.content]
+
+    def expected(self, model):
+        return (
+            {address: list(owners) for address, owners in model.owners.items()},
+            {key: (ticket.on, ticket.candidates) for key, ticket in model.tickets.items()},
+        )
+
+    def told(self):
+        owners = {
+            address: [owner.id for owner in self.log.state(EmailAddress, email_address_id(self.log, address)).owners]
+            for address in self.model.owners
+        }
+        filed = {}
+        for key, ticket_id in self.ticket_ids.items():
+            received, outcome, *later = [recorded.event for recorded in self.log.stream(ticket_id)]
+            assert isinstance(received, TicketReceived)
+            assert isinstance(outcome, TicketClassified | TicketLeftUnfiled)
+            *_, last = [event for event in (outcome, *later) if not isinstance(event, TicketUnclassified)]
+            on = self.log.state(Ticket, ticket_id).filed_on
+            filed[key] = (on and on.id, [candidate.target.id for candidate in last.candidates])
+        return owners, filed
+
+
+def _received(mail):
+    return ReceiveMessage(
+        identity=MessageIdentity(
+            message_id=mail.message_id, content_digest=mail.content.encode().hex().ljust(64, "0")[:64]
+        ),
+        content=MessageContent(
+            from_address=mail.address,
+            from_name="",
+            subject="",
+            text=mail.content,
+            message_id=mail.message_id,
+            raw=StoredFile(name="f", key="00", size=1),
+        ),
+        sent_at=None,
+    )
+
+
+FilingMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestFiling = FilingMachine.TestCase

@@ -1,0 +1,71 @@
+from uuid import UUID
+
+import pytest
+from pydantic import ValidationError
+
+from domain.access import Viewer, may
+from domain.office import (
+    OFFICE_ID,
+    CollaboratorIdentity,
+    CollaboratorJoined,
+    Office,
+    OfficeNotOpen,
+    OfficeOpened,
+    OpenOffice,
+    WelcomeCollaborator,
+)
+from tests.given_when_then import given
+
+ANNE = UUID(int=20)
+IDENTITY = CollaboratorIdentity(first_name="Anne", last_name="Petit", email_address="anne@cabinet.example.fr")
+OPENED = OfficeOpened(name="Cabinet Petit", time_zone="Europe/Paris")
+JOINED = CollaboratorJoined(collaborator_id=ANNE, identity=IDENTITY)
+
+
+def test_an_office_opens_under_its_name():
+    given().when(OpenOffice(name="Cabinet  Petit")).then({OFFICE_ID: [OPENED]})
+
+
+def test_an_office_opens_once():
+    given(OFFICE_ID, OPENED).when(OpenOffice(name="Another", time_zone="Indian/Reunion")).then_nothing()
+
+
+def test_a_collaborator_joins():
+    answer = (
+        given(OFFICE_ID, OPENED)
+        .when(WelcomeCollaborator(collaborator_id=ANNE, identity=IDENTITY))
+        .then({OFFICE_ID: [JOINED]})
+    )
+    assert answer.collaborator_id == ANNE
+
+
+def test_a_collaborator_joins_once():
+    given(OFFICE_ID, OPENED, JOINED).when(WelcomeCollaborator(collaborator_id=ANNE, identity=IDENTITY)).then_nothing()
+
+
+def test_another_collaborator_joins_too():
+    other = UUID(int=21)
+    given(OFFICE_ID, OPENED, JOINED).when(WelcomeCollaborator(collaborator_id=other, identity=IDENTITY)).then(
+        {OFFICE_ID: [CollaboratorJoined(collaborator_id=other, identity=IDENTITY)]}
+    )
+
+
+def test_nobody_joins_an_office_that_is_not_open():
+    given().when(WelcomeCollaborator(collaborator_id=ANNE, identity=IDENTITY)).then_raises(OfficeNotOpen)
+
+
+@pytest.mark.parametrize(("field", "value"), [("time_zone", "Europe/Lutèce"), ("time_zone", ""), ("name", "  ")])
+def test_what_is_wrong_with_an_office_is_named(field, value):
+    with pytest.raises(ValidationError) as refused:
+        OpenOffice(**{"name": "Cabinet Petit", field: value})
+    assert [error["loc"] for error in refused.value.errors()] == [(field,)]
+
+
+def test_a_fact_that_decisions_do_not_need_changes_no_state(office):
+    state = Office(id=OFFICE_ID).after([OPENED])
+    assert state.evolve(office.registered()) == state
+
+
+def test_every_collaborator_may_do_what_exists_today():
+    assert may(Viewer(collaborator_id=ANNE), "file")
+    assert not may(None, "read")

@@ -1,0 +1,149 @@
+"""Any history, folded in any batches, makes the rows that a naive replay makes."""
+
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.read_store import SQLiteReadStore
+from domain.client import ClientActivated, Company, Person, ProspectRegistered
+from domain.email_address import Address, EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
+from domain.events import ERASED, Actor, Context, Recorded, office_event_types
+from domain.filing import AddressOwned, Candidate, CollaboratorChoice
+from domain.message import MessageTakenIn
+from domain.office import CollaboratorIdentity, CollaboratorJoined, OfficeOpened
+from domain.ticket import (
+    Attachment,
+    MessageContent,
+    StoredFile,
+    TicketClassified,
+    TicketLeftUnfiled,
+    TicketReceived,
+    TicketUnclassified,
+)
+from domain.values import Target, storable
+from projections import engine as engine_module
+from projections import replay
+from projections.engine import Engine
+from projections.office import office_projections
+from projections.projection import fold_all
+
+ids = st.sampled_from([UUID(int=number) for number in range(1, 5)])
+targets = st.builds(Target, kind=st.just("client"), id=ids)
+texts = st.text(max_size=12).map(storable)
+moments = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis adds the zone
+candidates = st.lists(st.builds(Candidate, target=targets), max_size=2).map(tuple)
+addresses = st.builds(Address, address=texts) | st.just(ERASED)
+contents = st.builds(
+    MessageContent,
+    from_address=st.none() | texts,
+    from_name=texts,
+    to=st.lists(texts, max_size=2).map(tuple),
+    subject=texts,
+    text=texts,
+    message_id=st.none() | texts,
+    attachments=st.lists(
+        st.builds(Attachment, name=texts, content_type=texts, part=st.just(1), size=st.just(2)), max_size=1
+    ).map(tuple),
+    raw=st.just(StoredFile(name="f", key="00", size=1)),
+)
+identities = st.builds(Person, first_name=texts, last_name=st.just("Dupont")) | st.builds(
+    Company, company_name=st.just("Œuvre SARL")
+)
+EVENTS = {
+    ProspectRegistered: st.builds(
+        ProspectRegistered, number=st.integers(1, 9), ticket_id=st.none() | ids, identity=identities | st.just(ERASED)
+    ),
+    ClientActivated: st.builds(ClientActivated),
+    EmailAddressAssociated: st.builds(
+        EmailAddressAssociated, owner=targets, ticket_id=st.none() | ids, written=addresses
+    ),
+    EmailAddressMoved: st.builds(
+        EmailAddressMoved,
+        owner=targets,
+        former_owners=st.lists(targets, max_size=2, unique=True).map(tuple),
+        ticket_id=st.none() | ids,
+        written=addresses,
+    ),
+    EmailAddressRemoved: st.builds(EmailAddressRemoved, owner=targets),
+    TicketReceived: st.builds(
+        TicketReceived,
+        number=st.integers(1, 9),
+        sender_id=st.none() | ids,
+        sent_at=st.none() | moments,
+        automatic=st.booleans(),
+        content=contents | st.just(ERASED),
+    ),
+    TicketClassified: st.builds(
+        TicketClassified,
+        filed_on=targets,
+        previously_on=st.none() | targets,
+        evidence=st.builds(CollaboratorChoice) | st.builds(AddressOwned, address_id=ids),
+        candidates=candidates,
+    ),
+    TicketLeftUnfiled: st.builds(TicketLeftUnfiled, candidates=candidates),
+    TicketUnclassified: st.builds(TicketUnclassified, previously_on=targets),
+    MessageTakenIn: st.builds(MessageTakenIn, content_id=ids, ticket_id=ids),
+    OfficeOpened: st.builds(OfficeOpened, name=texts, time_zone=st.just("Europe/Paris")),
+    CollaboratorJoined: st.builds(
+        CollaboratorJoined,
+        collaborator_id=ids,
+        identity=st.just(CollaboratorIdentity(last_name="Petit", email_address="p@example.fr")) | st.just(ERASED),
+    ),
+}
+histories = st.lists(st.tuples(ids, st.one_of(*EVENTS.values()), moments), max_size=30)
+
+
+def recorded(history):
+    return [
+        Recorded(
+            event,
+            stream_id=stream_id,
+            version=position,
+            position=position,
+            recorded_at=at,
+            context=Context(actor=Actor.rule("test"), at=at, command_id=uuid4()),
+        )
+        for position, (stream_id, event, at) in enumerate(history, 1)
+    ]
+
+
+def test_every_event_of_the_office_is_in_these_histories():
+    assert set(EVENTS) == set(office_event_types())
+
+
+@pytest.fixture(scope="module")
+def folder():
+    with tempfile.TemporaryDirectory(prefix="greffier-test-") as made:
+        yield Path(made)
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(history=histories, batch=st.integers(1, 9), arrivals=st.lists(st.integers(1, 12), max_size=6))
+def test_incremental_rebuilt_and_replayed_rows_are_equal(folder, memory_log, monkeypatch, history, batch, arrivals):
+    for module in (engine_module, replay):
+        monkeypatch.setattr(module, "BATCH", batch)
+    events, log = recorded(history), memory_log()
+    with closing(SQLiteReadStore(folder / f"{uuid4()}.sqlite")) as store:
+        for size in [0, *arrivals, len(events)]:
+            log.events += events[len(log.events) : len(log.events) + size]
+            Engine(log, store, office_projections()).catch_up()  # each time as after a restart
+        engine = Engine(log, store, office_projections())
+        assert {view.state for view in engine.status()} == {"live"}, engine.status()
+        replayed = {projection.name: fold_all(projection, events) for projection in office_projections()}
+        assert rows_in(store) == replayed
+        engine.rebuild([projection.name for projection in office_projections()])
+        assert rows_in(store) == replayed
+        assert all(engine.verify(projection.name).equal for projection in office_projections())
+
+
+def rows_in(store):
+    with store.reading() as connection:
+        return {projection.name: dict(store.rows(connection, projection)) for projection in office_projections()}

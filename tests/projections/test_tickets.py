@@ -1,0 +1,198 @@
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from domain.events import ERASED
+from domain.filing import AddressOwned, CollaboratorChoice
+from domain.ticket import Attachment, TicketLeftUnfiled, TicketUnclassified
+from projections import tickets
+from projections.paging import BadCursor
+from tests.projections.facts import ADDRESS, filed, received, sharing, target
+
+CLAIRE, BRUNO = UUID(int=1), UUID(int=2)
+T1, T2, T3, T4 = (UUID(int=number) for number in range(11, 15))
+UNKNOWN = TicketLeftUnfiled(reason="unknown_address")
+
+
+@pytest.fixture
+def views(telling):
+    told = telling(tickets.tickets)
+    yield told
+    assert told.equal_to_replay()
+
+
+@pytest.fixture
+def inbox(views, viewer):
+    return lambda **options: views.asked(tickets.inbox, viewer, **{"limit": 50} | options)
+
+
+@pytest.fixture
+def ticket(views, viewer):
+    return lambda ticket_id: views.asked(tickets.ticket, viewer, ticket_id)
+
+
+def numbers(page):
+    return [line.number for line in page.items]
+
+
+def test_the_inbox_shows_the_newest_first_whatever_happened_since(views, inbox):
+    views.happened(T1, received(1), UNKNOWN)
+    views.happened(T2, received(2), UNKNOWN)
+    views.happened(T3, received(3), filed(CLAIRE, by_rule=True))
+    views.happened(T1, filed(BRUNO))
+    assert numbers(inbox()) == [3, 2, 1]
+    assert numbers(inbox(filed=True)) == [3, 1]
+    assert numbers(inbox(filed=False)) == [2]
+    views.happened(T3, TicketUnclassified(previously_on=target(CLAIRE)))
+    assert numbers(inbox(filed=False)) == [3, 2]
+
+
+def test_a_line_of_the_inbox(views, inbox):
+    views.happened(
+        T1,
+        received(
+            4,
+            sent_at=datetime(2026, 3, 30, 9, tzinfo=UTC),
+            text="Bonjour,\n\n  voici   " + "x" * 500,
+            attachments=(Attachment(part=2, name="a.pdf", content_type="application/pdf", size=3),),
+        ),
+        UNKNOWN,
+    )
+    views.happened(T2, received(5), UNKNOWN)
+    line = inbox().items[1]
+    assert line.model_dump() == {
+        "ticket_id": T1,
+        "number": 4,
+        "received_at": views.noon + timedelta(seconds=1),
+        "sent_at": datetime(2026, 3, 30, 9, tzinfo=UTC),
+        "from_address": "claire@example.fr",
+        "from_name": "Claire Dupont",
+        "subject": "Attestation",
+        "excerpt": ("Bonjour, voici " + "x" * 500)[:240],
+        "automatic": False,
+        "attachment_count": 1,
+        "filed_on": None,
+        "unfiled_reason": "unknown_address",
+    }
+
+
+def test_subjects_are_shortened_in_lists_only(views, inbox, ticket):
+    views.happened(T1, received(subject="x" * 201))
+    views.happened(T2, received(2, subject="y" * 200))
+    views.happened(T3, received(3, subject=""))
+    assert [line.subject for line in inbox().items] == ["(sans objet)", "y" * 200, "x" * 199 + "…"]
+    assert ticket(T1).subject == "x" * 201
+
+
+def test_pages_hold_while_tickets_arrive(views, inbox):
+    for number, ticket_id in enumerate([T1, T2, T3], 1):
+        views.happened(ticket_id, received(number), UNKNOWN)
+    first = inbox(limit=2, with_total=True)
+    assert (numbers(first), first.total) == ([3, 2], 3)
+    views.happened(T4, received(4), UNKNOWN)
+    second = inbox(limit=2, cursor=first.next_cursor, with_total=True)
+    assert (numbers(second), second.next_cursor, second.total) == ([1], None, 4)
+    views.happened(T1, filed(CLAIRE))
+    assert inbox(limit=2, filed=False, with_total=True).total == 3
+    assert numbers(inbox(limit=3, filed=False)) == [4, 3, 2]
+    assert inbox(limit=3, filed=False).next_cursor is None
+    assert inbox(limit=4).total is None
+
+
+@pytest.mark.parametrize("cursor", ["!", "WyJhIl0", "W10", "WzFd" * 9])
+def test_a_cursor_of_another_list(inbox, cursor):
+    with pytest.raises(BadCursor):
+        inbox(cursor=cursor)
+
+
+def test_the_tickets_of_a_file_follow_re_filing(views, viewer):
+    def of(*client_ids):
+        return numbers(views.asked(tickets.of_targets, viewer, client_ids, limit=50))
+
+    views.happened(T1, received(1), filed(CLAIRE))
+    views.happened(T2, received(2), filed(BRUNO))
+    views.happened(T3, received(3), filed(CLAIRE))
+    assert (of(CLAIRE), of(BRUNO), of(CLAIRE, BRUNO), of()) == ([3, 1], [2], [3, 2, 1], [])
+    views.happened(T1, filed(BRUNO, previously_on=CLAIRE))
+    assert (of(CLAIRE), of(BRUNO)) == ([3], [2, 1])
+    views.happened(T3, TicketUnclassified(previously_on=target(CLAIRE)))
+    assert of(CLAIRE) == []
+    page = views.asked(tickets.of_targets, viewer, [BRUNO], limit=1, with_total=True)
+    assert (
+        page.total,
+        numbers(views.asked(tickets.of_targets, viewer, [BRUNO], limit=1, cursor=page.next_cursor)),
+    ) == (
+        2,
+        [1],
+    )
+
+
+def test_a_ticket_with_what_it_says_of_itself(views, ticket):
+    attachment = Attachment(part=2, name="a.pdf", content_type="application/pdf", size=3)
+    views.happened(
+        T1,
+        received(
+            automatic=True,
+            same_message_id=True,
+            to=("cabinet@example.fr",),
+            cc=("a@example.fr", "b@example.fr"),
+            attachments=(attachment,),
+            notes=("no Date",),
+        ),
+        filed(CLAIRE, by_rule=True),
+    )
+    views.happened(T2, received(2), UNKNOWN)
+    found = ticket(T1)
+    assert (found.to, found.cc, found.notes) == (["cabinet@example.fr"], ["a@example.fr", "b@example.fr"], ["no Date"])
+    assert (found.attachments, found.attachment_count) == ([attachment], 1)
+    assert (found.automatic, found.same_message_id, found.message_id) == (True, True, "1@example.fr")
+    assert (found.version, found.filed_on, found.unfiled_reason) == (2, target(CLAIRE), None)
+    assert (found.evidence, found.candidates) == (AddressOwned(address_id=ADDRESS), [])
+    assert ticket(T3) is None
+
+
+def test_why_a_ticket_is_where_it_is(views, ticket):
+    views.happened(T1, received(), TicketLeftUnfiled(reason="shared_address", candidates=sharing(CLAIRE, BRUNO)))
+    views.happened(T2, received(2), UNKNOWN)
+    waits = ticket(T1)
+    assert (waits.unfiled_reason, tuple(waits.candidates), waits.evidence) == (
+        "shared_address",
+        sharing(CLAIRE, BRUNO),
+        None,
+    )
+    views.happened(T1, filed(CLAIRE, candidates=[BRUNO]))
+    chosen = ticket(T1)
+    assert (chosen.unfiled_reason, tuple(chosen.candidates), chosen.evidence) == (
+        None,
+        sharing(BRUNO),
+        CollaboratorChoice(),
+    )
+    views.happened(T1, TicketUnclassified(previously_on=target(CLAIRE)))
+    unfiled = ticket(T1)
+    assert (unfiled.filed_on, unfiled.evidence, unfiled.version) == (None, None, 4)
+    assert ticket(T2).unfiled_reason == "unknown_address"
+
+
+def test_a_ticket_by_its_number(views):
+    views.happened(T1, received(7))
+    views.happened(T2, received(8))
+    assert views.asked(tickets.numbered, 8) == T2
+    assert views.asked(tickets.numbered, 9) is None
+
+
+def test_how_many_wait_and_why(views, viewer):
+    views.happened(T1, received(1), UNKNOWN)
+    views.happened(T2, received(2), filed(CLAIRE), TicketUnclassified(previously_on=target(CLAIRE)))
+    views.happened(T3, received(3), filed(CLAIRE))
+    views.happened(T4, received(4), filed(BRUNO))
+    assert views.asked(tickets.counts, viewer) == {"unknown_address": 1, "unfiled": 1, "filed": 2}
+
+
+def test_an_erased_ticket_is_not_shown(views, inbox, ticket):
+    views.happened(
+        T1, received(content=ERASED), UNKNOWN, filed(CLAIRE), TicketUnclassified(previously_on=target(CLAIRE))
+    )
+    views.happened(T2, received(2))
+    assert numbers(inbox()) == [2]
+    assert ticket(T1) is None
