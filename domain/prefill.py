@@ -5,9 +5,10 @@ from __future__ import annotations
 from domain.client import Company, Identity, Person
 
 _LEGAL_FORMS = frozenset(("sarl", "sas", "sasu", "eurl", "sci", "scp", "scm", "snc", "sa", "gaec", "earl"))
-_SHOPS = frozenset(("agence", "boulangerie", "cabinet", "entreprise", "ets", "établissements", "étude", "garage"))
-_BODIES = frozenset(("association", "mairie", "pharmacie", "société", "syndic"))
-_COMPANY_WORDS = _LEGAL_FORMS | _SHOPS | _BODIES
+_SHOPS = frozenset(("atelier", "boucherie", "boulangerie", "carrosserie", "garage", "hôtel", "pharmacie", "restaurant"))
+_OFFICES = frozenset(("agence", "cabinet", "clinique", "entreprise", "ets", "établissements", "étude", "transports"))
+_BODIES = frozenset(("association", "mairie", "société", "syndic", "syndicat"))
+_COMPANY_WORDS = _LEGAL_FORMS | _SHOPS | _OFFICES | _BODIES
 """What French businesses call themselves by."""
 
 

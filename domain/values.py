@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from domain.events import STORED, Value
 
+LONGEST_NAME: Final = 200
+
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
@@ -39,6 +41,15 @@ def _single_line(text: str) -> str:
     return " ".join(_CONTROLS.sub(" ", text).split())
 
 
+def _name(text: str) -> str:
+    name = _single_line(text)
+    if not name:
+        raise ValueError("a name may not be blank")
+    if len(name) > LONGEST_NAME:
+        raise ValueError(f"a name may have {LONGEST_NAME} characters at most")
+    return name
+
+
 def _address(text: str) -> str:
     if text != storable(text):
         raise ValueError("not an e-mail address: it has characters that are none")
@@ -54,7 +65,7 @@ Text = Annotated[str, BeforeValidator(_as_storable)]
 Line = Annotated[Text, _when_built(_single_line)]
 """Text on one line: control characters and runs of blanks become one blank."""
 
-Name = Annotated[Line, Field(min_length=1, max_length=200)]
+Name = Annotated[Text, _when_built(_name), Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_NAME})]
 """A name of a person, company or office: one line, not blank."""
 
 EmailAddressText = Annotated[str, Field(max_length=320), _when_built(_address)]
