@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import orjson
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, RootModel
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -17,12 +17,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from adapters.databases import StoreUnavailable
 from api.bootstrap import Greffier
 from api.docs_page import documentation_page
-from api.openapi import openapi_document
-from api.operations import Operation, answer, problem_response
-from api.problems import Malformed, MethodNotAllowed, NoSuchRoute
+from api.openapi import Public, openapi_document
+from api.operations import Media, Operation, answer, problem_response
+from api.problems import Malformed, MethodNotAllowed, NoSuchRoute, Problem
 from api.routes import clients, messages, tickets
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
@@ -50,16 +49,27 @@ class Health(BaseModel):
     unknown_topics: dict[str, int] = Field(description="Event types that this version doesn't know, and where")
 
 
+class Document(RootModel[dict[str, Any]]):
+    """This document: OpenAPI 3.1."""
+
+
+PUBLIC: Final = (
+    Public("/health", "Health", {200: (Health,), 503: (Health, Problem)}),
+    Public("/openapi.json", "This document", {200: (Document,)}),
+    Public("/docs", "The documentation page", {200: (Media("text/html", "The page, with nothing to load"),)}),
+)
+
+
 def create_app(greffier: Greffier) -> Starlette:
     """The application of one office; it keeps the views up for as long as it runs."""
-    document = openapi_document(OPERATIONS, _PUBLIC)
+    document = openapi_document(OPERATIONS, PUBLIC)
     openapi_json = orjson.dumps(document)
     page = documentation_page(document)
 
     async def health(_: Request) -> Response:
         try:
             found = await run_in_threadpool(check_health, greffier)
-        except StoreUnavailable as error:
+        except Exception as error:  # noqa: BLE001  # every error is answered as a problem
             return problem_response(error)
         status = 200 if found.status == "ok" else 503
         return Response(found.model_dump_json(), status, media_type="application/json")
@@ -76,7 +86,7 @@ def create_app(greffier: Greffier) -> Starlette:
         with greffier.projecting():
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
             *_routes(greffier),
             Route("/health", health),
@@ -86,6 +96,8 @@ def create_app(greffier: Greffier) -> Starlette:
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_problem},
     )
+    app.router.redirect_slashes = False  # what lies at no path is told so, whoever asks
+    return app
 
 
 def check_health(greffier: Greffier) -> Health:
@@ -128,29 +140,3 @@ async def _http_problem(_: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.headers:
         response.headers.update(error.headers)
     return response
-
-
-def _public(summary: str, media_type: str, schema: dict[str, Any], **more: Any) -> dict[str, Any]:
-    content = {media_type: {"schema": schema}}
-    return {
-        "get": {
-            "operationId": summary.lower().replace(" ", "_"),
-            "tags": ["service"],
-            "summary": summary,
-            "security": [],
-            "responses": {"200": {"description": summary, "content": content}, **more},
-        }
-    }
-
-
-_HEALTH_SCHEMA: Final = {"type": "object", "required": ["status", "head", "lag_seconds", "views"]}
-_PUBLIC: Final = {
-    "/health": _public(
-        "Health",
-        "application/json",
-        _HEALTH_SCHEMA,
-        **{"503": {"description": "Degraded", "content": {"application/json": {"schema": _HEALTH_SCHEMA}}}},
-    ),
-    "/openapi.json": _public("This document", "application/json", {"type": "object"}),
-    "/docs": _public("The documentation page", "text/html", {"type": "string"}),
-}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -11,15 +11,25 @@ from api.bootstrap import Greffier
 from api.staff import COMMAND_LINE, welcome
 from domain.client import AssociateEmailAddress, Company, Identity, NewClient, Person, RegisterClient
 from domain.events import Actor
-from domain.office import OFFICE_ID, CollaboratorIdentity, OfficeOpened, OpenOffice
+from domain.office import OFFICE_ID, CollaboratorIdentity, Office, OfficeOpened, OpenOffice
 
 MAILBOX: Final = "demo-mail.mbox"
 
 
+class AnotherOffice(Exception):
+    def __init__(self, folder: Path, name: str | None) -> None:
+        super().__init__(f"{folder} holds another office ({name}): the demonstration needs a folder of its own")
+
+
 def furnish(greffier: Greffier) -> Path:
-    """Opens the demonstration office with its staff and dossiers, and gives its mailbox. Done again, adds nothing."""
+    """Opens the demonstration office with its staff and dossiers, and gives its mailbox. Done again, adds nothing.
+
+    Raises `AnotherOffice`: nobody's real office is furnished with invented people.
+    """
     office = demo_office()
     greffier.log.execute(OpenOffice(name=office.name), COMMAND_LINE)
+    if (name := greffier.log.state(Office, OFFICE_ID).name) != office.name:
+        raise AnotherOffice(greffier.settings.data, name)
     staff = [
         welcome(greffier, CollaboratorIdentity(first_name=c.first_name, last_name=c.last_name, email_address=c.email))
         for c in office.collaborators
@@ -27,7 +37,7 @@ def furnish(greffier: Greffier) -> Path:
     for dossier in office.dossiers:
         _open(greffier, office, dossier, Actor.collaborator(staff[0]))
     mailbox = greffier.settings.data / MAILBOX
-    write_mbox(demo_messages(office, last_day=_opening_day(greffier)), mailbox)
+    write_mbox(demo_messages(office, last_day=_opening_day(greffier) - timedelta(days=1)), mailbox)
     return mailbox
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from openapi_pydantic import OpenAPI
 from pydantic import BaseModel
@@ -30,6 +30,7 @@ from api.problems import (
 )
 
 _SCHEMAS: Final = "#/components/schemas/{model}"
+_BYTES: Final = {"type": "string", "format": "binary"}
 _IF_MATCH: Final = {
     "name": "If-Match",
     "in": "header",
@@ -41,17 +42,31 @@ _IDEMPOTENCY_KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
     "required": False,
-    "description": "Any text of yours: a retry under the same key gets the first answer, and is done once",
+    "description": "A text of yours: a retry under the same key gets the first answer, and is done once",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 
 
-def openapi_document(operations: Iterable[Operation], public: dict[str, Any]) -> dict[str, Any]:
-    """The document, as JSON: every operation, and the `public` path items that need no token."""
-    operations = list(operations)
-    references, definitions = models_json_schema(_models(operations), ref_template=_SCHEMAS)
+Shape = type[BaseModel] | Media
+
+
+class Public(NamedTuple):
+    """A page that needs no token: what a GET answers, in one or several shapes for each status."""
+
+    path: str
+    summary: str
+    answers: Mapping[int, tuple[Shape, ...]]
+
+
+def openapi_document(operations: Iterable[Operation], public: Iterable[Public]) -> dict[str, Any]:
+    """The document, as JSON: every operation, and the pages that need no token."""
+    operations, public = list(operations), list(public)
+    references, definitions = models_json_schema(_models(operations, public), ref_template=_SCHEMAS)
+    _require_kinds(definitions["$defs"], definitions["$defs"])
     schema_of: dict[Any, Any] = {model: schema for (model, _), schema in references.items()}
     paths: defaultdict[str, dict[str, Any]] = defaultdict(dict)
+    for page in public:
+        paths[page.path]["get"] = _page(page, schema_of)
     for operation in operations:
         paths[operation.path][operation.method.lower()] = _operation(operation, schema_of)
     document = {
@@ -67,7 +82,7 @@ def openapi_document(operations: Iterable[Operation], public: dict[str, Any]) ->
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "security": [{"token": []}],
-        "paths": {**public, **paths},
+        "paths": paths,
         "components": {
             "schemas": definitions["$defs"],
             "securitySchemes": {
@@ -75,18 +90,41 @@ def openapi_document(operations: Iterable[Operation], public: dict[str, Any]) ->
             },
         },
     }
-    return OpenAPI.model_validate(document).model_dump(mode="json", by_alias=True, exclude_none=True)
+    OpenAPI.model_validate(document)
+    return document
 
 
-def _models(operations: list[Operation]) -> list[tuple[type[BaseModel], Any]]:
+def _models(operations: list[Operation], public: list[Public]) -> list[tuple[type[BaseModel], Any]]:
+    answers: list[Shape] = [answer for operation in operations for answer in operation.answers.values()]
+    answers += [answer for page in public for shapes in page.answers.values() for answer in shapes]
+    bodies = [operation.body for operation in operations if operation.body is not None]
     used: dict[type[BaseModel], str] = {Problem: "serialization"}
-    for operation in operations:
-        if operation.body is not None and not isinstance(operation.body, Media):
-            used[operation.body] = "validation"
-        for answer in operation.answers.values():
-            if not isinstance(answer, Media):
-                used[answer] = "serialization"
+    used |= {body: "validation" for body in bodies if not isinstance(body, Media)}
+    used |= {answer: "serialization" for answer in answers if not isinstance(answer, Media)}
     return list(used.items())
+
+
+def _require_kinds(part: Any, schemas: dict[str, Any]) -> None:
+    """Marks as required what tells the members of a union apart: a default serves Python, not those who send JSON."""
+    for member in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _require_kinds(member, schemas)
+    if isinstance(part, dict) and "mapping" in part and "propertyName" in part:
+        for reference in part["mapping"].values():
+            schema = schemas[reference.rpartition("/")[2]]
+            schema["required"] = sorted({part["propertyName"], *schema.get("required", ())})
+
+
+def _page(page: Public, schema_of: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        "operationId": page.summary.lower().replace(" ", "_"),
+        "tags": ["service"],
+        "summary": page.summary,
+        "security": [],
+        "responses": {
+            str(status): {"description": _described(shapes[0]), "content": _content(shapes, schema_of)}
+            for status, shapes in page.answers.items()
+        },
+    }
 
 
 def _operation(operation: Operation, schema_of: dict[Any, Any]) -> dict[str, Any]:
@@ -106,13 +144,14 @@ def _operation(operation: Operation, schema_of: dict[Any, Any]) -> dict[str, Any
     if operation.description:
         described["description"] = inspect.cleandoc(operation.description)
     if operation.body is not None:
-        described["requestBody"] = {"required": True, "content": _content(operation.body, schema_of)}
+        described["requestBody"] = {"required": True, "content": _content([operation.body], schema_of)}
     return described
 
 
 def _parameters(model: type[BaseModel], place: str) -> Iterator[dict[str, Any]]:
     schema = model.model_json_schema()
-    for name, field in schema.get("properties", {}).items():
+    for name, declared in schema.get("properties", {}).items():
+        field = _sendable(declared)
         description = field.pop("description", None)
         field.pop("title", None)
         yield {
@@ -124,21 +163,34 @@ def _parameters(model: type[BaseModel], place: str) -> Iterator[dict[str, Any]]:
         }
 
 
+def _sendable(field: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's schema without null, which is sent by leaving the parameter out."""
+    if "anyOf" not in field:
+        return field
+    (only,) = (choice for choice in field["anyOf"] if choice != {"type": "null"})
+    return {**{name: value for name, value in field.items() if name not in {"anyOf", "default"}}, **only}
+
+
 def _answer(operation: Operation, status: int, schema_of: dict[Any, Any]) -> dict[str, Any]:
     answer = operation.answers[status]
-    described = {
-        "description": answer.description if isinstance(answer, Media) else _first_line(answer),
-        "content": _content(answer, schema_of),
-    }
+    described = {"description": _described(answer), "content": _content([answer], schema_of)}
     if operation.conditional:
         described["headers"] = {"ETag": {"description": "The version, for `If-Match`", "schema": {"type": "string"}}}
     return described
 
 
-def _content(shape: type[BaseModel] | Media, schema_of: dict[Any, Any]) -> dict[str, Any]:
+def _described(shape: Shape) -> str:
+    return shape.description if isinstance(shape, Media) else _first_line(shape)
+
+
+def _content(shapes: Iterable[Shape], schema_of: dict[Any, Any]) -> dict[str, Any]:
+    return {_media_type(shape): {"schema": schema_of.get(shape, _BYTES)} for shape in shapes}
+
+
+def _media_type(shape: Shape) -> str:
     if isinstance(shape, Media):
-        return {shape.type: {"schema": {"type": "string", "format": "binary"}}}
-    return {"application/json": {"schema": schema_of[shape]}}
+        return shape.type
+    return "application/problem+json" if shape is Problem else "application/json"
 
 
 def _problems(operation: Operation, schema_of: dict[Any, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -148,7 +200,7 @@ def _problems(operation: Operation, schema_of: dict[Any, Any]) -> Iterator[tuple
     for status, reasons in sorted(by_status.items()):
         described: dict[str, Any] = {
             "description": " ".join(dict.fromkeys(reasons)),
-            "content": {"application/problem+json": {"schema": schema_of[Problem]}},
+            "content": _content([Problem], schema_of),
         }
         if STATUS[ViewsBehind] == status:
             described["headers"] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Any, Final, Literal, NamedTuple
@@ -22,6 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.databases import StoreUnavailable
 from adapters.event_store.log import IfMatch
 from api.bootstrap import Greffier
 from api.problems import (
@@ -48,7 +49,8 @@ from projections.projection import Projection
 
 MAX_JSON_BYTES: Final = 1 << 20
 _IN_MEMORY: Final = 1 << 20
-_ETAG: Final = re.compile(r'(?:W/)?"(\d{1,18})"')
+_ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
+_KEY: Final = re.compile(r"[!-~]{1,255}")
 
 _log = logging.getLogger(__name__)
 
@@ -136,12 +138,15 @@ class Call:
 
     @contextmanager
     def reading(self, *views: Projection) -> Iterator[Connection]:
-        """The views as one transaction, once these have reached the position asked for. Raises `ViewsBehind`."""
+        """The views as one transaction, once these are built and have reached the position asked for.
+
+        Raises `ViewsBehind`.
+        """
         wanted = self.query.min_position
         if wanted > self.greffier.log.head():
             raise Invalid([FieldError(field="query.min_position", message="lies beyond the end of the log")])
         names = [view.name for view in views]
-        if wanted and not self.greffier.engine.wait_for(wanted, names, self.greffier.settings.read_timeout):
+        if not self.greffier.engine.wait_for(wanted, names, self.greffier.settings.read_timeout):
             raise ViewsBehind(f"the views have not reached position {wanted} yet")
         with self.greffier.views.reading() as session:
             yield session
@@ -208,7 +213,8 @@ def problem_response(error: Exception, greffier: Greffier | None = None) -> Resp
     if problem.status >= 500:  # noqa: PLR2004  # ours to look at, whatever it is
         _log.error("answered with %s", problem.type, exc_info=error)
     if greffier is not None and isinstance(error, AddressBelongsToAnother):
-        problem = _naming_owners(problem, error, greffier)
+        with suppress(StoreUnavailable):  # without their names, the problem says who they are all the same
+            problem = _naming_owners(problem, error, greffier)
     headers = {}
     if problem.status == 401:  # noqa: PLR2004
         headers["WWW-Authenticate"] = 'Bearer realm="greffier"'
@@ -219,6 +225,7 @@ def problem_response(error: Exception, greffier: Greffier | None = None) -> Resp
 
 
 def _naming_owners(problem: Problem, error: AddressBelongsToAnother, greffier: Greffier) -> Problem:
+    greffier.engine.wait_for(greffier.log.head(), [clients.clients.name], greffier.settings.read_timeout)
     with greffier.views.reading() as session:
         names = clients.names(session, {owner.id for owner in error.owners})
     owners = [{"kind": o.kind, "id": str(o.id), "display_name": names.get(o.id)} for o in error.owners]
@@ -293,18 +300,19 @@ def _validated(model: type[BaseModel], values: Mapping[str, Any], where: str) ->
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise invalid(error, where) from None
+        raise invalid(error, model, where) from None
 
 
 def _body(expected: type[BaseModel] | Media | None, raw: IO[bytes]) -> Any:
     if expected is None or isinstance(expected, Media):
         return raw
     try:
-        return expected.model_validate_json(raw.read())
+        return expected.model_validate_json(raw.read(), strict=True)
     except ValidationError as error:
-        if any(found["type"] == "json_invalid" for found in error.errors(include_url=False)):
-            raise Malformed(f"the body is not JSON: {error.errors()[0]['msg']}") from None
-        raise invalid(error) from None
+        first = error.errors(include_url=False)[0]
+        if first["type"] == "json_invalid":
+            raise Malformed(f"the body is not JSON: {first['msg'].removeprefix('Invalid JSON: ')}") from None
+        raise invalid(error, expected) from None
 
 
 def _if_match(header: str | None) -> int | None:
@@ -317,8 +325,9 @@ def _if_match(header: str | None) -> int | None:
 
 
 def _idempotency_key(header: str | None) -> str | None:
-    if header is not None and not 0 < len(header) <= 255:  # noqa: PLR2004  # said in the message
-        raise Invalid([FieldError(field="header.Idempotency-Key", message="must have 1 to 255 characters")])
+    if header is not None and not _KEY.fullmatch(header):
+        message = "must have 1 to 255 characters: letters, digits and punctuation of ASCII"
+        raise Invalid([FieldError(field="header.Idempotency-Key", message=message)])
     return header
 
 

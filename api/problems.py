@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -128,17 +130,36 @@ def problem_of(error: Exception) -> Problem:
     )
 
 
-def invalid(error: ValidationError, prefix: str = "") -> Invalid:
-    """A validation's errors, each with its field's path and what would be right."""
+def invalid(error: ValidationError, model: type[BaseModel], place: str = "") -> Invalid:
+    """The errors of what `model` refused, each with its field's path in what was sent and what would be right."""
     return Invalid(
         [
             FieldError(
-                field=".".join([*filter(None, [prefix]), *map(str, found["loc"])]) or "body",
+                field=".".join([*filter(None, [place]), *_path(found["loc"], model)]) or "body",
                 message=found["msg"].removeprefix("Value error, "),
             )
             for found in error.errors(include_url=False, include_context=False, include_input=False)
         ]
     )
+
+
+def _path(location: Iterable[str | int], model: type[BaseModel]) -> Iterator[str]:
+    """An error's location without the steps that pydantic adds to name the member of a union."""
+    schema = _schema(model)
+    here = schema
+    for step in location:
+        if "$ref" in here:
+            here = schema["$defs"][here["$ref"].rpartition("/")[2]]
+        if "discriminator" in here:
+            here = {"$ref": here["discriminator"]["mapping"][step]}
+        else:
+            yield str(step)
+            here = here.get("properties", {}).get(step) or here.get("items") or {}
+
+
+@cache
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
 
 
 def _type(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,6 +11,10 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 SETTINGS_FILE: Final = "greffier.toml"
+
+
+class SettingsFileError(Exception):
+    """The settings file can't be read as one, or the one that `GREFFIER_SETTINGS` names is missing."""
 
 
 class Settings(BaseSettings):
@@ -38,8 +43,15 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the library passes it by name
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the library passes it by name
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = Path(os.environ.get("GREFFIER_SETTINGS", SETTINGS_FILE))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+        named = os.environ.get("GREFFIER_SETTINGS")
+        file = Path(named or SETTINGS_FILE)
+        if named and not file.is_file():
+            raise SettingsFileError(f"{file}: there is no such settings file (GREFFIER_SETTINGS)")
+        try:
+            from_file = TomlConfigSettingsSource(settings_cls, toml_file=file)
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise SettingsFileError(f"{file}: not a settings file in TOML: {error}") from None
+        return init_settings, env_settings, from_file
 
     @property
     def key_file(self) -> Path:
@@ -47,5 +59,8 @@ class Settings(BaseSettings):
 
 
 def read_settings(**flags: Any) -> Settings:
-    """The settings in force; flags that were not given (None) count for nothing. Raises pydantic's `ValidationError`."""
+    """The settings in force; flags that were not given (None) count for nothing.
+
+    Raises pydantic's `ValidationError`, and `SettingsFileError`.
+    """
     return Settings(**{name: value for name, value in flags.items() if value is not None})

@@ -6,12 +6,14 @@ import hashlib
 import io
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Final, Literal
 from uuid import UUID
 
 from pydantic import ValidationError
 
+from adapters.databases import StoreUnavailable
 from adapters.desk import Desk, QuarantineEntry
 from adapters.event_store.log import EventLog
 from adapters.files import FileStore, SealedFile
@@ -86,18 +88,24 @@ class MailIntake:
     def _receive(self, raw: bytes, actor: Actor) -> TakenIn:
         parsed = read_message(raw)
         identity = MessageIdentity(message_id=parsed.message_id, content_digest=parsed.content_digest.hex())
-        known = self._log.state(Message, message_stream_id(self._log, identity))
-        if ticket_id := known.ticket_of(content_stream_id(self._log, identity)):
+        if ticket_id := self._ticket_of(identity):
             return TakenIn("duplicate", self._log.head(), ticket_id)
         file = self._files.store(io.BytesIO(raw))
         try:
             answer = self._log.execute(_command(parsed, identity, file), actor)
         except BaseException:
-            self._files.discard(file.name)
+            # An interruption may have come between the append and its answer: then a ticket holds the file.
+            with suppress(StoreUnavailable):
+                if self._ticket_of(identity) is None:
+                    self._files.discard(file.name)
             raise
         if answer.result["outcome"] == "duplicate":  # the same message came in elsewhere, this very moment
             self._files.discard(file.name)
         return TakenIn(answer.result["outcome"], answer.position, UUID(answer.result["ticket_id"]))
+
+    def _ticket_of(self, identity: MessageIdentity) -> UUID | None:
+        message = self._log.state(Message, message_stream_id(self._log, identity))
+        return message.ticket_of(content_stream_id(self._log, identity))
 
     def _quarantine(self, origin: str, reason: str, file: IO[bytes]) -> TakenIn:
         file.seek(0)
@@ -106,7 +114,11 @@ class MailIntake:
             digest.update(chunk)
         file.seek(0)
         stored = self._files.store(file)
-        entry, is_new = self._desk.quarantine(origin, reason, stored, digest.digest())
+        try:
+            entry, is_new = self._desk.quarantine(origin, reason, stored, digest.digest())
+        except StoreUnavailable:
+            self._files.discard(stored.name)
+            raise
         if not is_new:
             self._files.discard(stored.name)
         return TakenIn("quarantined", self._log.head(), quarantine_id=entry.entry_id, reason=entry.reason)
@@ -119,7 +131,7 @@ def read_message(raw: bytes) -> ParsedMessage:
     except NotAMessage as error:
         raise CannotTakeIn(f"not an e-mail message: {error}") from error
     except Exception as error:  # whatever the parser's flaw, the message must not be lost
-        _log.exception("a message could not be parsed")
+        _log.warning("a message could not be read: %s", type(error).__name__)  # its text may hold the message's
         raise CannotTakeIn(f"the message could not be read: {type(error).__name__}") from error
 
 

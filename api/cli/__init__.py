@@ -1,7 +1,7 @@
 """The `greffier` command.
 
-Exit codes: 0 done; 1 refused, or something was not found; 2 the command line is wrong; 3 a store can't be used now, try
-again; 4 there is no office here, or its master key is missing or wrong.
+Exit codes: 0 done; 1 refused, or something was not found; 2 the command line or a setting is wrong; 3 a store can't be
+used now, try again; 4 there is no office here, or its master key is missing or wrong.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ app = typer.Typer(
 
 @app.callback()
 def greffier(
-    data: Annotated[Path | None, typer.Option(help="The office's data folder [env: GREFFIER_DATA].")] = None,
+    data: Annotated[Path | None, typer.Option(help="The office's data folder (environment: GREFFIER_DATA).")] = None,
 ) -> None:
     remember_flags(data=data)
 
@@ -47,7 +47,13 @@ def main() -> None:
     """Runs the command; what goes wrong is said in one line, on standard error."""
     logging.basicConfig(level=logging.WARNING, format="greffier: %(message)s")
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except (
+        typer.TyperException
+    ) as error:  # the command line is wrong; of help that was asked for there is no more to say
+        if said := " ".join(error.format_message().split()):
+            print(f"greffier: {said}", file=sys.stderr)
+        sys.exit(error.exit_code)
     except ValidationError as error:
         for found in error.errors(include_url=False):
             where = ".".join(map(str, found["loc"])) or "settings"

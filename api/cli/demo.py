@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from api.bootstrap import Greffier, create_office, open_greffier
+from api.bootstrap import Greffier, create_office, has_office, open_greffier
 from api.cli.mail import run_import
-from api.cli.office import HostOption, PortOption, listen, serve_api
-from api.cli.session import JsonOption, bring_up_to_date, console, print_json, print_table, settings
+from api.cli.office import HostOption, PortOption, listen, serve_api, url_of
+from api.cli.session import JsonOption, as_shown, bring_up_to_date, console, print_json, print_table, settings
 from api.demo import furnish
 from api.staff import find_collaborator
 from domain.access import Viewer
@@ -37,8 +37,10 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Show Greffier at work: an invented French office, a month of its mail, and the API on it."""
-    in_force = settings(data=_FOLDER, host=host, port=port)
-    if not (in_force.data / "vault.sqlite").exists():
+    in_force = settings(host=host, port=port)
+    if "data" not in in_force.model_fields_set:
+        in_force = settings(data=_FOLDER, host=host, port=port)
+    if not has_office(in_force):
         create_office(in_force)
     with open_greffier(in_force) as greffier:
         mailbox = furnish(greffier)
@@ -52,9 +54,8 @@ def demo(
         if once:
             return
         listening = listen(in_force)
-        address, port_taken = listening.getsockname()[:2]
         console.print("\nTry it:", style="bold")
-        line = f"curl -H 'Authorization: Bearer {token}' 'http://{address}:{port_taken}/tickets?filed=false&limit=5'"
+        line = f"curl -H 'Authorization: Bearer {token}' '{url_of(listening)}/tickets?filed=false&limit=5'"
         console.print(line, markup=False, highlight=False, soft_wrap=True)
         serve_api(greffier, listening)
 
@@ -70,7 +71,8 @@ def _summary(greffier: Greffier, imported: dict[str, int]) -> dict[str, Any]:
 
 def _tell(greffier: Greffier, imported: dict[str, int]) -> None:
     summary = _summary(greffier, imported)
-    console.print(f"[bold]{greffier.settings.data}[/] holds an invented office with {summary['dossiers']} dossiers.\n")
+    holds = f"{as_shown(greffier.settings.data)} holds an invented office with {summary['dossiers']} dossiers.\n"
+    console.print(holds, markup=False, highlight=False)
     print_table(("messages", "of this import"), [(count, outcome) for outcome, count in imported.items()])
     console.print()
     print_table(("tickets", "in the inbox"), [(n, _WHY[why]) for why, n in sorted(summary["tickets"].items())])

@@ -12,14 +12,15 @@ from uuid import UUID
 
 import typer
 
-from adapters.mail.intake import TakenIn
-from adapters.mail.parser import NotAMessage, parse_message
-from adapters.mail.sources import SourceMessage, iter_messages, iter_stream, total_bytes
+from adapters.desk import Desk, QuarantineEntry
+from adapters.mail.intake import CannotTakeIn, MessageUnreadable, TakenIn, read_message
+from adapters.mail.sources import SourceError, SourceMessage, iter_messages, iter_stream, total_bytes
 from api.bootstrap import Greffier
 from api.cli.session import (
     AsOption,
     CommandFailed,
     JsonOption,
+    as_shown,
     bring_up_to_date,
     console,
     notices,
@@ -62,19 +63,29 @@ def import_mail(
 
 
 def run_import(greffier: Greffier, paths: list[Path], report: Path | None, *, silent: bool) -> dict[str, int]:
-    """Imports what lies at these paths: how many messages became what. Raises `SourceError`, `StoreUnavailable`."""
+    """Imports what lies at these paths: how many messages became what. Raises `SourceError`, `StoreUnavailable`,
+    and `CommandFailed` where the report can't be written.
+    """
     counts: Counter[str] = Counter()
     done = 0
     with Report(report) as written, progress_bar("Importing", silent=silent) as show:
         total = total_bytes(path for path in paths if path != _STDIN)
 
         def unreadable(path: Path, reason: str) -> None:
-            notices.print(f"greffier: {path}: {reason}", highlight=False)
+            origin = as_shown(path)
+            notices.print(f"greffier: {origin}: {reason}", markup=False, highlight=False, soft_wrap=True)
             counts["unreadable"] += 1
-            written.add({"origin": str(path), "outcome": "unreadable", "reason": reason})
+            written.add({"origin": origin, "outcome": "unreadable", "reason": reason})
 
         for message in _messages(paths, unreadable):
-            taken = greffier.intake.take_in(message.origin, message.size, message.file)
+            try:
+                taken = greffier.intake.take_in(message.origin, message.size, message.file)
+            except MessageUnreadable as error:
+                path = Path(message.origin)
+                if path in paths:
+                    raise SourceError(path, str(error)) from error
+                unreadable(path, str(error))
+                continue
             counts[taken.outcome] += 1
             written.add({"origin": message.origin} | _told(taken))
             done += message.size
@@ -86,7 +97,10 @@ class Report:
     """What became of each message, a JSON line each, written as the import goes."""
 
     def __init__(self, path: Path | None) -> None:
-        self._file = None if path is None else path.open("w", encoding="utf-8")
+        try:
+            self._file = None if path is None else path.open("w", buffering=1, encoding="utf-8")
+        except OSError as error:
+            raise CommandFailed(f"{path}: {error.strerror}") from None
 
     def __enter__(self) -> Self:
         return self
@@ -121,7 +135,7 @@ def inspect(
         print_json(shown)
         return
     print_table(("", str(file)), [(name, _cell(value)) for name, value in shown.items() if name != "text"])
-    console.print(f"\n{shown.get('text', '')}", markup=False, highlight=False)
+    console.print(f"\n{as_shown(shown.get('text', ''))}", markup=False, highlight=False)
 
 
 def inspected(raw: bytes, max_bytes: int) -> dict[str, Any]:
@@ -131,9 +145,9 @@ def inspected(raw: bytes, max_bytes: int) -> dict[str, Any]:
     if len(raw) > max_bytes:
         return {**refused, "reason": f"the message has more than {max_bytes} bytes"}
     try:
-        message = parse_message(raw)
-    except NotAMessage as error:
-        return {**refused, "reason": f"not an e-mail message: {error}"}
+        message = read_message(raw)
+    except CannotTakeIn as error:
+        return {**refused, "reason": str(error)}
     return {
         "from_email": message.from_email,
         "from_name": message.from_name,
@@ -157,7 +171,7 @@ def inspected(raw: bytes, max_bytes: int) -> dict[str, Any]:
 def list_quarantine(as_json: JsonOption = False) -> None:
     """List the messages in quarantine, oldest first."""
     with office() as greffier:
-        entries = greffier.desk.quarantined(limit=1_000)
+        entries = list(_quarantined(greffier.desk))
     shown = [
         {
             "entry_id": entry.entry_id,
@@ -172,6 +186,13 @@ def list_quarantine(as_json: JsonOption = False) -> None:
         print_json(shown)
     else:
         print_table(("id", "received", "bytes", "reason", "origin"), [tuple(line.values()) for line in shown])
+
+
+def _quarantined(desk: Desk) -> Iterator[QuarantineEntry]:
+    after = None
+    while page := desk.quarantined(after):
+        yield from page
+        after = page[-1].received_at, page[-1].entry_id
 
 
 @quarantine.command()

@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from api.bootstrap import Greffier, create_office
+from api.bootstrap import Greffier, OfficeExists, create_office, has_office, open_greffier
 from api.cli.session import CommandFailed, JsonOption, console, office, print_json, print_table, settings
 from api.settings import Settings
 from api.staff import COMMAND_LINE, find_collaborator, welcome
-from domain.office import CollaboratorIdentity, OpenOffice
+from domain.office import OFFICE_ID, CollaboratorIdentity, Office, OpenOffice
 
-HostOption = Annotated[str | None, typer.Option(help="The address to listen on [env: GREFFIER_HOST].")]
-PortOption = Annotated[int | None, typer.Option(help="The port; 0 takes a free one [env: GREFFIER_PORT].")]
+HostOption = Annotated[str | None, typer.Option(help="The address to listen on (environment: GREFFIER_HOST).")]
+PortOption = Annotated[int | None, typer.Option(help="The port; 0 takes a free one (environment: GREFFIER_PORT).")]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,11 +28,14 @@ def init(
     name: Annotated[str, typer.Argument(help="The office's name.")],
     time_zone: Annotated[str, typer.Option(help="An IANA time zone.")] = "Europe/Paris",
 ) -> None:
-    """Open an office: its data folder, vault and master key."""
+    """Open an office: its data folder, vault and master key. One that was cut short is finished."""
     command = OpenOffice(name=name, time_zone=time_zone)
     in_force = settings()
-    create_office(in_force)
-    with office() as greffier:
+    if not has_office(in_force):
+        create_office(in_force)
+    with open_greffier(in_force) as greffier:
+        if greffier.log.state(Office, OFFICE_ID).name is not None:
+            raise OfficeExists(in_force.data)
         greffier.log.execute(command, COMMAND_LINE)
     console.print(f"The office is open in [bold]{in_force.data}[/]. Its master key is in {in_force.key_file}:")
     console.print("keep a copy elsewhere, and never with the backups. Without it nothing can be read.")
@@ -47,10 +50,16 @@ def serve(host: HostOption = None, port: PortOption = None) -> None:
 
 def listen(in_force: Settings) -> socket.socket:
     """The socket to serve on. Raises `CommandFailed`."""
+    family = socket.AF_INET6 if ":" in in_force.host else socket.AF_INET
     try:
-        return socket.create_server((in_force.host, in_force.port), backlog=2048)
+        return socket.create_server((in_force.host, in_force.port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
         raise CommandFailed(f"can't listen on {in_force.host}:{in_force.port}: {error}") from None
+
+
+def url_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if listening.family == socket.AF_INET6 else f"http://{host}:{port}"
 
 
 def serve_api(greffier: Greffier, listening: socket.socket) -> None:
@@ -60,8 +69,8 @@ def serve_api(greffier: Greffier, listening: socket.socket) -> None:
     from api.app import create_app
 
     logging.getLogger().setLevel(logging.INFO)
-    host, port = listening.getsockname()[:2]
-    console.print(f"Greffier answers on http://{host}:{port} (documentation: http://{host}:{port}/docs)")
+    address = url_of(listening)
+    console.print(f"Greffier answers on {address} (documentation: {address}/docs)", soft_wrap=True)
     config = uvicorn.Config(create_app(greffier), log_level="warning", server_header=False)
     with listening:
         uvicorn.Server(config).run(sockets=[listening])
@@ -74,12 +83,13 @@ def token(
     as_json: JsonOption = False,  # typer's own way to declare a flag
 ) -> None:
     """Give a collaborator a token for the API; it is shown once."""
+    new = None
+    if first_name or last_name:
+        if email_address is None:
+            raise typer.BadParameter("a new collaborator has an ADDRESS too: give it before the names")
+        new = CollaboratorIdentity(first_name=first_name, last_name=last_name, email_address=email_address)
     with office() as greffier:
-        if email_address and last_name:
-            identity = CollaboratorIdentity(first_name=first_name, last_name=last_name, email_address=email_address)
-            collaborator_id = welcome(greffier, identity)
-        else:
-            collaborator_id = find_collaborator(greffier, email_address)
+        collaborator_id = welcome(greffier, new) if new else find_collaborator(greffier, email_address)
         given = greffier.desk.issue_token(collaborator_id)
     if as_json:
         print_json({"collaborator_id": collaborator_id, "token": given})

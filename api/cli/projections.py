@@ -18,6 +18,7 @@ projections = typer.Typer(help="The read models: status, rebuild, verify, explai
 _NAMES = [projection.name for projection in office_projections()]
 NamesArgument = Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(_NAMES)}.")]
 _REBUILD_BOUND_SECONDS = 600.0
+_LOOK_AGAIN_SECONDS = 0.1
 
 
 @projections.command()
@@ -58,19 +59,24 @@ def rebuild(
 
 def _rebuild(greffier: Greffier, names: list[str], show: Any) -> None:
     """Rebuilds here, or asks the process that projects this store, and waits for it."""
-    with greffier.views.lock() as held:
-        if held:
-            greffier.engine.rebuild(names, show)
-            return
-    before = {name: view.generation for name, view in greffier.views.views().items()}
-    greffier.views.request_rebuild(names)
+    asked = False
     deadline = time.monotonic() + _REBUILD_BOUND_SECONDS
-    while any(greffier.views.views()[name].generation <= before.get(name, 0) for name in names):
-        if faults := [view for view in greffier.engine.status() if view.name in names and view.state == "faulted"]:
-            raise CommandFailed(f"{faults[0].name}: {faults[0].error}")
+    while True:
+        with greffier.views.lock() as held:
+            if held:
+                greffier.engine.rebuild(names, show)
+                return
+        if not asked:
+            greffier.views.request_rebuild(names)
+            asked = True
+        now = greffier.views.views()
+        if all(name in now and not now[name].rebuild_requested for name in names):
+            break
         if time.monotonic() > deadline:
             raise CommandFailed("the process that projects this store has not rebuilt the views")
-        time.sleep(0.1)
+        time.sleep(_LOOK_AGAIN_SECONDS)
+    if failed := [f"{name}: {now[name].error}" for name in names if now[name].error]:
+        raise CommandFailed("; ".join(failed))
 
 
 @projections.command()

@@ -43,6 +43,9 @@ class ClientSearch(Listing):
     status: ClientStatus | None = None
 
 
+TypedAddress = Annotated[EmailAddressText, Field(json_schema_extra={"format": "email"})]
+
+
 class Registration(BaseModel):
     """A dossier to open: a prospect, or a client where `active`."""
 
@@ -61,7 +64,7 @@ class Registration(BaseModel):
 
     identity: Identity
     active: bool = False
-    email_addresses: Annotated[tuple[EmailAddressText, ...], Field(max_length=20)] = ()
+    email_addresses: Annotated[tuple[TypedAddress, ...], Field(max_length=20)] = ()
 
 
 class AddressToGive(BaseModel):
@@ -71,7 +74,7 @@ class AddressToGive(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"address": "claire.bonnet@courriel.example", "how": "share"}]}
     )
 
-    address: EmailAddressText
+    address: TypedAddress
     how: Annotated[
         Ownership,
         Field(description="`associate` a free address, `share` it with its owners, or `move` it from them"),

@@ -1,0 +1,63 @@
+"""The event sourcing library as it comes: its stock SQLite recorder, mapper and JSON, nothing sealed."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.domain import DomainEvent
+from eventsourcing.persistence import DatetimeAsISO, EventStore, JSONTranscoder, UUIDAsHex
+from eventsourcing.sqlite import SQLiteFactory
+from eventsourcing.utils import Environment
+
+from domain.events import Recorded
+
+
+@dataclass(frozen=True)
+class BareEvent(DomainEvent):
+    """An event of ours, its contents in the clear."""
+
+    kind: str
+    facts: dict[str, Any]
+
+
+@contextmanager
+def bare_store(folder: Path) -> Iterator[EventStore[UUID]]:
+    factory = SQLiteFactory(Environment("Bare", {"SQLITE_DBNAME": str(folder / "bare.sqlite")}))
+    transcoder = JSONTranscoder()
+    transcoder.register(UUIDAsHex())
+    transcoder.register(DatetimeAsISO())
+    try:
+        yield EventStore(factory.mapper(transcoder), factory.application_recorder())
+    finally:
+        factory.close()
+
+
+def saves_of(log: Any, after: int) -> list[Sequence[BareEvent]]:
+    """What the log recorded after that position, as the saves that brought it: one for each command."""
+    recorded = [one for position in range(after, log.head()) for one in log.read(position, 1, _every_topic()).events]
+    return [[_bare(one) for one in events] for _, events in groupby(recorded, lambda one: one.context.command_id)]
+
+
+def save_all(store: EventStore[UUID], saves: Iterable[Sequence[BareEvent]]) -> None:
+    for events in saves:
+        store.put(events)
+
+
+def _bare(recorded: Recorded[Any]) -> BareEvent:
+    return BareEvent(
+        originator_id=recorded.stream_id,
+        originator_version=recorded.version,
+        timestamp=recorded.recorded_at,
+        kind=recorded.event.topic(),
+        facts=recorded.event.model_dump(mode="json"),
+    )
+
+
+def _every_topic() -> list[str]:
+    from domain.events import office_event_types
+
+    return [event_type.topic() for event_type in office_event_types()]

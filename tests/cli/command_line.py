@@ -1,0 +1,197 @@
+"""`greffier` as people run it: here where that is enough, in a process of its own where processes are the point."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from api.bootstrap import open_greffier
+from api.cli import main
+from api.settings import Settings
+
+GREFFIER = Path(sys.executable).with_name("greffier")
+PATIENCE = 60.0
+"""Seconds after which something that was waited for will not come."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    peak_bytes: int = 0
+    """The most memory that its process held; 0 for one that ran here."""
+
+    @property
+    def json(self):
+        return json.loads(self.stdout)
+
+
+class Office:
+    """`greffier` on one data folder."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._started = []
+
+    def __call__(self, *arguments, stdin=b"", exit_code=0):
+        """Runs the command in this process, and expects how it ends."""
+        out, err = io.StringIO(), io.StringIO()
+        before = sys.argv, sys.stdin
+        sys.argv, sys.stdin = ["greffier", *self._with_data(arguments)], io.TextIOWrapper(io.BytesIO(stdin))
+        try:
+            with redirect_stdout(out), redirect_stderr(err):
+                main()
+            ended = 0
+        except SystemExit as end:
+            ended = end.code or 0
+        finally:
+            sys.argv, sys.stdin = before
+        return _expected(Ran(ended, out.getvalue(), err.getvalue()), exit_code)
+
+    def json(self, *arguments, **how):
+        return self(*arguments, "--json", **how).json
+
+    def start(self, *arguments, **how):
+        """Starts the command in a process of its own, which does not outlive the test."""
+        how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
+        process = subprocess.Popen([GREFFIER, *self._with_data(arguments)], **how)
+        self._started.append(process)
+        return process
+
+    def run(self, *arguments, exit_code=0, **how):
+        """Runs the command in a process of its own, and expects how it ends."""
+        started = self.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+        return _expected(ended(started), exit_code)
+
+    def serve(self, *arguments):
+        """Serves the office on a free port: the process, and its address."""
+        process = self.start(*(arguments or ("serve",)), "--port", "0", stderr=subprocess.DEVNULL)
+        return process, address_of(process)
+
+    def open(self):
+        return open_greffier(Settings(data=self.folder))
+
+    def stop(self):
+        for process in self._started:
+            if process.returncode is None:
+                process.kill()
+                process.communicate()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream:
+                    stream.close()
+
+    def _with_data(self, arguments):
+        return ["--data", str(self.folder), *map(str, arguments)]
+
+
+def ended(process):
+    """What a process said once it has ended, and the memory that it took."""
+    watch = threading.Timer(PATIENCE, process.kill)
+    watch.start()
+    stdout, stderr = process.stdout.read(), process.stderr.read()
+    watch.cancel()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Ran(process.returncode, stdout.decode(), stderr.decode(), usage.ru_maxrss << 10)
+
+
+def address_of(process):
+    """The address that a server prints once it listens."""
+    for line in iter(process.stdout.readline, b""):
+        if line.startswith(b"Greffier answers on "):
+            return line.split()[3].decode()
+    raise AssertionError("the server ended before it said where it listens")
+
+
+def interrupt(process):
+    process.send_signal(signal.SIGINT)
+    return process.wait(PATIENCE)
+
+
+def wait_until(holds, what):
+    """Looks again and again until `holds()` is true; gives what it gave."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := holds()):
+        assert time.monotonic() < deadline, f"{what}: never came"
+        time.sleep(0.002)
+    return found
+
+
+def errors(ran):
+    """The lines of a command's standard error."""
+    return ran.stderr.splitlines()
+
+
+def _expected(ran, exit_code):
+    assert ran.exit_code == exit_code, f"exit code {ran.exit_code}\n{ran.stdout[-2000:]}\n{ran.stderr[-2000:]}"
+    return ran
+
+
+@pytest.fixture
+def apart(tmp_path, monkeypatch):
+    """A working folder without settings, and an environment without any either."""
+    for name in [name for name in os.environ if name.startswith("GREFFIER_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def offices(apart):
+    """Makes offices, each on a folder of this name; their processes end with the test."""
+    made = []
+
+    def office(name):
+        made.append(Office(apart / name))
+        return made[-1]
+
+    yield office
+    for one in made:
+        one.stop()
+
+
+@pytest.fixture
+def greffier(offices):
+    """`greffier` on a folder that holds nothing yet."""
+    return offices("office")
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory):
+    """The demonstration's office, to be copied."""
+    folder = tmp_path_factory.mktemp("furnished") / "office"
+    subprocess.run(
+        [GREFFIER, "--data", folder, "demo", "--once", "--json"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd=folder.parent,
+        env={name: value for name, value in os.environ.items() if not name.startswith("GREFFIER_")},
+    )
+    return folder
+
+
+@pytest.fixture
+def demo(greffier, furnished):
+    """`greffier` on the demonstration's office."""
+    shutil.copytree(furnished, greffier.folder)
+    return greffier
+
+
+@pytest.fixture
+def opened(greffier):
+    """`greffier` on an office that was just opened."""
+    greffier("init", "Cabinet Essai")
+    return greffier

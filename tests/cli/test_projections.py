@@ -1,0 +1,146 @@
+"""The read models on the command line, whether this process projects them or a server does."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from projections.office import office_projections
+from tests.cli.command_line import errors
+
+NAMES = [projection.name for projection in office_projections()]
+
+
+@pytest.fixture(params=["alone", "beside a server"])
+def projected(request, demo):
+    """The demonstration's office, its views projected by each command or by a server."""
+    if request.param == "beside a server":
+        demo.serve()
+    return demo
+
+
+def test_each_views_state_is_shown(projected):
+    status = projected.json("projections", "status")
+    assert [view["name"] for view in status["views"]] == NAMES
+    assert {(view["state"], view["position"], view["lag"], view["error"]) for view in status["views"]} == {
+        ("live", status["head"], 0, None)
+    }
+    said = projected("projections", "status").stdout
+    assert all(name in said for name in NAMES)
+
+
+def test_views_are_rebuilt_and_equal_a_replay(projected):
+    before = _generations(projected)
+    assert projected.json("projections", "rebuild", "tickets", "clients")["rebuilt"] == ["tickets", "clients"]
+    after = _generations(projected)
+    assert {name for name in NAMES if after[name] == before[name] + 1} == {"tickets", "clients"}
+    assert projected.json("projections", "rebuild", "--all")["rebuilt"] == NAMES
+    assert all(_generations(projected)[name] > after[name] for name in NAMES)
+    verified = projected.json("projections", "verify")
+    assert [(view["name"], view["equal"]) for view in verified] == [(name, True) for name in NAMES]
+    assert all(view["rows"] for view in verified)
+
+
+def _generations(greffier):
+    with greffier.open() as office:
+        return {name: view.generation for name, view in office.views.views().items()}
+
+
+def test_a_row_that_is_not_what_the_log_says_is_found(projected):
+    with closing(sqlite3.connect(projected.folder / "views.sqlite", isolation_level=None)) as views:
+        views.execute("UPDATE tickets SET subject = 'forged' WHERE number = 7")
+        views.execute("DELETE FROM tickets WHERE number = 8")
+    ran = projected("projections", "verify", "tickets", "clients", "--json", exit_code=1)
+    found = {view["name"]: view for view in ran.json}
+    assert [(name, found[name]["equal"]) for name in ("tickets", "clients")] == [("tickets", False), ("clients", True)]
+    assert (len(found["tickets"]["different"]), len(found["tickets"]["missing"])) == (1, 1)
+    assert errors(ran) == ["greffier: not equal to a replay of the log: tickets"]
+    projected("projections", "rebuild", "tickets")
+    projected("projections", "verify")
+
+
+def test_views_that_were_deleted_are_made_again(demo):
+    for path in demo.folder.glob("views.sqlite*"):
+        path.unlink()
+    assert {view["state"] for view in demo.json("projections", "status")["views"]} == {"missing"}
+    assert all(view["rows"] for view in demo.json("projections", "verify"))
+    for path in demo.folder.glob("views.sqlite*"):
+        path.unlink()
+    assert demo.json("projections", "rebuild", "--all")["events"]
+    assert demo.json("tickets", "list")["total"] == 195
+
+
+def test_the_events_behind_a_row_are_listed(projected):
+    (ticket,) = projected.json("tickets", "list", "--filed", "--limit", "1")["items"]
+    events = projected.json("projections", "explain", "tickets", ticket["ticket_id"])
+    assert [event["event"] for event in events] == ["TicketReceived", "TicketClassified"]
+    assert {event["stream_id"] for event in events} == {ticket["ticket_id"]}
+    assert {event["actor"] for event in events} == {"rule:mail_import"}
+    assert "TicketReceived" in projected("projections", "explain", "tickets", ticket["ticket_id"]).stdout
+
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "named"),
+    [
+        (["explain", "tickets", UNKNOWN], 1, UNKNOWN),
+        (["explain", "tickets", "seven"], 1, "KEY"),
+        (["explain", "tickets", UNKNOWN, UNKNOWN], 1, "KEY"),
+        (["explain", "nothing", UNKNOWN], 1, "nothing"),
+        (["rebuild", "nothing"], 1, "nothing"),
+        (["verify", "nothing"], 1, "nothing"),
+        (["rebuild"], 2, "--all"),
+        (["rebuild", "tickets", "--all"], 2, "--all"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(demo, arguments, exit_code, named):
+    (line,) = errors(demo("projections", *arguments, exit_code=exit_code))
+    assert named in line
+
+
+@pytest.fixture
+def damaged(demo):
+    """The demonstration's office; one ticket's events were altered since the views took them in."""
+    with closing(sqlite3.connect(demo.folder / "log.sqlite", isolation_level=None)) as log:
+        (position,) = log.execute("SELECT min(position) FROM events WHERE topic = 'TicketReceived'").fetchone()
+        log.execute("UPDATE events SET state = substr(state, 1, length(state) - 1) WHERE position = ?", (position,))
+    return demo
+
+
+@pytest.mark.parametrize("with_server", [False, True], ids=["alone", "beside a server"])
+def test_a_rebuild_that_meets_an_altered_event_fails_and_leaves_the_view(damaged, with_server):
+    if with_server:
+        damaged.serve()
+    line = errors(damaged.run("projections", "rebuild", "tickets", exit_code=1))[-1]
+    assert line.startswith("greffier: tickets: ")
+    assert "event " in line
+    assert damaged.json("tickets", "list")["total"] == 195
+    (line,) = errors(damaged("projections", "verify", "tickets", exit_code=1))
+    assert "event " in line
+
+
+def test_a_rebuild_asked_of_a_server_that_ends_is_done_here(demo):
+    with demo.open() as office, office.views.lock() as held:
+        assert held
+        before = {name: view.generation for name, view in office.views.views().items()}
+        process = demo.start("projections", "rebuild", "tickets", "--json")
+        while not office.views.views()["tickets"].rebuild_requested:
+            assert process.poll() is None
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert _generations(demo)["tickets"] == before["tickets"] + 1
+
+
+def test_a_rebuild_asked_of_a_server_waits_for_views_that_are_still_missing(demo):
+    for path in demo.folder.glob("views.sqlite*"):
+        path.unlink()
+    with demo.open() as office, office.views.lock() as held:
+        assert held
+        process = demo.start("projections", "rebuild", "--all", "--json")
+        while not (demo.folder / "views.sqlite.lock").exists():
+            assert process.poll() is None
+        office.engine.open()
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
