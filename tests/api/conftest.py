@@ -1,0 +1,86 @@
+from shutil import copytree
+
+import pytest
+
+from adapters.mail.sources import iter_messages
+from api.app import create_app
+from api.bootstrap import create_office, open_greffier
+from api.demo import furnish
+from api.settings import Settings
+from projections import engine
+from tests.api.document import RealValues, door
+from tests.api.office import opened, serving, serving_halted
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prompt_engine():
+    """Every test ends an office: an idle engine must not take its time to notice."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "_IDLE_SECONDS", 0.02)
+        yield
+
+
+@pytest.fixture(scope="session")
+def new_office(tmp_path_factory):
+    """The folder of an office that was opened, and nothing else."""
+    folder = tmp_path_factory.mktemp("new") / "office"
+    with opened(folder) as greffier:
+        greffier.catch_up()
+    return folder
+
+
+@pytest.fixture
+def greffier(new_office, tmp_path):
+    with open_greffier(Settings(data=copytree(new_office, tmp_path / "office"))) as greffier:
+        yield greffier
+
+
+@pytest.fixture
+def api(greffier):
+    with serving(greffier) as api:
+        yield api
+
+
+@pytest.fixture
+def halted(tmp_path):
+    """An office and its client; its views move only when they are told to, and reads don't wait long for them."""
+    with opened(tmp_path / "office", read_timeout=0.05) as greffier, serving_halted(greffier) as api:
+        yield greffier, api
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory):
+    """The demonstration office, its month of mail taken in, its views up to date."""
+    folder = tmp_path_factory.mktemp("demo") / "office"
+    create_office(Settings(data=folder))
+    with open_greffier(Settings(data=folder)) as greffier:
+        for message in iter_messages([furnish(greffier)], on_error=pytest.fail):
+            greffier.intake.take_in(message.origin, message.size, message.file)
+        greffier.catch_up()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo(demo_folder, tmp_path_factory):
+    """A copy of the demonstration office for the tests of one module."""
+    folder = copytree(demo_folder, tmp_path_factory.mktemp("demo") / "copy")
+    with open_greffier(Settings(data=folder)) as greffier:
+        yield greffier
+
+
+@pytest.fixture(scope="module")
+def demo_api(demo):
+    with serving(demo) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def signed_in(demo, demo_api):
+    """The headers of a request to the demonstration office, which the document's cases are sent to from now on."""
+    door.application = create_app(demo)
+    return {"Authorization": demo_api.headers["Authorization"]}
+
+
+@pytest.fixture(scope="module")
+def real(demo_api):
+    return RealValues(demo_api)

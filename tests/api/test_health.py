@@ -1,0 +1,125 @@
+"""Health, the documentation page and the document: what needs no token."""
+
+import re
+from datetime import datetime, timedelta
+from html import unescape
+
+import pytest
+from openapi_pydantic import OpenAPI
+
+from api.app import OPERATIONS
+from projections.tickets import tickets
+from tests.api.letters import letter
+
+
+def health(client):
+    answer = client.get("/health", headers={"Authorization": ""})
+    assert answer.headers["content-type"] == "application/json"
+    return answer.status_code, answer.json()
+
+
+def test_an_office_whose_views_are_up_to_date_is_well(api, greffier):
+    api.receive(letter())
+    api.read("/tickets")
+
+    status, told = health(api)
+
+    assert (status, told["status"], told["lag_seconds"], told["unknown_topics"]) == (200, "ok", 0.0, {})
+    assert told["head"] == greffier.log.head()
+    assert {view["name"]: (view["state"], view["lag"]) for view in told["views"]}["tickets"] == ("live", 0)
+
+
+def test_a_view_that_is_faulted_degrades_it_until_that_is_mended(halted, monkeypatch):
+    greffier, client = halted
+    greffier.catch_up()
+
+    def break_down(*_):
+        raise RuntimeError("this event can't be folded")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(tickets), "apply", break_down)
+        client.receive(letter())
+        greffier.catch_up()
+
+    status, told = health(client)
+    assert (status, told["status"]) == (503, "degraded")
+    assert {view["name"]: view["state"] for view in told["views"]}["tickets"] == "faulted"
+
+    greffier.catch_up()
+    assert health(client)[0] == 200
+
+
+def test_views_that_stand_still_degrade_it_once_they_are_late(halted, monkeypatch):
+    greffier, client = halted
+    greffier.catch_up()
+    client.receive(letter())
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return super().now(tz) + timedelta(minutes=1)
+
+    status, told = health(client)
+    assert (status, told["status"]) == (200, "ok")
+    assert all(view["lag"] > 0 for view in told["views"])
+    monkeypatch.setattr("api.app.datetime", Later)
+    status, told = health(client)
+    assert (status, told["status"]) == (503, "degraded")
+    assert 60 <= told["lag_seconds"] < 120
+
+
+def test_views_that_were_never_built_degrade_it(halted):
+    _, client = halted
+
+    status, told = health(client)
+
+    assert (status, {view["state"] for view in told["views"]}) == (503, {"missing"})
+
+
+def test_events_of_an_unknown_type_degrade_it(api, greffier, monkeypatch):
+    api.read("/tickets")
+    monkeypatch.setitem(greffier.engine.unknown_topics, "TicketTeleported", 3)
+
+    status, told = health(api)
+
+    assert (status, told["status"], told["unknown_topics"]) == (503, "degraded", {"TicketTeleported": 3})
+
+
+@pytest.fixture
+def page(api):
+    answer = api.get("/docs", headers={"Authorization": ""})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    return answer.text
+
+
+def test_the_documentation_page_loads_nothing(page):
+    assert not re.search(r"<(script|link|img|iframe|object|embed|form)\b|@import|url\(", page, re.IGNORECASE)
+    links = re.findall(r'\b(?:href|src|action)\s*=\s*"([^"]*)"', page)
+    assert {link for link in links if not link.startswith("#")} == {"openapi.json"}
+    assert {link[1:] for link in links if link.startswith("#")} <= set(re.findall(r'\bid="([^"]*)"', page))
+
+
+def test_the_documentation_page_lists_every_operation(page):
+    shown = re.findall(r'<span class="method">(\w+)</span> <code>([^<]*)</code>', page)
+
+    public = [("GET", "/health"), ("GET", "/openapi.json"), ("GET", "/docs")]
+    expected = [(operation.method, operation.path) for operation in OPERATIONS] + public
+    assert sorted((method, unescape(path)) for method, path in shown) == sorted(expected)
+
+
+def test_the_document_is_openapi_3_1(api):
+    answer = api.get("/openapi.json", headers={"Authorization": ""})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    document = answer.json()
+    assert OpenAPI.model_validate(document).openapi == "3.1.0"
+    assert sum(len(item) for item in document["paths"].values()) == len(OPERATIONS) + 3
+    references = set(re.findall(r'"\$ref":"#/components/schemas/([^"]*)"', answer.text))
+    assert references <= document["components"]["schemas"].keys()
+
+
+def test_health_tells_no_names(api):
+    api.register("Bonnet", "claire@courriel.example")
+
+    assert "Bonnet" not in api.get("/health").text

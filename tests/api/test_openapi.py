@@ -1,0 +1,13 @@
+"""The document is true: whatever is asked of the demonstration office, nothing is answered that isn't documented."""
+
+from hypothesis import settings
+
+from tests.api.document import documented
+
+
+@documented.parametrize()
+@settings(max_examples=50, deadline=None, derandomize=True, database=None)
+def test_whatever_is_asked_the_answer_is_documented(case, signed_in, real):
+    real.put_into(case)
+    # A case without any token is one that asks what happens then.
+    case.call_and_validate(headers=signed_in if "Authorization" in case.headers else None)

@@ -1,0 +1,101 @@
+"""Every operation of the document succeeds when it is asked what it is for, and every example of it works."""
+
+import json
+
+import pytest
+import schemathesis
+
+from tests.api.document import DOCUMENT, IDENTIFIED, documented
+from tests.api.letters import letter
+
+PLACEHOLDER = "11111111-1111-4111-8111-111111111111"
+
+SUCCESSES = {
+    "health": 200,
+    "this_document": 200,
+    "the_documentation_page": 200,
+    "list_tickets": 200,
+    "show_ticket": 200,
+    "show_history": 200,
+    "show_body": 200,
+    "show_raw": 200,
+    "show_attachment": 200,
+    "show_prefill": 200,
+    "file_ticket": 200,
+    "unfile_ticket": 200,
+    "search_clients": 200,
+    "register_client": 201,
+    "show_client": 200,
+    "list_client_tickets": 200,
+    "activate_client": 200,
+    "give_address": 200,
+    "remove_address": 200,
+    "take_in": 201,
+    "list_quarantine": 200,
+    "show_quarantined": 200,
+    "show_quarantined_raw": 200,
+    "retry_quarantined": 202,
+}
+
+
+def test_the_document_itself_is_valid():
+    documented.validate()
+
+
+def test_every_operation_is_known_to_succeed():
+    assert SUCCESSES.keys() == IDENTIFIED.keys()
+
+
+@pytest.mark.parametrize(("identified", "status"), list(SUCCESSES.items()), ids=list(SUCCESSES))
+def test_every_operation_succeeds_as_documented(identified, status, demo_api, signed_in, real):
+    method, path, operation = IDENTIFIED[identified]
+    names = tuple(sorted(p["name"] for p in operation["parameters"] if p["in"] == "path")) if "{" in path else ()
+    bodies = {
+        "file_ticket": {"on": {"kind": "client", "id": real.clients[0]}},
+        "register_client": {"identity": {"kind": "company", "company_name": "Garage Garnier"}},
+        "give_address": {"address": "new@courriel.example", "how": "share"},
+        "take_in": letter("someone@courriel.example", message_id="<succeeds@courriel.example>"),
+    }
+    case = documented[path][method].Case(
+        path_parameters=dict(real.paths[names][-1]) if names else {},
+        body=bodies.get(identified, schemathesis.core.NOT_SET),
+        media_type=next(iter(operation.get("requestBody", {"content": ()})["content"]), None),
+    )
+
+    answer = case.call_and_validate(headers=signed_in)
+
+    assert answer.status_code == status, answer.text
+
+
+# --- what is given as an example --------------------------------------------------------------------------
+
+
+def examples(part):
+    """Every example, wherever in the document it stands."""
+    if isinstance(part, dict):
+        yield from part.get("examples", ())
+        yield from [part["example"]] if "example" in part else []
+    for member in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from examples(member)
+
+
+def examples_of_bodies():
+    for identified, (_, _, operation) in IDENTIFIED.items():
+        for content in operation.get("requestBody", {"content": {}})["content"].values():
+            schema = DOCUMENT["components"]["schemas"].get(content["schema"].get("$ref", "").rpartition("/")[2], {})
+            yield from ((identified, example) for example in schema.get("examples", ()))
+
+
+def test_every_example_is_one_of_a_body():
+    assert sorted(map(json.dumps, examples(DOCUMENT))) == sorted(json.dumps(body) for _, body in examples_of_bodies())
+
+
+@pytest.mark.parametrize(("identified", "example"), list(examples_of_bodies()))
+def test_every_example_works_as_it_stands(api, identified, example):
+    method, path, _ = IDENTIFIED[identified]
+    client_id, ticket_id = api.register("Petit"), api.receive_from("unknown@courriel.example")
+    body = json.loads(json.dumps(example).replace(PLACEHOLDER, client_id))
+
+    answer = api.request(method, path.format(client_id=client_id, ticket_id=ticket_id), json=body)
+
+    assert answer.is_success, answer.text

@@ -1,0 +1,393 @@
+"""Every error is a problem (RFC 9457) that names what is wrong, and nothing of the inside."""
+
+import json
+from uuid import uuid4
+
+import pytest
+
+from adapters.databases import StoreUnavailable
+from api import operations
+from api.app import OPERATIONS
+from tests.api.letters import letter
+from tests.api.office import opened, serving
+
+UUID = "11111111-1111-4111-8111-111111111111"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One office for all questions that change nothing."""
+    with opened(tmp_path_factory.mktemp("problems") / "office") as greffier:
+        yield greffier
+
+
+@pytest.fixture(scope="module")
+def asked(shared):
+    with serving(shared) as api:
+        api.register("Bonnet")
+        yield api
+
+
+@pytest.fixture(scope="module")
+def ticket_id(asked):
+    return asked.receive(letter())
+
+
+def problem(answer, status, name):
+    """The answer's problem, once it is one, of that status and type."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["type"] == f"/problems/{name}"
+    assert told["status"] == status
+    assert told["title"]
+    assert told["detail"]
+    return told
+
+
+def fields(answer):
+    return [error["field"] for error in problem(answer, 422, "invalid")["errors"]]
+
+
+# --- who asks --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Bearer greffier_unknown", "Basic YTpi", "greffier_x", "Bearer \xe9\xff"]
+)
+def test_a_request_without_a_valid_token_is_unauthenticated(asked, header):
+    answer = asked.get("/tickets", headers={"Authorization": header.encode("latin-1")})
+
+    problem(answer, 401, "unauthenticated")
+    assert answer.headers["www-authenticate"] == 'Bearer realm="greffier"'
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.route.__name__)
+def test_every_operation_asks_for_a_token_before_anything_else(asked, operation):
+    path = operation.path.replace("{part}", "x")
+
+    answer = asked.request(
+        operation.method, path, params={"nonsense": 1}, content=b"\xff", headers={"Authorization": "Bearer greffier_no"}
+    )
+
+    problem(answer, 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_the_scheme_s_case_does_not_matter(asked, scheme):
+    token = asked.headers["authorization"].removeprefix("Bearer ")
+
+    assert asked.get("/tickets", headers={"Authorization": f"{scheme}  {token}"}).status_code == 200
+
+
+def test_who_may_not_do_it_is_told_so(asked, monkeypatch):
+    monkeypatch.setattr(operations, "may", lambda _, action: action != "manage_dossiers")
+
+    problem(asked.post("/clients", json={}), 403, "forbidden")
+    assert asked.get("/clients").status_code == 200
+
+
+# --- where -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nothing", "/tickets/", f"/tickets/{UUID}/", "/tickets//raw", "/%2e%2e/etc", "/é"]
+)
+def test_nothing_lies_at_an_unknown_path(asked, path):
+    problem(asked.get(path), 404, "no-such-route")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/clients", {"GET", "HEAD", "POST"}),
+        ("OPTIONS", "/tickets", {"GET", "HEAD"}),
+        ("GET", "/messages", {"POST"}),
+        ("PATCH", f"/clients/{UUID}/email-addresses/{UUID}", {"DELETE"}),
+        ("POST", "/health", {"GET", "HEAD"}),
+    ],
+)
+def test_a_method_that_a_path_does_not_know_is_answered_with_those_it_does(asked, method, path, allowed):
+    answer = asked.request(method, path)
+
+    problem(answer, 405, "method-not-allowed")
+    assert set(answer.headers["allow"].replace(" ", "").split(",")) == allowed
+
+
+def test_head_is_answered_like_get(asked):
+    assert asked.head("/tickets").status_code == 200
+
+
+# --- what is sent ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"{'on': 1}", b"\xff\xfe", b'{"on": NaN', b"[" * 5000, b'"\\ud800"'])
+def test_a_body_that_is_not_json_is_malformed(asked, ticket_id, body):
+    answer = asked.post(f"/tickets/{ticket_id}/file", content=body, headers={"Content-Type": "application/json"})
+
+    assert problem(answer, 400, "malformed")["detail"].startswith("the body is not JSON: ")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/json5"])
+def test_a_body_of_another_type_is_unsupported(asked, kind):
+    answer = asked.post("/clients", content=b"{}", headers={"Content-Type": kind})
+
+    assert problem(answer, 415, "unsupported-media-type")["detail"] == "the body must be application/json"
+
+
+def test_a_body_that_is_too_large_is_refused(asked):
+    answer = asked.post("/clients", json={"identity": {"kind": "person", "last_name": "x" * 2**20}})
+
+    problem(answer, 413, "payload-too-large")
+
+
+@pytest.mark.parametrize(
+    ("sent", "wrong"),
+    [
+        ([], ["body"]),
+        ("on", ["body"]),
+        ({}, ["on"]),
+        ({"on": {}}, ["on"]),
+        ({"on": "client"}, ["on"]),
+        ({"on": {"kind": "contract", "id": UUID}}, ["on"]),
+        ({"on": {"kind": "client"}}, ["on.id"]),
+        ({"on": {"kind": "client", "id": 7}}, ["on.id"]),
+        ({"on": {"kind": "client", "id": UUID, "client": 1}}, ["on.client"]),
+        ({"on": {"kind": "client", "id": UUID}, "address": "take"}, ["address"]),
+        ({"on": {"kind": "client", "id": UUID}, "adress": "share"}, ["adress"]),
+        ({"on": {"kind": "new_client"}}, ["on.identity"]),
+        ({"on": {"kind": "new_client", "identity": {"last_name": "Bonnet"}}}, ["on.identity"]),
+        ({"on": {"kind": "new_client", "identity": {"kind": "company"}}}, ["on.identity.company_name"]),
+        (
+            {"on": {"kind": "new_client", "identity": {"kind": "company", "company_name": "\t "}}},
+            ["on.identity.company_name"],
+        ),
+        (
+            {
+                "on": {
+                    "kind": "new_client",
+                    "identity": {"kind": "person", "title": "Dr", "nom": 1},
+                    "active": "perhaps",
+                }
+            },
+            ["on.identity.title", "on.identity.last_name", "on.identity.nom", "on.active"],
+        ),
+    ],
+)
+def test_wrong_fields_are_named_as_they_were_sent(asked, ticket_id, sent, wrong):
+    assert fields(asked.post(f"/tickets/{ticket_id}/file", json=sent)) == wrong
+
+
+@pytest.mark.parametrize(
+    ("sent", "wrong"),
+    [
+        ({"email_addresses": ["a@courriel.example", "nobody", 3]}, ["email_addresses.1", "email_addresses.2"]),
+        ({"email_addresses": "a@courriel.example"}, ["email_addresses"]),
+        ({"email_addresses": [f"{n}@courriel.example" for n in range(21)]}, ["email_addresses"]),
+        ({"identity": {"kind": "person", "last_name": "x" * 201}}, ["identity.last_name"]),
+        ({"active": 1}, ["active"]),
+        ({"active": "true"}, ["active"]),
+        ({"kind": "identity", "identity": {"kind": "person"}}, ["identity.last_name", "kind"]),
+    ],
+)
+def test_wrong_members_of_lists_are_named_by_their_place(asked, sent, wrong):
+    answer = asked.post("/clients", json={"identity": {"kind": "person", "last_name": "Bonnet"}, **sent})
+
+    assert fields(answer) == wrong
+
+
+def test_a_wrong_field_is_told_what_would_be_right(asked):
+    answer = asked.post(
+        "/clients", json={"identity": {"kind": "person", "last_name": "B"}, "email_addresses": ["nobody"]}
+    )
+
+    (error,) = answer.json()["errors"]
+    assert error["message"] == "not an e-mail address: An email address must have an @-sign."
+    assert answer.json()["detail"] == f"email_addresses.0: {error['message']}"
+
+
+@pytest.mark.parametrize(
+    ("query", "wrong"),
+    [
+        ("limit=0", ["query.limit"]),
+        ("limit=201", ["query.limit"]),
+        ("limit=ten", ["query.limit"]),
+        ("limit=", ["query.limit"]),
+        ("filed=perhaps", ["query.filed"]),
+        ("total=2", ["query.total"]),
+        ("min_position=-1", ["query.min_position"]),
+        ("unknown=1", ["query.unknown"]),
+        ("limit=0&filed=x&other=", ["query.limit", "query.filed", "query.other"]),
+        ("limit=1&limit=1", ["query.limit"]),
+        ("limit=1&total=1&total=0", ["query.total"]),
+        (f"cursor={'x' * 2001}", ["query.cursor"]),
+    ],
+)
+def test_wrong_query_parameters_are_named(asked, query, wrong):
+    assert sorted(fields(asked.get(f"/tickets?{query}"))) == sorted(wrong)
+
+
+@pytest.mark.parametrize("beyond", [1, 10**6, 10**30])
+def test_a_position_beyond_the_log_is_refused(asked, shared, beyond):
+    answer = asked.get("/tickets", params={"min_position": shared.log.head() + beyond})
+
+    assert fields(answer) == ["query.min_position"]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "!!!", "bnVsbA", "WyJhIl0", "WzEsMl0", "WzFlOTld", "é", "W3RydWVd"])
+def test_a_cursor_that_the_list_never_gave_is_refused(asked, cursor):
+    problem(asked.get("/tickets", params={"cursor": cursor}), 422, "bad-cursor")
+
+
+@pytest.mark.parametrize("written", ["1", "x", "11111111-1111-4111-8111-11111111111g"])
+def test_an_id_that_is_none_is_named(asked, written):
+    assert fields(asked.get(f"/tickets/{written}")) == ["path.ticket_id"]
+
+
+@pytest.mark.parametrize("part", [-1, 2**31 + 1, 10**30, "x", "1.5"])
+def test_a_part_out_of_bounds_is_named(asked, part):
+    assert fields(asked.get(f"/tickets/{UUID}/attachments/{part}")) == ["path.part"]
+
+
+def test_what_is_missing_is_told_with_its_kind_and_id(asked):
+    missing = str(uuid4())
+
+    told = problem(asked.get(f"/clients/{missing}"), 404, "not-found")
+
+    assert (told["kind"], told["id"]) == ("client", missing)
+    assert told["detail"] == f"there is no client {missing}"
+
+
+# --- what goes wrong here ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [("desk", "collaborator_of"), ("views", "reading"), ("log", "head")], ids=["desk", "views", "log"]
+)
+def test_a_store_that_can_not_be_used_asks_to_try_again(halted, monkeypatch, part, name):
+    greffier, api = halted
+    greffier.catch_up()
+
+    def full(*_):
+        raise StoreUnavailable(part, "database or disk is full")
+
+    monkeypatch.setattr(getattr(greffier, part), name, full)
+    answer = api.get("/tickets")
+
+    assert problem(answer, 503, "store-unavailable")["detail"].endswith("database or disk is full")
+    assert answer.headers["retry-after"] == "2"
+
+
+def test_a_command_that_can_not_be_stored_asks_to_try_again(halted, monkeypatch):
+    greffier, api = halted
+
+    def full(*_, **__):
+        raise StoreUnavailable("log", "database or disk is full")
+
+    monkeypatch.setattr(greffier.log, "execute", full)
+
+    for answer in (
+        api.post("/clients", json={"identity": {"kind": "person", "last_name": "B"}}),
+        api.send_in(letter()),
+    ):
+        problem(answer, 503, "store-unavailable")
+        assert answer.headers["retry-after"] == "2"
+
+
+def test_a_view_that_is_behind_asks_to_try_again(halted):
+    greffier, api = halted
+    greffier.catch_up()
+    api.register("Bonnet")
+
+    answer = api.get("/clients", params={"min_position": api.position})
+
+    assert str(api.position) in problem(answer, 503, "views-behind")["detail"]
+    assert answer.headers["retry-after"] == "2"
+
+
+def test_a_view_that_is_not_built_yet_asks_to_try_again(halted):
+    _, api = halted
+
+    for path in ("/tickets", "/clients"):
+        answer = api.get(path)
+        problem(answer, 503, "views-behind")
+        assert answer.headers["retry-after"] == "2"
+
+
+def test_a_conflict_names_the_owners_ids_though_no_view_knows_their_names(halted):
+    _, api = halted
+    owner = api.register("Petit", "paul@courriel.example")
+
+    told = api.post(
+        "/clients",
+        json={"identity": {"kind": "person", "last_name": "B"}, "email_addresses": ["paul@courriel.example"]},
+    )
+
+    assert problem(told, 409, "address-belongs-to-another")["owners"][0]["id"] == owner
+
+
+@pytest.mark.parametrize("path", ["/tickets", "/health"])
+def test_an_unforeseen_error_says_nothing_of_the_inside(asked, shared, monkeypatch, caplog, path):
+    def break_down(*_, **__):
+        raise RuntimeError("the secret inside")
+
+    monkeypatch.setattr("projections.tickets.inbox", break_down)
+    monkeypatch.setattr(shared.engine, "status", break_down)
+    answer = asked.get(path)
+
+    assert problem(answer, 500, "internal-error") == {
+        "type": "/problems/internal-error",
+        "title": "Internal error",
+        "status": 500,
+        "detail": "this was recorded",
+    }
+    assert "the secret inside" in caplog.text
+
+
+def test_a_damaged_file_is_a_problem_of_ours(asked, shared, ticket_id):
+    (stored,) = shared.files.names()
+    path = shared.settings.data / "files" / stored[:2] / stored
+    whole = path.read_bytes()
+    try:
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        problem(asked.get(f"/tickets/{ticket_id}/raw"), 500, "file-damaged")
+    finally:
+        path.write_bytes(whole)
+    assert asked.get(f"/tickets/{ticket_id}/raw").status_code == 200
+
+
+def test_no_token_is_ever_logged(asked, shared, monkeypatch, caplog):
+    def break_down(*_, **__):
+        raise RuntimeError
+
+    token = asked.headers["authorization"].removeprefix("Bearer ")
+    caplog.set_level("DEBUG")
+    asked.get("/tickets")
+    answers = [asked.get("/tickets", headers={"Authorization": "Bearer greffier_stranger"})]
+    monkeypatch.setattr("projections.tickets.inbox", break_down)
+    answers.append(asked.get("/tickets"))
+
+    assert [answer.status_code for answer in answers] == [401, 500]
+    for text in (caplog.text, *(answer.text for answer in answers)):
+        assert token not in text
+        assert "greffier_stranger" not in text
+
+
+def test_a_failed_command_leaves_nothing_half_done(api, greffier):
+    head = greffier.log.head()
+    body = {
+        "identity": {"kind": "person", "last_name": "Bonnet"},
+        "email_addresses": ["a@courriel.example", "A@courriel.example", "nobody"],
+    }
+
+    problem(api.post("/clients", json=body), 422, "invalid")
+
+    assert greffier.log.head() == head
+    assert api.read("/clients")["items"] == []
+
+
+def test_every_problem_can_be_serialised(asked, ticket_id):
+    """Text that JSON can't hold as it came must not break the answer."""
+    answer = asked.get("/clients", params={"name": "\udc80".encode("utf-8", "surrogatepass")})
+
+    assert json.loads(answer.text)["items"] == []

@@ -1,0 +1,68 @@
+"""Every behaviour that docs/behaviours.md lists has a test that is marked with its id, and the other way round."""
+
+import ast
+import re
+from collections import defaultdict
+from itertools import chain
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LISTED = ROOT / "docs" / "behaviours.md"
+
+AGREED = {"T": 22, "K": 18, "C": 22, "D": 16, "G": 18, "X": 11}
+"""Each family of behaviours that the office is to have, and how many it counts."""
+
+
+def known_ids():
+    return {f"{family}{number}" for family, count in AGREED.items() for number in range(1, count + 1)}
+
+
+def listed_ids(page):
+    return re.findall(r"^\| ([A-Z]+\d+) \| [^\s|]", page, re.MULTILINE)
+
+
+def marked_ids(source):
+    """The ids that marks name, where each is a text; another mark would escape this test, and is refused."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.behaviour":
+            (identifier,) = node.args
+            assert isinstance(identifier, ast.Constant), f"line {node.lineno}: name the behaviour itself"
+            yield identifier.value
+
+
+def all_marked():
+    found = defaultdict(set)
+    for path in ROOT.glob("tests/**/test_*.py"):
+        for identifier in marked_ids(path.read_text(encoding="utf-8")):
+            found[identifier].add(path.name)
+    return dict(found)
+
+
+def test_each_id_is_listed_once():
+    listed = listed_ids(LISTED.read_text(encoding="utf-8"))
+
+    assert listed
+    assert len(listed) == len(set(listed))
+
+
+def test_each_listed_behaviour_has_a_test():
+    assert set(listed_ids(LISTED.read_text(encoding="utf-8"))) - all_marked().keys() == set()
+
+
+def test_each_tested_behaviour_is_listed():
+    listed = set(listed_ids(LISTED.read_text(encoding="utf-8")))
+
+    assert {identifier: where for identifier, where in all_marked().items() if identifier not in listed} == {}
+
+
+def test_each_id_is_one_that_was_agreed():
+    named = set(chain(all_marked(), listed_ids(LISTED.read_text(encoding="utf-8"))))
+
+    assert named - known_ids() == set()
+
+
+def test_marks_and_lines_are_found():
+    """This test's own eyes: what it overlooked could not fail it."""
+    source = '@pytest.mark.behaviour("T1")\ndef test_a(): ...\nx = pytest.param(1, marks=[pytest.mark.behaviour("X2")])'
+    assert sorted(marked_ids(source)) == ["T1", "X2"]
+    assert listed_ids("# T9\n| id | |\n|---|---|\n| T1 | Something. |\n| X2 | |\n| K10 | More. |") == ["T1", "K10"]
