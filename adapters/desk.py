@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -166,6 +166,13 @@ class Desk:
             )
         with self._database.reading() as connection:
             return [self._entry(row) for row in connection.execute(listing)]
+
+    def all_quarantined(self) -> Iterator[QuarantineEntry]:
+        """Every entry, oldest first, read some at a time."""
+        after = None
+        while some := self.quarantined(after):
+            yield from some
+            after = some[-1].received_at, some[-1].entry_id
 
     def quarantine_entry(self, entry_id: UUID) -> QuarantineEntry | None:
         with self._database.reading() as connection:

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Final
 
@@ -94,9 +95,10 @@ class FileStore:
         """Removes a file that nothing came to refer to."""
         self._path(name).unlink(missing_ok=True)
 
-    def names(self) -> Iterator[str]:
-        """The names of all stored files."""
-        return (path.name for path in self._folder.glob("??/*"))
+    def names(self, older_than: timedelta = timedelta(0)) -> Iterator[str]:
+        """The names of the stored files that have lain there for so long."""
+        newest = time.time() - older_than.total_seconds()
+        return (path.name for path in self._folder.glob("??/*") if path.stat().st_mtime <= newest)
 
     @staticmethod
     def _put_in_place(written: Path, path: Path) -> None:

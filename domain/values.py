@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -79,6 +80,7 @@ class Target(Value):
     id: UUID
 
 
+@lru_cache(maxsize=4096)
 def address_key(address: str) -> str:
     """What makes two spellings one address: its case (offices' mail systems all ignore it), `xn--` domains, Unicode
     forms and needless quotes. `ß` and `ss` stay two: those are two domains, and anyone may own the other one.

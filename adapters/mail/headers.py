@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from itertools import groupby
 from urllib.parse import unquote_to_bytes
 
@@ -185,6 +186,11 @@ def _mailbox(name: str, address: str, notes: list[str]) -> Mailbox:
         return Mailbox(shown, None, f"longer than {MAX_ADDRESS} characters")
     local, sign, domain = spec.rpartition("@")
     spec = local + sign + domain.rstrip(".").lower()
+    return Mailbox(shown, storable(spec)) if _is_address(spec) else Mailbox(shown, None, "not an e-mail address")
+
+
+@lru_cache(maxsize=4096)  # the same few hundred correspondents write most of an office's mail
+def _is_address(spec: str) -> bool:
     try:
         validate_email(
             spec,
@@ -194,8 +200,8 @@ def _mailbox(name: str, address: str, notes: list[str]) -> Mailbox:
             allow_quoted_local=True,
         )
     except EmailNotValidError:
-        return Mailbox(shown, None, "not an e-mail address")
-    return Mailbox(shown, storable(spec))
+        return False
+    return True
 
 
 def message_ids(value: str) -> tuple[str, ...]:

@@ -5,26 +5,33 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import IO, Final, Literal
 from uuid import UUID
-
-from pydantic import ValidationError
 
 from adapters.databases import StoreUnavailable
 from adapters.desk import Desk, QuarantineEntry
 from adapters.event_store.log import EventLog
+from adapters.event_store.mapper import UnreadableEvent
 from adapters.files import FileStore, SealedFile
 from adapters.mail.parser import NotAMessage, ParsedMessage, parse_message
-from domain.events import Actor
+from adapters.mail.sources import SourceMessage
+from domain.events import Actor, Erased
 from domain.message import Message, MessageIdentity, content_stream_id, message_stream_id
-from domain.ticket import TEXT_LIMIT, Attachment, MessageContent, ReceiveMessage, StoredFile
+from domain.ticket import TEXT_LIMIT, Attachment, MessageContent, ReceiveMessage, StoredFile, TicketReceived
+from projections.log import Unreadable
 
 MAIL_IMPORT: Final = Actor.rule("mail_import")
 
 _CHUNK: Final = 1 << 20
+_TOGETHER: Final = 32
+_TOGETHER_BYTES: Final = 8 << 20
+_WRITERS: Final = 8
+_EVENTS_AT_ONCE: Final = 2_000
 
 _log = logging.getLogger(__name__)
 
@@ -64,44 +71,135 @@ class MailIntake:
 
         Raises `MessageUnreadable` and `StoreUnavailable`; then it may be retried.
         """
-        try:
-            self._check_size(size)
-            return self._receive(b"".join(_chunks(file)), actor)
-        except CannotTakeIn as error:
-            return self._quarantine(origin, str(error), file)
+        ((_, outcome),) = self.take_in_all([SourceMessage(origin, size, file)], actor)
+        if isinstance(outcome, MessageUnreadable):
+            raise outcome
+        return outcome
+
+    def take_in_all(
+        self, messages: Iterable[SourceMessage], actor: Actor = MAIL_IMPORT
+    ) -> Iterator[tuple[SourceMessage, TakenIn | MessageUnreadable]]:
+        """Takes in messages in their order, some at a time, which wait for the disk together.
+
+        What is given is stored. Raises `StoreUnavailable`, and what `messages` raises; then the rest may be retried.
+        """
+        for some in self._some_at_a_time(messages):
+            received = iter(self._receive([content for _, content in some if isinstance(content, bytes)], actor))
+            for message, content in some:
+                outcome = next(received) if isinstance(content, bytes) else content
+                if isinstance(content, bytes) and isinstance(outcome, CannotTakeIn):
+                    outcome = self._quarantine(message.origin, str(outcome), io.BytesIO(content))
+                assert not isinstance(outcome, CannotTakeIn)  # noqa: S101  # only contents are refused
+                yield message, outcome
 
     def retry(self, entry: QuarantineEntry, actor: Actor) -> TakenIn:
         """Tries again to take in a quarantined message; where that succeeds, the entry is struck off."""
-        try:
-            self._check_size(entry.file.size)
-            taken = self._receive(self._files.read(entry.file.name, entry.file.key), actor)
-        except CannotTakeIn as error:
-            return TakenIn("quarantined", self._log.head(), quarantine_id=entry.entry_id, reason=str(error))
+        if entry.file.size > self.max_bytes:
+            outcome: TakenIn | CannotTakeIn = self._too_large(entry.file.size)
+        else:
+            (outcome,) = self._receive([self._files.read(entry.file.name, entry.file.key)], actor)
+        if isinstance(outcome, CannotTakeIn):
+            return TakenIn("quarantined", self._log.head(), quarantine_id=entry.entry_id, reason=str(outcome))
         self._desk.release(entry.entry_id)
         self._files.discard(entry.file.name)
+        return outcome
+
+    def sweep(self, older_than: timedelta) -> int:
+        """Removes the stored files that neither a ticket nor the quarantine refers to, and gives how many.
+
+        A process that is killed between storing messages and appending their events leaves such files behind. Younger
+        ones than `older_than` may be those of a process at work.
+        """
+        found = set(self._files.names(older_than))
+        found.difference_update(entry.file.name for entry in self._desk.all_quarantined())
+        position, head = 0, self._log.head()
+        while found and position < head:
+            batch = self._log.read(position, _EVENTS_AT_ONCE, {TicketReceived.topic()})
+            for recorded in batch.events:
+                if isinstance(recorded, Unreadable):
+                    raise UnreadableEvent(f"nothing is swept: {recorded.reason}")
+                if isinstance(recorded.event, TicketReceived) and not isinstance(recorded.event.content, Erased):
+                    found.discard(recorded.event.content.raw.name)
+            position = batch.last
+        for name in found:
+            self._files.discard(name)
+        return len(found)
+
+    def _too_large(self, size: int) -> CannotTakeIn:
+        return CannotTakeIn(f"the message has {size} bytes, more than the {self.max_bytes} that are taken in")
+
+    def _some_at_a_time(self, messages: Iterable[SourceMessage]) -> Iterator[list[_Waiting]]:
+        """Messages with their contents: a message's file is open only until the next one is asked for."""
+        some: list[_Waiting] = []
+        size = 0
+        try:
+            for message in messages:
+                some.append((message, self._content(message)))
+                size += message.size
+                if len(some) == _TOGETHER or size > _TOGETHER_BYTES:
+                    yield some
+                    some, size = [], 0
+        except Exception:
+            yield some  # what came before the error is taken in
+            raise
+        yield some
+
+    def _content(self, message: SourceMessage) -> bytes | TakenIn | MessageUnreadable:
+        try:
+            if message.size > self.max_bytes:
+                return self._quarantine(message.origin, str(self._too_large(message.size)), message.file)
+            return b"".join(_chunks(message.file))
+        except MessageUnreadable as error:
+            return error
+
+    def _receive(self, contents: list[bytes], actor: Actor) -> list[TakenIn | CannotTakeIn]:
+        """What became of each message; or why it can't be taken in."""
+        outcomes: list[TakenIn | CannotTakeIn | None] = []
+        arriving: list[_Arriving] = []
+        for content in contents:
+            try:
+                message = _Arriving(content)
+            except CannotTakeIn as error:
+                outcomes.append(error)
+                continue
+            known = self._ticket_of(message.identity)
+            outcomes.append(TakenIn("duplicate", self._log.head(), known) if known else None)
+            if known is None:
+                arriving.append(message)
+        received = iter(self._receive_new(arriving, actor))
+        return [next(received) if outcome is None else outcome for outcome in outcomes]
+
+    def _receive_new(self, arriving: list[_Arriving], actor: Actor) -> list[TakenIn]:
+        self._store_files(arriving)
+        try:
+            answers = self._log.execute_all([message.command() for message in arriving], actor)
+        except BaseException:
+            self._discard_files(arriving)
+            raise
+        taken = [TakenIn(a.result["outcome"], a.position, UUID(a.result["ticket_id"])) for a in answers]
+        for message, outcome in zip(arriving, taken, strict=True):
+            if outcome.outcome == "duplicate":  # the same message came in elsewhere, or twice, this very moment
+                self._files.discard(message.stored.name)
         return taken
 
-    def _check_size(self, size: int) -> None:
-        if size > self.max_bytes:
-            raise CannotTakeIn(f"the message has {size} bytes, more than the {self.max_bytes} that are taken in")
+    def _store_files(self, arriving: list[_Arriving]) -> None:
+        """Stores the raw messages side by side: each write waits for the disk, and they can wait together."""
+        with ThreadPoolExecutor(max_workers=max(1, min(_WRITERS, len(arriving)))) as writers:
+            storing = [writers.submit(self._files.store, io.BytesIO(message.content)) for message in arriving]
+        stored = [done.result() for done in storing if done.exception() is None]
+        if failure := next((error for done in storing if (error := done.exception())), None):
+            for file in stored:
+                self._files.discard(file.name)
+            raise failure
+        for message, file in zip(arriving, stored, strict=True):
+            message.file = file
 
-    def _receive(self, raw: bytes, actor: Actor) -> TakenIn:
-        parsed = read_message(raw)
-        identity = MessageIdentity(message_id=parsed.message_id, content_digest=parsed.content_digest.hex())
-        if ticket_id := self._ticket_of(identity):
-            return TakenIn("duplicate", self._log.head(), ticket_id)
-        file = self._files.store(io.BytesIO(raw))
-        try:
-            answer = self._log.execute(_command(parsed, identity, file), actor)
-        except BaseException:
-            # An interruption may have come between the append and its answer: then a ticket holds the file.
-            with suppress(StoreUnavailable):
-                if self._ticket_of(identity) is None:
-                    self._files.discard(file.name)
-            raise
-        if answer.result["outcome"] == "duplicate":  # the same message came in elsewhere, this very moment
-            self._files.discard(file.name)
-        return TakenIn(answer.result["outcome"], answer.position, UUID(answer.result["ticket_id"]))
+    def _discard_files(self, arriving: list[_Arriving]) -> None:
+        """Discards the files that no ticket holds: an interruption may have come between the append and its answer."""
+        with suppress(StoreUnavailable):
+            for message in arriving:
+                if self._ticket_of(message.identity) is None:
+                    self._files.discard(message.stored.name)
 
     def _ticket_of(self, identity: MessageIdentity) -> UUID | None:
         message = self._log.state(Message, message_stream_id(self._log, identity))
@@ -142,11 +240,27 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
         raise MessageUnreadable(error.strerror or type(error).__name__) from error
 
 
-def _command(parsed: ParsedMessage, identity: MessageIdentity, file: SealedFile) -> ReceiveMessage:
-    dropped = tuple(f"empty attachment dropped: {name}" for name in parsed.empty_attachments)
-    try:
+class _Arriving:
+    """A message that was not here before, on its way in. Raises `CannotTakeIn`."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.parsed = read_message(content)
+        self.identity = MessageIdentity(
+            message_id=self.parsed.message_id, content_digest=self.parsed.content_digest.hex()
+        )
+        self.file: SealedFile | None = None
+
+    @property
+    def stored(self) -> SealedFile:
+        assert self.file is not None  # noqa: S101  # the message's file is stored before it is asked for
+        return self.file
+
+    def command(self) -> ReceiveMessage:
+        parsed, file = self.parsed, self.stored
+        dropped = tuple(f"empty attachment dropped: {name}" for name in parsed.empty_attachments)
         return ReceiveMessage(
-            identity=identity,
+            identity=self.identity,
             content=MessageContent(
                 from_address=parsed.from_email,
                 from_name=parsed.from_name,
@@ -167,5 +281,6 @@ def _command(parsed: ParsedMessage, identity: MessageIdentity, file: SealedFile)
             sent_at=parsed.date,
             automatic=parsed.automatic,
         )
-    except ValidationError as error:
-        raise CannotTakeIn(f"the message could not be recorded: {error.errors()[0]['msg']}") from error
+
+
+_Waiting = tuple[SourceMessage, bytes | TakenIn | MessageUnreadable]

@@ -6,13 +6,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 import typer
 
-from adapters.desk import Desk, QuarantineEntry
 from adapters.mail.intake import CannotTakeIn, MessageUnreadable, TakenIn, read_message
 from adapters.mail.sources import SourceError, SourceMessage, iter_messages, iter_stream, total_bytes
 from api.bootstrap import Greffier
@@ -77,14 +77,12 @@ def run_import(greffier: Greffier, paths: list[Path], report: Path | None, *, si
             counts["unreadable"] += 1
             written.add({"origin": origin, "outcome": "unreadable", "reason": reason})
 
-        for message in _messages(paths, unreadable):
-            try:
-                taken = greffier.intake.take_in(message.origin, message.size, message.file)
-            except MessageUnreadable as error:
+        for message, taken in greffier.intake.take_in_all(_messages(paths, unreadable)):
+            if isinstance(taken, MessageUnreadable):
                 path = Path(message.origin)
                 if path in paths:
-                    raise SourceError(path, str(error)) from error
-                unreadable(path, str(error))
+                    raise SourceError(path, str(taken)) from taken
+                unreadable(path, str(taken))
                 continue
             counts[taken.outcome] += 1
             written.add({"origin": message.origin} | _told(taken))
@@ -121,6 +119,20 @@ def _messages(paths: list[Path], on_error: Any) -> Iterator[SourceMessage]:
 
 def _told(taken: TakenIn) -> dict[str, Any]:
     return {name: value for name, value in asdict(taken).items() if value is not None and name != "position"}
+
+
+@mail.command()
+def sweep(
+    older_than: Annotated[float, typer.Option(min=0, help="Only files that have lain there for so many hours.")] = 24.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove stored files that nothing refers to, which an import that was killed left behind."""
+    with office() as greffier:
+        swept = greffier.intake.sweep(timedelta(hours=older_than))
+    if as_json:
+        print_json({"swept": swept})
+    else:
+        console.print(f"{swept} files that nothing refers to were removed.")
 
 
 @mail.command()
@@ -171,7 +183,7 @@ def inspected(raw: bytes, max_bytes: int) -> dict[str, Any]:
 def list_quarantine(as_json: JsonOption = False) -> None:
     """List the messages in quarantine, oldest first."""
     with office() as greffier:
-        entries = list(_quarantined(greffier.desk))
+        entries = list(greffier.desk.all_quarantined())
     shown = [
         {
             "entry_id": entry.entry_id,
@@ -186,13 +198,6 @@ def list_quarantine(as_json: JsonOption = False) -> None:
         print_json(shown)
     else:
         print_table(("id", "received", "bytes", "reason", "origin"), [tuple(line.values()) for line in shown])
-
-
-def _quarantined(desk: Desk) -> Iterator[QuarantineEntry]:
-    after = None
-    while page := desk.quarantined(after):
-        yield from page
-        after = page[-1].received_at, page[-1].entry_id
 
 
 @quarantine.command()
