@@ -66,7 +66,11 @@ Text = Annotated[str, BeforeValidator(_as_storable)]
 Line = Annotated[Text, _when_built(_single_line)]
 """Text on one line: control characters and runs of blanks become one blank."""
 
-Name = Annotated[Text, _when_built(_name), Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_NAME})]
+Name = Annotated[
+    Text,
+    _when_built(_name),
+    Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"[^\s\u0000-\u001f\u007f-\u009f]"}),
+]
 """A name of a person, company or office: one line, not blank."""
 
 EmailAddressText = Annotated[str, Field(max_length=320), _when_built(_address)]

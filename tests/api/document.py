@@ -113,9 +113,6 @@ class RealValues:
         target = body.get("on", {})
         if target.get("kind") == "client" and drawn % 4:
             target["id"] = self.clients[drawn % len(self.clients)]
-        for identity in (target.get("identity", {}), body.get("identity", {})):
-            for name in identity.keys() & {"last_name", "company_name"}:
-                identity[name] = "A" + identity[name][1:]  # the document doesn't say that a blank is no name
 
 
 def is_valid(case, container):
