@@ -11,7 +11,6 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from tempfile import SpooledTemporaryFile
 from typing import IO, Annotated, Any, Final, Literal, NamedTuple
 from uuid import UUID, uuid4
 
@@ -24,6 +23,7 @@ from starlette.responses import Response
 
 from adapters.databases import StoreUnavailable
 from adapters.event_store.log import IfMatch
+from adapters.spool import IN_MEMORY, Spool
 from api.bootstrap import Greffier
 from api.problems import (
     RETRY_AFTER_SECONDS,
@@ -48,7 +48,6 @@ from projections.paging import DEFAULT_LIMIT, MAX_LIMIT
 from projections.projection import Projection
 
 MAX_JSON_BYTES: Final = 1 << 20
-_IN_MEMORY: Final = 1 << 20
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 _KEY: Final = re.compile(r"[!-~]{1,255}")
 
@@ -253,23 +252,26 @@ async def _raw_body(operation: Operation, greffier: Greffier, request: Request) 
     if given != expected:
         raise UnsupportedMediaType(f"the body must be {expected}")
     limit = greffier.settings.max_message_bytes if is_media else MAX_JSON_BYTES
-    file = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed by the caller, or here where it fails
+    spool = Spool()
     try:
-        await _copy(request.stream(), file, limit)
+        await _copy(request.stream(), spool, limit)
     except BaseException:
-        file.close()
+        spool.close()
         raise
-    file.seek(0)
-    return file
+    return spool
 
 
-async def _copy(stream: AsyncIterator[bytes], file: IO[bytes], limit: int) -> None:
+async def _copy(stream: AsyncIterator[bytes], spool: Spool, limit: int) -> None:
     size = 0
     async for chunk in stream:
         size += len(chunk)
         if size > limit:
             raise PayloadTooLarge(f"the body may have {limit} bytes at most")
-        file.write(chunk)
+        if size > IN_MEMORY:  # what goes to disk must not hold up the event loop
+            await run_in_threadpool(spool.write, chunk)
+        else:
+            spool.write(chunk)
+    await run_in_threadpool(spool.seek, 0)
 
 
 def _routed(operation: Operation, greffier: Greffier, viewer: Viewer, request: Request, raw: IO[bytes] | None) -> Reply:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
 from typing import IO
 
-IN_MEMORY = 1 << 20  # a longer message out of a stream waits on disk
+from adapters.spool import Spool
+
 _LONGEST_LINE = 1 << 20
 
 # RFC 4155, so that "From now on" is not taken for it: the line ends with a time and a year.
@@ -58,6 +58,7 @@ def log_unreadable(path: Path, reason: str) -> None:
 def iter_messages(paths: Iterable[Path], on_error: OnError = log_unreadable) -> Iterator[SourceMessage]:
     """Messages of .eml files, mboxes, Maildirs and folders of them, nested, in sorted order.
     Raises SourceError for a path of `paths`, at once if it is missing; `on_error` is told of what a folder hides.
+    Raises StoreUnavailable where a long message finds no room in the temporary folder.
     """
     paths = list(paths)
     for path in paths:
@@ -71,7 +72,7 @@ def iter_stream(stream: IO[bytes], origin: str = "-") -> Iterator[SourceMessage]
     if first.startswith(b"From "):
         yield from _of_mbox(_lines(stream), origin)
         return
-    with SpooledTemporaryFile(max_size=IN_MEMORY) as file:
+    with Spool() as file:
         file.write(first)
         shutil.copyfileobj(stream, file)
         size = file.tell()
@@ -117,7 +118,7 @@ def _of_mbox(lines: Iterator[bytes], origin: str) -> Iterator[SourceMessage]:
     number, more = 0, True
     while more:
         number += 1
-        with SpooledTemporaryFile(max_size=IN_MEMORY) as file:
+        with Spool() as file:
             more = _copy_message(lines, file)
             size = file.tell()
             file.seek(0)

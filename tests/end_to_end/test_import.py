@@ -180,6 +180,24 @@ def test_an_import_that_may_write_no_more_stops_and_goes_on_later(offices, apart
     _goes_on(greffier, many, given)
 
 
+def test_a_full_temporary_folder_stops_the_import_and_blames_no_message(offices, apart):
+    write_mbox((letter(1), letter(2, attached=3_000_000), letter(3)), apart / "mail.mbox")
+    given = undisturbed(offices("undisturbed"), apart / "mail.mbox", report=apart / "report.jsonl")
+    greffier = offices("limited")
+    greffier("init", "Cabinet Essai")
+    limit = 1_500_000  # enough for the office, not for the second message on its way in
+    ran = greffier.run(
+        "import-mail",
+        "mail.mbox",
+        "--json",
+        exit_code=3,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
+    )
+    (line,) = errors(ran)
+    assert line.startswith("greffier: the temporary folder can't be used now")
+    _goes_on(greffier, apart / "mail.mbox", given)
+
+
 def _goes_on(greffier, mailbox, given):
     with greffier.open() as office:
         taken = tickets(office)

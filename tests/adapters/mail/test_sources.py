@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters import spool
 from adapters.mail import sources
 from adapters.mail.sources import SourceError, SourceMessage, iter_messages, iter_stream, total_bytes
 
@@ -131,7 +132,7 @@ def test_a_line_longer_than_the_reading_window_is_kept_whole(monkeypatch):
 
 
 def test_a_long_message_waits_on_disk_and_comes_out_whole(monkeypatch):
-    monkeypatch.setattr(sources, "IN_MEMORY", 10)
+    monkeypatch.setattr(spool, "IN_MEMORY", 10)
     assert contents(iter_stream(io.BytesIO(MBOX))) == [ONE, TWO]
 
 
