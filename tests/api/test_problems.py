@@ -284,7 +284,8 @@ def test_a_command_that_can_not_be_stored_asks_to_try_again(halted, monkeypatch)
     def full(*_, **__):
         raise StoreUnavailable("log", "database or disk is full")
 
-    monkeypatch.setattr(greffier.log, "execute", full)
+    for method in ("execute", "execute_all"):
+        monkeypatch.setattr(greffier.log, method, full)
 
     for answer in (
         api.post("/clients", json={"identity": {"kind": "person", "last_name": "B"}}),
