@@ -17,7 +17,8 @@ from typing_extensions import TypeVar
 class Value(BaseModel):
     """A frozen value that refuses fields which it doesn't know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # An error tells the field, never what it holds: errors are logged and shown, and values are people's.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Erased(Value):

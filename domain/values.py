@@ -84,15 +84,20 @@ class Target(Value):
     id: UUID
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # the same few hundred correspondents write most of an office's mail
+def normalised_address(text: str) -> str | None:
+    """An address as it came with a message, normalised, or None for what is none. An intranet's may have no dot."""
+    try:
+        return email_validator.validate_email(
+            text, check_deliverability=False, globally_deliverable=False, allow_quoted_local=True
+        ).normalized
+    except email_validator.EmailNotValidError:
+        return None
+
+
 def address_key(address: str) -> str:
     """What makes two spellings one address: its case (offices' mail systems all ignore it), `xn--` domains, Unicode
     forms and needless quotes. `ß` and `ss` stay two: those are two domains, and anyone may own the other one.
     """
-    try:
-        plain = email_validator.validate_email(
-            address.strip(), check_deliverability=False, globally_deliverable=False, allow_quoted_local=True
-        ).normalized
-    except email_validator.EmailNotValidError:
-        plain = unicodedata.normalize("NFC", address.strip())
-    return plain.lower()
+    address = address.strip()
+    return (normalised_address(address) or unicodedata.normalize("NFC", address)).lower()

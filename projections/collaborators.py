@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, Connection, String, Table, Uuid, select
 
-from domain.events import Erased, Recorded, Value
+from domain.events import Erased, Recorded
 from domain.office import CollaboratorJoined
 from projections.projection import Projection, Row, views
 
@@ -17,7 +17,6 @@ _collaborators: Final = Table(
     views,
     Column("collaborator_id", Uuid, primary_key=True),
     Column("display_name", String, nullable=False),
-    Column("email_address", String),
 )
 
 collaborators: Final = Projection("collaborators", version=1, table=_collaborators)
@@ -28,21 +27,7 @@ def joined(row: Row | None, recorded: Recorded[CollaboratorJoined]) -> Row | Non
     identity = recorded.event.identity
     if isinstance(identity, Erased):
         return None
-    return {
-        "display_name": f"{identity.first_name} {identity.last_name}".strip(),
-        "email_address": identity.email_address,
-    }
-
-
-class Collaborator(Value):
-    collaborator_id: UUID
-    display_name: str
-    email_address: str
-
-
-def everyone(session: Connection) -> list[Collaborator]:
-    rows = session.execute(select(_collaborators).order_by(_collaborators.c.display_name)).mappings()
-    return [Collaborator.model_validate(dict(row)) for row in rows]
+    return {"display_name": f"{identity.first_name} {identity.last_name}".strip()}
 
 
 def names(session: Connection, collaborator_ids: Collection[UUID]) -> dict[UUID, str]:

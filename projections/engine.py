@@ -157,8 +157,11 @@ class Engine:
         while True:
             moves = self._moves
             views = self._store.views()
-            if all(name in views and views[name].position >= position for name in names):
+            short = [name for name in names if name not in views or views[name].position < position]
+            if not short:
                 return True
+            if any(name in views and views[name].state == "faulted" for name in short):
+                return False  # it stands still until someone mends it: nobody is made to wait for that
             left = deadline - time.monotonic()
             if left <= 0:
                 return False

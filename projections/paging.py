@@ -19,7 +19,7 @@ T = TypeVar("T")
 class Page(BaseModel, Generic[T]):
     """Some items of a list. `next_cursor` asks for those that follow; `total` counts all, where it was asked for."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     items: list[T]
     next_cursor: str | None = None

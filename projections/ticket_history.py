@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Connection, Index, Integer, String, Table, Uuid, select
+from sqlalchemy import JSON, Column, Connection, Integer, String, Table, Uuid, select
 
 from domain.access import Viewer
 from domain.client import ProspectRegistered
@@ -26,7 +26,6 @@ _history: Final = Table(
     Column("actor", JSON, nullable=False),
     Column("what", String, nullable=False),
     Column("facts", JSON, nullable=False),
-    Index("ticket_history_in_order", "ticket_id", "position"),
 )
 
 ticket_history: Final = Projection("ticket_history", version=1, table=_history, row_per_event=True)
@@ -92,7 +91,8 @@ def history(session: Connection, viewer: Viewer, ticket_id: UUID) -> list[Histor
     return [_told(row, names) for row in rows]
 
 
-_RULES: Final = {"mail_import": "Import du courrier", "mail_arrival": "Arrivée du courrier"}
+_RULES: Final = {"mail_import": "Import du courrier", "command_line": "Ligne de commande"}
+_FILING_RULES: Final = "Classement automatique"
 _REASONS: Final = {
     "unknown_address": "l’adresse de l’expéditeur n’est connue sur aucune fiche",
     "no_sender_address": "le message n’a pas d’adresse d’expéditeur utilisable",
@@ -118,7 +118,7 @@ class _Names:
         self._staff = staff
 
     def file(self, target: dict[str, str]) -> str:
-        return self._clients.get(UUID(target["id"]), "une fiche effacée")
+        return self._clients.get(UUID(target["id"]), "une fiche inconnue")
 
     def files(self, targets: list[dict[str, str]]) -> str:
         return ", ".join(map(self.file, targets))
@@ -130,7 +130,7 @@ class _Names:
     def who(self, actor: Actor) -> str:
         if actor.kind == "rule":
             return _RULES.get(actor.id, actor.id)
-        return self._staff.get(UUID(actor.id), "un collaborateur effacé")
+        return self._staff.get(UUID(actor.id), "un collaborateur inconnu")
 
 
 def _received(facts: dict[str, Any], names: _Names) -> str:
@@ -168,7 +168,9 @@ _SENTENCES: Final[dict[str, Callable[[dict[str, Any], _Names], str]]] = {
 
 
 def _told(row: Any, names: _Names) -> HistoryLine:
-    who, why = names.who(Actor.model_validate(row.actor)), _why(row.facts)
+    # Whoever brings a message in doesn't file it: what the rules decided is told in their name.
+    who = _FILING_RULES if _decided_by_rule(row) else names.who(Actor.model_validate(row.actor))
+    why = _why(row.facts)
     sentence = _SENTENCES[row.what](row.facts, names)
     return HistoryLine(
         position=row.position,
@@ -178,6 +180,14 @@ def _told(row: Any, names: _Names) -> HistoryLine:
         why=why,
         sentence=f"{who} : {sentence}{f' : {why}' if why else ''}.",
     )
+
+
+def _decided_by_rule(row: Any) -> bool:
+    if row.what == TicketClassified.topic():
+        evidence: str = row.facts["evidence"]["kind"]
+        return evidence != "collaborator_choice"
+    left_unfiled: bool = row.what == TicketLeftUnfiled.topic()
+    return left_unfiled
 
 
 def _why(facts: dict[str, Any]) -> str | None:

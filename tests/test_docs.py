@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.served_office import demo_folder, served
+from tests.served_office import demo_folder, greffier, served
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])
@@ -63,6 +63,15 @@ def test_every_setting_is_told():
 
     shown = (ROOT / "docs/settings.md").read_text("utf-8")
     assert [name for name in Settings.model_fields if f"`GREFFIER_{name.upper()}`" not in shown] == []
+
+
+def test_the_readme_shows_the_summary_that_the_demonstration_prints(tmp_path):
+    printed = " ".join(
+        greffier("--data", str(tmp_path / "demo"), "demo", "--once", data=tmp_path / "demo").stdout.split()
+    )
+    shown = re.search(r"(?:^    .+\n)+(?=\nThen)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert shown
+    assert " ".join(shown[0].split()) in printed
 
 
 @pytest.fixture(scope="module")

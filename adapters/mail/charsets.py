@@ -3,6 +3,8 @@
 import codecs
 import re
 
+from domain.values import storable
+
 # What mail means by these names, after the WHATWG encoding standard: each is read as its superset.
 _READ_AS = {
     "ascii": "utf_8",
@@ -14,13 +16,7 @@ _READ_AS = {
 # Python calls these charsets; they are programs, or take quadratic time.
 _NOT_FOR_TEXT = {"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"}
 _NAME = re.compile(r"[\w.:+-]{1,40}", re.ASCII)
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _UTF8_SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-
-
-def storable(text: str) -> str:
-    """Text without NUL and lone surrogates, which neither PostgreSQL nor UTF-8 can hold."""
-    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def one_line(text: str) -> str:

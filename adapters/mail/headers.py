@@ -12,13 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from itertools import groupby
 from urllib.parse import unquote_to_bytes
 
-from email_validator import EmailNotValidError, validate_email
-
-from adapters.mail.charsets import one_line, storable, text_of
+from adapters.mail.charsets import one_line, text_of
+from domain.values import normalised_address, storable
 
 MAX_ADDRESS = 320  # RFC 3696: 64 for the local part, 255 for the domain, and the sign
 
@@ -186,22 +184,9 @@ def _mailbox(name: str, address: str, notes: list[str]) -> Mailbox:
         return Mailbox(shown, None, f"longer than {MAX_ADDRESS} characters")
     local, sign, domain = spec.rpartition("@")
     spec = local + sign + domain.rstrip(".").lower()
-    return Mailbox(shown, storable(spec)) if _is_address(spec) else Mailbox(shown, None, "not an e-mail address")
-
-
-@lru_cache(maxsize=4096)  # the same few hundred correspondents write most of an office's mail
-def _is_address(spec: str) -> bool:
-    try:
-        validate_email(
-            spec,
-            check_deliverability=False,
-            globally_deliverable=False,
-            allow_smtputf8=True,
-            allow_quoted_local=True,
-        )
-    except EmailNotValidError:
-        return False
-    return True
+    if normalised_address(spec) is None:
+        return Mailbox(shown, None, "not an e-mail address")
+    return Mailbox(shown, storable(spec))
 
 
 def message_ids(value: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections import Counter
 
 import nh3
 
-from adapters.mail.charsets import storable
+from domain.values import storable
 
 # Not `html.parser`: it takes quadratic time on tags that never end (14 s for 48 kB of "<a " in Python 3.11).
 # As in a browser, what never ends lasts to the end of the document.

@@ -100,9 +100,7 @@ def file_ticket(
     new_person: Annotated[str | None, typer.Option(help="File it on a new prospect: LAST NAME, First name.")] = None,
     new_company: Annotated[str | None, typer.Option(help="File it on a new prospect: a company's name.")] = None,
     active: Annotated[bool, typer.Option("--active", help="The new dossier is a client already.")] = False,
-    address: Annotated[
-        str | None, typer.Option(help="What becomes of the sender's address: associate, share or move.")
-    ] = None,
+    address: Annotated[Ownership | None, typer.Option(help="What becomes of the sender's address.")] = None,
     collaborator: AsOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -113,7 +111,7 @@ def file_ticket(
     with up_to_date_office() as greffier:
         with greffier.views.reading() as session:
             ticket_id = _ticket_id(session, ticket)
-        command = ClassifyTicket(ticket_id=ticket_id, on=on, address=_ownership(address))
+        command = ClassifyTicket(ticket_id=ticket_id, on=on, address=address)
         actor = Actor.collaborator(find_collaborator(greffier, collaborator))
         answer = greffier.log.execute(command, actor)
         bring_up_to_date(greffier)
@@ -138,13 +136,6 @@ def _ticket_id(session: Any, ticket: str) -> UUID:
         return UUID(ticket)
     except ValueError:
         raise CommandFailed(f"TICKET: {ticket!r} is neither a ticket's number nor its id") from None
-
-
-def _ownership(address: str | None) -> Ownership | None:
-    choices: dict[str, Ownership] = {"associate": "associate", "share": "share", "move": "move"}
-    if address is not None and address not in choices:
-        raise typer.BadParameter(f"--address must be associate, share or move, not {address!r}")
-    return None if address is None else choices[address]
 
 
 def _new_client(person: str | None, company: str | None, *, active: bool) -> ClientToCreate:

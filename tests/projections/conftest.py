@@ -152,7 +152,7 @@ class Telling:
                     version=1 + sum(recorded.stream_id == stream_id for recorded in self._log.events),
                     position=position,
                     recorded_at=at,
-                    context=Context(actor=actor or Actor.rule("mail_arrival"), at=at, command_id=uuid4()),
+                    context=Context(actor=actor or Actor.rule("mail_import"), at=at, command_id=uuid4()),
                 )
             )
         self._engine.catch_up()

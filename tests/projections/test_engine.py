@@ -796,6 +796,17 @@ def test_waiting_for_another_process_s_engine(office, names, tmp_path):
     assert not here.wait_for(2, ["names"], timeout=0.03)
 
 
+def test_nobody_waits_for_a_view_that_stands_still(office, make_names, monkeypatch):
+    bad = make_names("bad")
+    bad.fails_on = {"Bruno"}
+    engine = office.engine(bad.projection)
+    office.register("Claire", "Bruno")
+    engine.catch_up()
+    engine._await_move = lambda *_: pytest.fail("nothing is to be waited for")
+    assert engine.wait_for(1, ["bad"], timeout=60)
+    assert not engine.wait_for(2, ["bad"], timeout=60)
+
+
 def test_moves_of_the_log_do_not_shorten_a_wait(office, names, monkeypatch):
     """However often the views move meanwhile, a wait lasts as long as was asked."""
     engine = office.engine(names.projection)

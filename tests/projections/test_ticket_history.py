@@ -45,9 +45,9 @@ def sentences(views, viewer):
 def test_a_message_filed_on_arrival(views, sentences):
     views.happened(T1, received(5), filed(CLAIRE, by_rule=True))
     assert sentences() == [
-        "Arrivée du courrier : Message reçu, ticket n° 5 ouvert.",
+        "Import du courrier : Message reçu, ticket n° 5 ouvert.",
         (
-            "Arrivée du courrier : Classé sur Mme Claire Dupont : "
+            "Classement automatique : Classé sur Mme Claire Dupont : "
             "l’adresse de l’expéditeur appartient à cette fiche, et à elle seule."
         ),
     ]
@@ -63,8 +63,8 @@ def test_a_message_filed_on_arrival(views, sentences):
 def test_a_message_that_waits_says_why(views, sentences, reason, why):
     views.happened(T1, received(5, automatic=True), TicketLeftUnfiled(reason=reason))
     assert sentences() == [
-        "Arrivée du courrier : Message reçu, ticket n° 5 ouvert (message automatique).",
-        f"Arrivée du courrier : Laissé non classé : {why}.",
+        "Import du courrier : Message reçu, ticket n° 5 ouvert (message automatique).",
+        f"Classement automatique : Laissé non classé : {why}.",
     ]
 
 
@@ -73,7 +73,7 @@ def test_a_message_of_a_shared_address_names_the_candidates_and_then_the_choice(
     views.happened(T1, filed(CLAIRE, candidates=[BRUNO]), actor=BY_ANNE)
     assert sentences()[1:] == [
         (
-            "Arrivée du courrier : Laissé non classé (autres fiches possibles : Mme Claire Dupont, Martin) : "
+            "Classement automatique : Laissé non classé (autres fiches possibles : Mme Claire Dupont, Martin) : "
             "l’adresse de l’expéditeur est partagée par plusieurs fiches."
         ),
         "Anne Petit : Classé sur Mme Claire Dupont (autres fiches possibles : Martin) : choix d’un collaborateur.",
@@ -136,7 +136,7 @@ def test_who_and_what_was_erased_is_named_so(views, sentences):
     erased, gone = UUID(int=5), Actor.collaborator(UUID(int=21))
     views.happened(erased, ProspectRegistered(number=9, identity=ERASED))
     views.happened(T1, filed(erased), actor=gone)
-    assert sentences() == ["un collaborateur effacé : Classé sur une fiche effacée : choix d’un collaborateur."]
+    assert sentences() == ["un collaborateur inconnu : Classé sur une fiche inconnue : choix d’un collaborateur."]
 
 
 @pytest.mark.parametrize(("rule", "who"), [("mail_import", "Import du courrier"), ("a_rule_to_come", "a_rule_to_come")])
