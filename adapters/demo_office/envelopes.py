@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, formataddr
 from html import escape
 from typing import Literal, Self
 
@@ -36,6 +36,11 @@ class Correspondent:
     def header(self) -> Address:
         return Address(display_name=self.name, addr_spec=self.address)
 
+    @property
+    def encoded(self) -> str:
+        """As it stands in a header, in ASCII."""
+        return formataddr((self.name, self.address))
+
 
 @dataclass(frozen=True, slots=True)
 class Postmark:
@@ -49,8 +54,10 @@ class Postmark:
     def date(self) -> str:
         return format_datetime(self.at)
 
-    def message_id(self, domain: str) -> str:
-        return f"<{self.at:%Y%m%d%H%M%S}.{self.serial:04d}@{domain}>"
+    @property
+    def number(self) -> str:
+        """What a message id begins with."""
+        return f"{self.at:%Y%m%d%H%M%S}.{self.serial:04d}"
 
     def received(self, domain: str) -> str:
         relay = f"mx.{domain} [192.0.2.{self.serial % 254 + 1}]"
@@ -87,7 +94,7 @@ class Post:
 
     @property
     def message_id(self) -> str:
-        return self.mark.message_id(self.sender.domain)
+        return f"<{self.mark.number}@{self.sender.domain}>"
 
     @property
     def references(self) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def demo_messages(office: DemoOffice, *, seed: int = 2026, last_day: date) -> tu
         *month.spam(),
         *month.forwarded_by_collaborators(),
         *month.newsletters((141, 142)),
-        *wild_arrivals(month.postmarks(), cycle(month.people("client"))),
+        *wild_arrivals(iter(month.postmark, None), cycle(month.people("client"))),
     ]
     return tuple(arrival.raw for arrival in sorted(arrivals, key=lambda arrival: arrival.at))
 
@@ -149,10 +149,6 @@ class _Month:
         noon = datetime(day.year, day.month, day.day, 12, tzinfo=_PARIS_IN_WINTER)
         return self._stamped(noon + timedelta(seconds=self._dice.randint(-5 * 3600, 9 * 3600)))
 
-    def postmarks(self) -> Iterator[Postmark]:
-        while True:
-            yield self.postmark()
-
     def letters_from(self, writers: Sequence[Correspondent], choice: Sequence[Letter], count: int) -> Iterator[Arrival]:
         """`count` letters: every writer in turn, every letter in turn."""
         in_turn = self._dice.sample(writers, len(writers))
@@ -181,9 +177,8 @@ class _Month:
     def answers_to_earlier_mail(self, count: int) -> Iterator[Arrival]:
         """Replies to mail the office sent before the month began: the text is quoted, the mail is not here."""
         writers = self._dice.sample(self.people("client"), count)
-        for writer, follow_up, subject in zip(
-            writers, letters.FOLLOW_UPS, cycle(letters.OFFICE_SUBJECTS), strict=False
-        ):
+        exchanges = zip(writers, letters.FOLLOW_UPS, cycle(letters.OFFICE_SUBJECTS), strict=False)
+        for writer, follow_up, subject in exchanges:
             mark = self.postmark(days=DAYS - 4)
             sent = replace(mark, at=mark.at - timedelta(days=DAYS))
             letter = Letter(subject, self._dice.choice(letters.OFFICE_REPLIES))

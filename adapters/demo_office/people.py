@@ -55,7 +55,12 @@ def demo_office() -> DemoOffice:
         name="Cabinet Aubremont Assurances",
         email="contact@cabinet-aubremont.example",
         collaborators=_COLLABORATORS,
-        dossiers=_CLIENTS + _CLIENT_COMPANIES + _PROSPECTS + _PROSPECT_COMPANIES,
+        dossiers=(
+            *(_person("client", *names_and_emails) for names_and_emails in _CLIENTS),
+            *(_company("client", *name_and_emails) for name_and_emails in _CLIENT_COMPANIES),
+            *(_person("prospect", *names_and_emails) for names_and_emails in _PROSPECTS),
+            *(_company("prospect", *name_and_emails) for name_and_emails in _PROSPECT_COMPANIES),
+        ),
     )
 
 
@@ -73,20 +78,12 @@ def personal_values(office: DemoOffice) -> frozenset[str]:
     return frozenset(value for value in values if len(value) >= SHORTEST_TELLING_VALUE)
 
 
-def _client(first_name: str, last_name: str, *emails: str) -> DemoDossier:
-    return DemoDossier("person", "client", first_name, last_name, "", emails)
+def _person(status: Literal["prospect", "client"], first_name: str, last_name: str, *emails: str) -> DemoDossier:
+    return DemoDossier("person", status, first_name, last_name, "", emails)
 
 
-def _prospect(first_name: str, last_name: str, *emails: str) -> DemoDossier:
-    return DemoDossier("person", "prospect", first_name, last_name, "", emails)
-
-
-def _client_company(company_name: str, *emails: str) -> DemoDossier:
-    return DemoDossier("company", "client", "", "", company_name, emails)
-
-
-def _prospect_company(company_name: str, *emails: str) -> DemoDossier:
-    return DemoDossier("company", "prospect", "", "", company_name, emails)
+def _company(status: Literal["prospect", "client"], company_name: str, *emails: str) -> DemoDossier:
+    return DemoDossier("company", status, "", "", company_name, emails)
 
 
 _COLLABORATORS = (
@@ -97,68 +94,60 @@ _COLLABORATORS = (
 )
 
 _CLIENTS = (
-    _client("Claire", "Bonnet", "claire.bonnet@courriel.example", "c.bonnet@lisiere.example"),
-    _client("Yannick", "Le Goff", "yannick.legoff@courriel.example", "famille.legoff@foyer.example"),
-    _client("Nolwenn", "Le Goff", "famille.legoff@foyer.example"),
-    _client("Geoffroy", "d'Arcy", "g.darcy@messagerie.example"),
-    _client("Seynabou", "N'Diaye", "seynabou.ndiaye@courriel.example", "s.ndiaye@boite.example"),
-    _client("Ingrid", "Müller-Roux", "ingrid.muller-roux@messagerie.example"),
-    _client("Thibault", "de La Roncière", "thibault@la-ronciere.example"),
-    _client("Marie-Hélène", "Castagnet", "mh.castagnet@courriel.example"),
-    _client("Jean-Baptiste", "Ferrandou", "jb.ferrandou@boite.example"),
-    _client("Aïcha", "Belkacemi-Durieu", "aicha.belkacemi@courriel.example"),
-    _client("Loïc", "Quéméneur", "loic.quemeneur@messagerie.example", "lquemeneur@chantier.example"),
-    _client("Françoise", "Delacroix-Mahé", "francoise.delacroix@courriel.example"),
-    _client("Étienne", "Vasselot", "etienne.vasselot@boite.example"),
-    _client("Ousmane", "Diakhaté", "o.diakhate@courriel.example"),
-    _client("Gwenaëlle", "Kervarrec", "gwenaelle.kervarrec@messagerie.example"),
-    _client("Hervé", "L'Hostis", "herve.lhostis@courriel.example"),
-    _client("Bérénice", "Saint-Aubert", "saint-aubert@foyer.example"),
-    _client("Raphaël", "Saint-Aubert", "saint-aubert@foyer.example", "raphael.sa@boite.example"),
-    _client("Sandrine", "Pouzergues", "sandrine.pouzergues@courriel.example"),
-    _client("Mehdi", "Ouazzanine", "mehdi.ouazzanine@messagerie.example"),
-    _client("Paulette", "Escoffard"),
-    _client("Linh", "Nguyễn-Bastide", "linh.nguyen@courriel.example", "linh@bastide.example"),
-    _client("Augustin", "Cœurdevey", "augustin.coeurdevey@boite.example"),
-    _client("Piotr", "Wójcicki", "piotr.wojcicki@messagerie.example"),
-    _client("Fernand", "Mazières-Lou"),
+    ("Claire", "Bonnet", "claire.bonnet@courriel.example", "c.bonnet@lisiere.example"),
+    ("Yannick", "Le Goff", "yannick.legoff@courriel.example", "famille.legoff@foyer.example"),
+    ("Nolwenn", "Le Goff", "famille.legoff@foyer.example"),
+    ("Geoffroy", "d'Arcy", "g.darcy@messagerie.example"),
+    ("Seynabou", "N'Diaye", "seynabou.ndiaye@courriel.example", "s.ndiaye@boite.example"),
+    ("Ingrid", "Müller-Roux", "ingrid.muller-roux@messagerie.example"),
+    ("Thibault", "de La Roncière", "thibault@la-ronciere.example"),
+    ("Marie-Hélène", "Castagnet", "mh.castagnet@courriel.example"),
+    ("Jean-Baptiste", "Ferrandou", "jb.ferrandou@boite.example"),
+    ("Aïcha", "Belkacemi-Durieu", "aicha.belkacemi@courriel.example"),
+    ("Loïc", "Quéméneur", "loic.quemeneur@messagerie.example", "lquemeneur@chantier.example"),
+    ("Françoise", "Delacroix-Mahé", "francoise.delacroix@courriel.example"),
+    ("Étienne", "Vasselot", "etienne.vasselot@boite.example"),
+    ("Ousmane", "Diakhaté", "o.diakhate@courriel.example"),
+    ("Gwenaëlle", "Kervarrec", "gwenaelle.kervarrec@messagerie.example"),
+    ("Hervé", "L'Hostis", "herve.lhostis@courriel.example"),
+    ("Bérénice", "Saint-Aubert", "saint-aubert@foyer.example"),
+    ("Raphaël", "Saint-Aubert", "saint-aubert@foyer.example", "raphael.sa@boite.example"),
+    ("Sandrine", "Pouzergues", "sandrine.pouzergues@courriel.example"),
+    ("Mehdi", "Ouazzanine", "mehdi.ouazzanine@messagerie.example"),
+    ("Paulette", "Escoffard"),
+    ("Linh", "Nguyễn-Bastide", "linh.nguyen@courriel.example", "linh@bastide.example"),
+    ("Augustin", "Cœurdevey", "augustin.coeurdevey@boite.example"),
+    ("Piotr", "Wójcicki", "piotr.wojcicki@messagerie.example"),
+    ("Fernand", "Mazières-Lou"),
 )
 
 _CLIENT_COMPANIES = (
-    _client_company("Boulangerie Petitjean", "contact@boulangerie-petitjean.example"),
-    _client_company("Garage Kermadouen", "atelier@garage-kermadouen.example", "compta@garage-kermadouen.example"),
-    _client_company("GAEC des Trois-Noyers", "gaec@trois-noyers.example"),
-    _client_company(
-        "Atelier Sauvageot-Lin Architectes",
-        "agence@sauvageot-lin.example",
-        "chantiers@sauvageot-lin.example",
-    ),
-    _client_company("Pharmacie du Vieux-Lavoir", "officine@vieux-lavoir.example"),
-    _client_company("Menuiserie Œuvrard & Fils", "bureau@menuiserie-oeuvrard.example"),
-    _client_company("SCI Les Glycines de Keranna", "gerance@glycines-keranna.example"),
-    _client_company("Restaurant La Table d'Hermeline", "salle@table-hermeline.example"),
-    _client_company("Transports Bouvignat", "exploitation@bouvignat.example"),
-    _client_company("Chœur de l'Anse (association)"),
+    ("Boulangerie Petitjean", "contact@boulangerie-petitjean.example"),
+    ("Garage Kermadouen", "atelier@garage-kermadouen.example", "compta@garage-kermadouen.example"),
+    ("GAEC des Trois-Noyers", "gaec@trois-noyers.example"),
+    ("Atelier Sauvageot-Lin Architectes", "agence@sauvageot-lin.example", "chantiers@sauvageot-lin.example"),
+    ("Pharmacie du Vieux-Lavoir", "officine@vieux-lavoir.example"),
+    ("Menuiserie Œuvrard & Fils", "bureau@menuiserie-oeuvrard.example"),
+    ("SCI Les Glycines de Keranna", "gerance@glycines-keranna.example"),
+    ("Restaurant La Table d'Hermeline", "salle@table-hermeline.example"),
+    ("Transports Bouvignat", "exploitation@bouvignat.example"),
+    ("Chœur de l'Anse (association)",),
 )
 
 _PROSPECTS = (
-    _prospect("Maëlys", "Thévenaz", "maelys.thevenaz@courriel.example"),
-    _prospect("Zoé", "Lecointrel", "zoe.lecointrel@messagerie.example"),
-    _prospect("Corentin", "Baudouin-Leray", "c.baudouin@boite.example"),
-    _prospect("Inès", "Fernandes da Silveira", "ines.fds@courriel.example"),
-    _prospect("Noé", "d'Hautefeuille", "noe.dhautefeuille@messagerie.example"),
-    _prospect("Louise", "Tréhorelle", "louise.trehorelle@courriel.example"),
-    _prospect("Anatole", "du Thilleul", "anatole@du-thilleul.example"),
-    _prospect("Siham", "El Mansouri-Prat", "siham.elmansouri@boite.example"),
-    _prospect("Gaspard", "Roussillac"),
+    ("Maëlys", "Thévenaz", "maelys.thevenaz@courriel.example"),
+    ("Zoé", "Lecointrel", "zoe.lecointrel@messagerie.example"),
+    ("Corentin", "Baudouin-Leray", "c.baudouin@boite.example"),
+    ("Inès", "Fernandes da Silveira", "ines.fds@courriel.example"),
+    ("Noé", "d'Hautefeuille", "noe.dhautefeuille@messagerie.example"),
+    ("Louise", "Tréhorelle", "louise.trehorelle@courriel.example"),
+    ("Anatole", "du Thilleul", "anatole@du-thilleul.example"),
+    ("Siham", "El Mansouri-Prat", "siham.elmansouri@boite.example"),
+    ("Gaspard", "Roussillac"),
 )
 
 _PROSPECT_COMPANIES = (
-    _prospect_company("Salon Coiff'Éclat", "salon@coiff-eclat.example"),
-    _prospect_company("Plomberie Tannegard", "devis@plomberie-tannegard.example"),
-    _prospect_company(
-        "Micro-crèche Les P'tits Sabots",
-        "direction@ptits-sabots.example",
-        "inscriptions@ptits-sabots.example",
-    ),
+    ("Salon Coiff'Éclat", "salon@coiff-eclat.example"),
+    ("Plomberie Tannegard", "devis@plomberie-tannegard.example"),
+    ("Micro-crèche Les P'tits Sabots", "direction@ptits-sabots.example", "inscriptions@ptits-sabots.example"),
 )

@@ -1,52 +1,291 @@
 """Messages as they really come: without a sender, with two, in no charset, twice, or not messages at all.
 
-Written by hand as bytes, because no library that writes correct mail would write these.
+Written by hand, because no library that writes correct mail would write these.
+
+Places in braces are filled for each message: {mark} (when and as which message it came), {writer}, {stranger} (someone
+of no dossier), {earlier} (a date two days before) and whatever else a message is given.
 """
 
 import base64
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
-from email.utils import format_datetime, formataddr
+from email.utils import format_datetime
 
 from adapters.demo_office.envelopes import Arrival, Correspondent, Postmark, attachment_bytes
 from adapters.demo_office.letters import NEWSLETTER_HTML, NEWSLETTER_TEXT
 
-_UTF8 = ("MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit")
+_TNEF = b"\x78\x9f\x3e\x22\x01\x00\x01\x06\x90\x08\x00\x04" + bytes(24)
+_UTF8 = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit"
 _STRANGER = Correspondent("", "inconnu@boite-perdue.example")
-_LONG_SUBJECT = (
-    "Suite à notre conversation je récapitule tout dans l'objet, comme vous me l'avez conseillé, que rien ne se perde "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Template:
+    """The lines of a message, correct unless said otherwise; an empty line of its head is left out."""
+
+    subject: str
+    body: str
+    sender: str = "From: {writer.encoded}"
+    recipient: str = "To: {mark.office.encoded}"
+    message_id: str = "Message-ID: <{mark.number}@{writer.domain}>"
+    notices: str = ""
+    content: str = _UTF8
+    return_path: str = "{writer.address}"
+    before_the_head: str = ""
+    line_end: str = "\n"
+    charset: str = "utf-8"
+
+    def filled(self, mark: Postmark, writer: Correspondent, **more: object) -> Arrival:
+        places = {
+            "mark": mark,
+            "writer": writer,
+            "stranger": _STRANGER,
+            "earlier": format_datetime(mark.at - timedelta(days=2)),
+            **more,
+        }
+        return_path = self.return_path.format_map(places)
+        head = (
+            f"Return-Path: <{return_path}>",
+            f"Received: {mark.received(return_path.rpartition('@')[2] or 'relais.example')}",
+            "Date: {mark.date}",
+            self.sender,
+            self.recipient,
+            self.subject and f"Subject: {self.subject}",
+            self.message_id,
+            self.notices,
+            "MIME-Version: 1.0",
+            self.content,
+        )
+        text = self.before_the_head + "\n".join(filter(None, head)) + f"\n\n{self.body}\n"
+        return Arrival(mark.at, text.format_map(places).replace("\n", self.line_end).encode(self.charset, "replace"))
+
+
+def _parts(*parts: str) -> str:
+    """The body of a message of several parts, each with its own head."""
+    return "".join(f"--partie\n{part}\n" for part in parts) + "--partie--"
+
+
+def _text(text: str, kind: str = "plain") -> str:
+    return f"{_UTF8.replace('plain', kind)}\n\n{text}\n"
+
+
+def _file(content_type: str, name: str, content: bytes) -> str:
+    return (
+        f'Content-Type: {content_type}; name="{name}"\nContent-Disposition: attachment; filename="{name}"\n'
+        f"Content-Transfer-Encoding: base64\n\n{base64.encodebytes(content).decode()}"
+    )
+
+
+def _in_base64_words(text: str) -> str:
+    """A header's text in encoded words, thirty characters a word."""
+    words = (text[start : start + 30].encode() for start in range(0, len(text), 30))
+    return "\n ".join(f"=?UTF-8?B?{base64.b64encode(word).decode()}?=" for word in words)
+
+
+_IN_PARTS = 'Content-Type: multipart/mixed; boundary="partie"'
+
+_TEMPLATES = {
+    "without a message id": _Template(
+        subject="Photos du constat",
+        body="Bonjour,\n\nMon scanner envoie sans passer par ma messagerie. Les photos suivront.",
+        message_id="",
+    ),
+    "without From but Reply-To": _Template(
+        subject="[Formulaire du site] Demande de rappel",
+        body="Objet : rappel\nMessage : je souhaite parler de mon contrat auto, plutôt le matin.",
+        sender="Reply-To: {writer.encoded}",
+        message_id="Message-ID: <{mark.number}@sites-web.example>",
+        return_path="formulaire@sites-web.example",
+    ),
+    "without From but Sender": _Template(
+        subject="Attestation",
+        body="Bonjour, avez-vous pu préparer l'attestation ? Merci",
+        sender="Sender: {writer.encoded}",
+    ),
+    "with an empty From": _Template(
+        subject="Numérisation terminée",
+        body="Le document de 4 pages n'a pas pu être joint : taille dépassée.",
+        sender="From: <>",
+        message_id="Message-ID: <{mark.number}@copieur.example>",
+        return_path="",
+    ),
+    "with an empty first address": _Template(
+        subject="Mon dossier",
+        body="Bonjour, où en est mon dossier ?",
+        sender='From: "" <>, {writer.encoded}',
+    ),
+    "with two Froms": _Template(
+        subject="Modification urgente du compte",
+        body="Merci de verser la prochaine indemnité sur un autre compte, je vous le donnerai par retour.",
+        sender="From: {writer.encoded}\nFrom: {stranger.address}",
+        message_id="Message-ID: <{mark.number}@{stranger.domain}>",
+        return_path="{stranger.address}",
+    ),
+    "from a group": _Template(
+        subject="Maison en indivision",
+        body="Bonjour,\n\nNous vous écrivons tous ensemble au sujet de l'assurance de la maison de famille.",
+        sender="From: Les indivisaires: {writer.address}, cousine.du.midi@boite-perdue.example;",
+        recipient="To: undisclosed-recipients:;",
+    ),
+    "with line breaks in the address": _Template(
+        subject="Mise a jour de votre messagerie",
+        body="Votre messagerie est pleine, répondez à ce message pour la débloquer.",
+        sender=(
+            "From: =?utf-8?q?service=0D=0ABcc=3A_tous=40boite-perdue=2Eexample?= <service@boite-perdue.example>\n"
+            "Reply-To: <=?utf-8?q?service=0D=0ABcc=3A?=@boite-perdue.example>"
+        ),
+        message_id="Message-ID: <{mark.number}@boite-perdue.example>",
+        return_path="relais@boite-perdue.example",
+    ),
+    "with a dot after the domain": _Template(
+        subject="Question sur ma franchise",
+        body="Bonjour, quelle est la franchise en cas de vol ? Merci.",
+        sender="From: <{writer.address}.>",
+    ),
+    "with raw Windows-1252 headers": _Template(
+        subject="Résiliation – l’échéance est dépassée, 12 € de trop",
+        body="Bonjour,\n\nVous m’avez prélevé 12 € de trop à l’échéance. À régulariser.",
+        sender='From: "{writer.name} (privé)" <{writer.address}>',
+        content="Content-Type: text/plain",
+        charset="cp1252",
+    ),
+    "in an unknown charset": _Template(
+        subject="=?x-poste-ancien?Q?Demande_de_relev=E9?=",
+        body="Bonjour, pourriez-vous m'envoyer mon relevé d'informations ? Merci.",
+        content='Content-Type: text/plain; charset="x-poste-ancien"\nContent-Transfer-Encoding: 8bit',
+        charset="latin-1",
+    ),
+    "in quoted encoded words": _Template(
+        subject="=?iso-8859-1?Q?D=E9claration_de_sinistre_-_d=E9g=E2t?=\n =?iso-8859-1?Q?_des_eaux_=E0_la_cave?=",
+        body="Bonjour,\n\nLa cave est inondée depuis l'orage, dix centimètres d'eau.",
+    ),
+    "in base64": _Template(
+        subject=_in_base64_words("Vignette périmée, ma carte ?"),
+        body=base64.encodebytes("Bonjour,\n\nJe n'ai reçu ni vignette ni mémo véhicule assuré.\n".encode()).decode(),
+        content="Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: base64",
+    ),
+    "without a subject": _Template(subject="", body="Bonjour voici la facture, merci"),
+    "with a subject of 900 characters": _Template(
+        subject=_in_base64_words(
+            ("Suite à notre conversation je récapitule tout ici, que rien ne se perde, merci ; " * 12)[:899] + "."
+        ),
+        body="Tout est dans l'objet.",
+    ),
+    "with a NUL byte": _Template(
+        subject="Message de mon ancien logiciel", body="Bonjour,\n\nMerci de me rappeler\x00 dans la semaine."
+    ),
+    "with carriage returns": _Template(
+        subject="Kilometrage annuel", body="Bonjour,\n\nLe compteur est à 84 210 km.", line_end="\r\n"
+    ),
+    "after an mbox line": _Template(
+        subject="Message sorti de mon archive",
+        body="Bonjour, je vous renvoie mon message de l'an passé, resté sans réponse.",
+        before_the_head="From {writer.address} Mon Mar  3 09:12:44 2025\n",
+    ),
+    "quoting lines that begin with From": _Template(
+        subject="Message de ma locataire anglaise",
+        body="Bonjour,\n\nMa locataire m'écrit :\n\nFrom the kitchen ceiling, water drips every night.\n"
+        ">From yesterday it is worse.\n\nEst-ce à son assurance ou à la mienne ?",
+    ),
+    "out of office": _Template(
+        subject="Absence du bureau Re: Votre avis d'echeance",
+        body="Bonjour,\n\nJe suis en congé jusqu'à lundi et lirai votre message à mon retour.",
+        notices=(
+            "In-Reply-To: <votre-message-{mark.serial}@{mark.office.domain}>\n"
+            "References: <votre-message-{mark.serial}@{mark.office.domain}>\n"
+            "Auto-Submitted: auto-replied\nX-Autoreply: yes"
+        ),
+        return_path="",
+    ),
+    "delivery report": _Template(
+        subject="Undelivered Mail Returned to Sender",
+        body=_parts(
+            _text("Votre message à {writer.address} n'a pas pu être remis : boîte pleine."),
+            "Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.{writer.domain}\n\n"
+            "Final-Recipient: rfc822; {writer.address}\n"
+            "Action: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 552 5.2.2 mailbox full\n",
+            "Content-Type: text/rfc822-headers\n\nFrom: {mark.office.address}\nTo: {writer.address}\n"
+            "Subject: Votre avis d'echeance\nMessage-ID: <votre-message-{mark.serial}@{mark.office.domain}>\n",
+        ),
+        sender="From: Mail Delivery System <MAILER-DAEMON@{writer.domain}>",
+        notices="Auto-Submitted: auto-replied",
+        content='Content-Type: multipart/report; report-type=delivery-status; boundary="partie"',
+        return_path="",
+    ),
+    "a message in a message": _Template(
+        subject="TR: Proposition de mon garagiste",
+        body=_parts(
+            _text("Bonjour, qu'en pensez-vous ? Son message est joint."),
+            "Content-Type: message/rfc822\nContent-Disposition: attachment\n\n"
+            "From: Auto-Clinique du Lavoir <devis@clinique-du-lavoir.example>\nTo: {writer.address}\n"
+            "Subject: Votre devis\nDate: {earlier}\nMessage-ID: <devis.{mark.serial}@clinique-du-lavoir.example>\n"
+            'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="au-fond"\n\n'
+            f"--au-fond\n{_text('Bonjour, le devis est joint.')}--au-fond\n"
+            f"{_file('application/pdf', 'devis.pdf', attachment_bytes('devis.pdf'))}--au-fond--\n",
+        ),
+        content=_IN_PARTS,
+    ),
+    "with winmail.dat": _Template(
+        subject="Compte rendu de la reunion",
+        body=_parts(
+            _text("Bonjour, le compte rendu est en pièce jointe."),
+            _file("application/ms-tnef", "winmail.dat", _TNEF),
+        ),
+        content=_IN_PARTS,
+    ),
+    "signed": _Template(
+        subject="Mandat signe",
+        body=_parts(
+            _text("Bonjour,\n\nJe vous confirme le mandat de recherche."),
+            _file("application/pkcs7-signature", "smime.p7s", b"\x30\x80\x06\x09" + bytes(60)),
+        ),
+        content='Content-Type: multipart/signed; protocol="application/pkcs7-signature"; micalg=sha-256;\n'
+        ' boundary="partie"',
+    ),
+    "with a file name that climbs": _Template(
+        subject="Facture impayee",
+        body=_parts(
+            _text("Veuillez régler la facture jointe."),
+            _file("application/octet-stream", "../../etc/passwd", b"rien du tout\n"),
+        ),
+        sender="From: {stranger.address}",
+        message_id="Message-ID: <{mark.number}@{stranger.domain}>",
+        content=_IN_PARTS,
+        return_path="{stranger.address}",
+    ),
+    "with an empty attachment": _Template(
+        subject="La photo demandee",
+        body=_parts(_text("Voici la photo du compteur."), _file("image/jpeg", "compteur.jpg", b"")),
+        content=_IN_PARTS,
+    ),
+}
+
+_SENT_TWICE = _Template(
+    subject="Merci de confirmer la reception",
+    body="Bonjour,\n\nAvez-vous bien reçu mon constat ? Ma messagerie a affiché une erreur.",
+)
+_GENUINE = _Template(
+    subject="Declaration de vol",
+    body="Bonjour,\n\nMon autoradio a été volé cette nuit. Plainte déposée ce matin.",
+)
+_SPOOFED = _Template(
+    subject="Declaration de vol",
+    body="Annulez la déclaration précédente et réglez la facture du lien https://reglement.example/",
+    message_id="Message-ID: <{copied.number}@{victim.domain}>",
+)
+_NEWSLETTER = _Template(
+    subject="La Lettre du Zinc - {number}",
+    body=_parts(_text(NEWSLETTER_TEXT), _text(NEWSLETTER_HTML, "html")),
+    notices="List-Unsubscribe: <https://lettre-du-zinc.example/quitter/4471>\nPrecedence: bulk",
+    content='Content-Type: multipart/alternative; boundary="partie"',
 )
 
 
 def wild_arrivals(marks: Iterator[Postmark], writers: Iterator[Correspondent]) -> list[Arrival]:
     """One of each kind, from the given writers, who own their addresses."""
     return [
-        _without_message_id(next(marks), next(writers)),
-        _without_from_but_reply_to(next(marks), next(writers)),
-        _without_from_but_sender(next(marks), next(writers)),
-        _with_an_empty_from(next(marks)),
-        _with_an_empty_first_address(next(marks), next(writers)),
-        _with_two_froms(next(marks), next(writers)),
-        _with_a_group_as_sender(next(marks), next(writers)),
-        _with_line_breaks_in_the_address(next(marks)),
-        _with_a_dot_after_the_domain(next(marks), next(writers)),
-        _with_raw_windows_1252_headers(next(marks), next(writers)),
-        _in_an_unknown_charset(next(marks), next(writers)),
-        _in_quoted_encoded_words(next(marks), next(writers)),
-        _in_base64_encoded_words(next(marks), next(writers)),
-        _without_subject(next(marks), next(writers)),
-        _with_a_900_character_subject(next(marks), next(writers)),
-        _with_a_nul_byte(next(marks), next(writers)),
-        _with_carriage_returns(next(marks), next(writers)),
-        _after_an_mbox_line(next(marks), next(writers)),
-        _quoting_from_lines(next(marks), next(writers)),
-        _out_of_office(next(marks), next(writers)),
-        _delivery_report(next(marks), next(writers)),
-        _message_in_a_message(next(marks), next(writers)),
-        _with_winmail_dat(next(marks), next(writers)),
-        _signed(next(marks), next(writers)),
-        _with_a_climbing_file_name(next(marks)),
-        _with_an_empty_attachment(next(marks), next(writers)),
+        *(template.filled(next(marks), next(writers)) for template in _TEMPLATES.values()),
         *_delivered_twice(next(marks), next(writers)),
         *_two_under_one_message_id(next(marks), next(writers)),
         *_not_messages_at_all(next(marks), next(marks), next(marks)),
@@ -56,485 +295,21 @@ def wild_arrivals(marks: Iterator[Postmark], writers: Iterator[Correspondent]) -
 def newsletter(mark: Postmark, number: int) -> Arrival:
     """An issue with scripts, handlers and a tracking pixel, as text and as HTML."""
     sender = Correspondent("La Lettre du Zinc", "redaction@lettre-du-zinc.example")
-    boundary = f"lettre-{number}"
-    places = {"number": str(number)}
-    return _delivered(
-        mark,
-        sender.address,
-        f"From: {_header(sender)}",
-        _to(mark),
-        f"Subject: La Lettre du Zinc - {number}",
-        f"Message-ID: {mark.message_id(sender.domain)}",
-        "List-Unsubscribe: <https://lettre-du-zinc.example/quitter/4471>",
-        "Precedence: bulk",
-        *_multipart("alternative", boundary),
-        body=_parts(
-            boundary,
-            (_UTF8[1:], NEWSLETTER_TEXT.format_map(places)),
-            (("Content-Type: text/html; charset=utf-8", _UTF8[2]), NEWSLETTER_HTML.format_map(places)),
-        ),
-    )
-
-
-def _without_message_id(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: Photos du constat",
-        *_UTF8,
-        body="Bonjour,\n\nMon scanner envoie sans passer par ma messagerie. Les photos suivront.\n",
-    )
-
-
-def _without_from_but_reply_to(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        "formulaire@sites-web.example",
-        f"Reply-To: {_header(writer)}",
-        _to(mark),
-        "Subject: [Formulaire du site] Demande de rappel",
-        f"Message-ID: {mark.message_id('sites-web.example')}",
-        *_UTF8,
-        body="Objet : rappel\nMessage : je souhaite parler de mon contrat auto, plutôt le matin.\n",
-    )
-
-
-def _without_from_but_sender(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        writer.address,
-        f"Sender: {_header(writer)}",
-        _to(mark),
-        "Subject: Attestation",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8,
-        body="Bonjour, avez-vous pu préparer l'attestation ? Merci\n",
-    )
-
-
-def _with_an_empty_from(mark: Postmark) -> Arrival:
-    return _delivered(
-        mark,
-        "",
-        "From: <>",
-        _to(mark),
-        "Subject: Numérisation terminée",
-        f"Message-ID: {mark.message_id('copieur.example')}",
-        *_UTF8,
-        body="Le document de 4 pages n'a pas pu être joint : taille dépassée.\n",
-    )
-
-
-def _with_an_empty_first_address(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        writer.address,
-        f'From: "" <>, {_header(writer)}',
-        _to(mark),
-        "Subject: Mon dossier",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8,
-        body="Bonjour, où en est mon dossier ?\n",
-    )
-
-
-def _with_two_froms(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        _STRANGER.address,
-        f"From: {_header(writer)}",
-        f"From: {_STRANGER.address}",
-        _to(mark),
-        "Subject: Modification urgente du compte",
-        f"Message-ID: {mark.message_id(_STRANGER.domain)}",
-        *_UTF8,
-        body="Merci de verser la prochaine indemnité sur un autre compte, je vous le donnerai par retour.\n",
-    )
-
-
-def _with_a_group_as_sender(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: Les indivisaires: {writer.address}, cousine.du.midi@boite-perdue.example;",
-        "To: undisclosed-recipients:;",
-        "Subject: Maison en indivision",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8,
-        body="Bonjour,\n\nNous vous écrivons tous ensemble au sujet de l'assurance de la maison de famille.\n",
-    )
-
-
-def _with_line_breaks_in_the_address(mark: Postmark) -> Arrival:
-    return _delivered(
-        mark,
-        "relais@boite-perdue.example",
-        "From: =?utf-8?q?service=0D=0ABcc=3A_tous=40boite-perdue=2Eexample?= <service@boite-perdue.example>",
-        "Reply-To: <=?utf-8?q?service=0D=0ABcc=3A?=@boite-perdue.example>",
-        _to(mark),
-        "Subject: Mise a jour de votre messagerie",
-        f"Message-ID: {mark.message_id('boite-perdue.example')}",
-        *_UTF8,
-        body="Votre messagerie est pleine, répondez à ce message pour la débloquer.\n",
-    )
-
-
-def _with_a_dot_after_the_domain(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(Correspondent(writer.name, writer.address + '.'))}",
-        _to(mark),
-        "Subject: Question sur ma franchise",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8,
-        body="Bonjour, quelle est la franchise en cas de vol ? Merci.\n",
-    )
-
-
-def _with_raw_windows_1252_headers(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        writer.address,
-        b'From: "%s" <%s>' % (writer.name.encode("cp1252", "replace"), writer.address.encode()),
-        _to(mark),
-        "Subject: Résiliation – l’échéance est dépassée, 12 € de trop".encode("cp1252"),
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        "MIME-Version: 1.0",
-        "Content-Type: text/plain",
-        body="Bonjour,\n\nVous m’avez prélevé 12 € de trop à l’échéance. À régulariser.\n".encode("cp1252"),
-    )
-
-
-def _in_an_unknown_charset(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: =?x-poste-ancien?Q?Demande_de_relev=E9?=",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        "MIME-Version: 1.0",
-        'Content-Type: text/plain; charset="x-poste-ancien"',
-        "Content-Transfer-Encoding: 8bit",
-        body="Bonjour, pourriez-vous m'envoyer mon relevé d'informations ? Merci.\n".encode("latin-1"),
-    )
-
-
-def _in_quoted_encoded_words(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: =?iso-8859-1?Q?D=E9claration_de_sinistre_-_d=E9g=E2t?=\n =?iso-8859-1?Q?_des_eaux_=E0_la_cave?=",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8,
-        body="Bonjour,\n\nLa cave est inondée depuis l'orage, dix centimètres d'eau.\n",
-    )
-
-
-def _in_base64_encoded_words(mark: Postmark, writer: Correspondent) -> Arrival:
-    subject = base64.b64encode("Vignette périmée, où est ma carte verte ?".encode()).decode()
-    body = base64.encodebytes("Bonjour,\n\nJe n'ai reçu ni vignette ni mémo véhicule assuré.\n".encode())
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        f"Subject: =?UTF-8?B?{subject}?=",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8[:2],
-        "Content-Transfer-Encoding: base64",
-        body=body,
-    )
-
-
-def _without_subject(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8,
-        body="Bonjour voici la facture, merci\n",
-    )
-
-
-def _with_a_900_character_subject(mark: Postmark, writer: Correspondent) -> Arrival:
-    subject = (_LONG_SUBJECT * 8)[:899].rstrip().ljust(899, ".") + "."
-    words = [subject[start : start + 30].encode() for start in range(0, len(subject), 30)]
-    encoded = "\n ".join(f"=?utf-8?b?{base64.b64encode(word).decode()}?=" for word in words)
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        f"Subject: {encoded}",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8,
-        body="Tout est dans l'objet.\n",
-    )
-
-
-def _with_a_nul_byte(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: Message de mon ancien logiciel",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8,
-        body="Bonjour,\n\nMerci de me rappeler\x00 dans la semaine.\n",
-    )
-
-
-def _with_carriage_returns(mark: Postmark, writer: Correspondent) -> Arrival:
-    arrival = _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: Kilometrage annuel",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8,
-        body="Bonjour,\n\nLe compteur est à 84 210 km.\n",
-    )
-    return Arrival(arrival.at, arrival.raw.replace(b"\n", b"\r\n"))
-
-
-def _after_an_mbox_line(mark: Postmark, writer: Correspondent) -> Arrival:
-    arrival = _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: Message sorti de mon archive",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8,
-        body="Bonjour, je vous renvoie mon message de l'an passé, resté sans réponse.\n",
-    )
-    return Arrival(arrival.at, f"From {writer.address} Mon Mar  3 09:12:44 2025\n".encode() + arrival.raw)
-
-
-def _quoting_from_lines(mark: Postmark, writer: Correspondent) -> Arrival:
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: Message de ma locataire anglaise",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8,
-        body=(
-            "Bonjour,\n\nMa locataire m'écrit :\n\nFrom the kitchen ceiling, water drips every night.\n"
-            ">From yesterday it is worse.\n\nEst-ce à son assurance ou à la mienne ?\n"
-        ),
-    )
-
-
-def _out_of_office(mark: Postmark, writer: Correspondent) -> Arrival:
-    answered = f"<votre-message-{mark.serial}@{mark.office.domain}>"
-    return _delivered(
-        mark,
-        "",
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: Absence du bureau Re: Votre avis d'echeance",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        f"In-Reply-To: {answered}",
-        f"References: {answered}",
-        "Auto-Submitted: auto-replied",
-        "X-Autoreply: yes",
-        *_UTF8,
-        body="Bonjour,\n\nJe suis en congé jusqu'à lundi et lirai votre message à mon retour.\n",
-    )
-
-
-def _delivery_report(mark: Postmark, recipient: Correspondent) -> Arrival:
-    boundary = "rapport-de-remise"
-    return _delivered(
-        mark,
-        "",
-        f"From: Mail Delivery System <MAILER-DAEMON@{recipient.domain}>",
-        _to(mark),
-        "Subject: Undelivered Mail Returned to Sender",
-        f"Message-ID: {mark.message_id(recipient.domain)}",
-        "Auto-Submitted: auto-replied",
-        "MIME-Version: 1.0",
-        f'Content-Type: multipart/report; report-type=delivery-status; boundary="{boundary}"',
-        body=_parts(
-            boundary,
-            (_UTF8[1:], f"Votre message à {recipient.address} n'a pas pu être remis : boîte pleine.\n"),
-            (
-                ("Content-Type: message/delivery-status",),
-                (
-                    f"Reporting-MTA: dns; mx.{recipient.domain}\n\n"
-                    f"Final-Recipient: rfc822; {recipient.address}\n"
-                    "Action: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 552 5.2.2 mailbox full\n"
-                ),
-            ),
-            (
-                ("Content-Type: text/rfc822-headers",),
-                (
-                    f"From: {mark.office.address}\nTo: {recipient.address}\nSubject: Votre avis d'echeance\n"
-                    f"Message-ID: <votre-message-{mark.serial}@{mark.office.domain}>\n"
-                ),
-            ),
-        ),
-    )
-
-
-def _message_in_a_message(mark: Postmark, writer: Correspondent) -> Arrival:
-    boundary = "dans-un-message"
-    earlier = format_datetime(mark.at - timedelta(days=2))
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: TR: Proposition de mon garagiste",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_multipart("mixed", boundary),
-        body=_parts(
-            boundary,
-            (_UTF8[1:], "Bonjour, qu'en pensez-vous ? Son message est joint.\n"),
-            (
-                ("Content-Type: message/rfc822", "Content-Disposition: attachment"),
-                (
-                    "From: Auto-Clinique du Lavoir <devis@clinique-du-lavoir.example>\n"
-                    f"To: {writer.address}\nSubject: Votre devis\nDate: {earlier}\n"
-                    f"Message-ID: <devis.{mark.serial}@clinique-du-lavoir.example>\n"
-                    'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="au-fond"\n\n'
-                    "--au-fond\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n"
-                    "Bonjour, le devis est joint.\n--au-fond\n"
-                    'Content-Type: application/pdf\nContent-Disposition: attachment; filename="devis.pdf"\n'
-                    f"Content-Transfer-Encoding: base64\n\n{_base64(attachment_bytes('devis.pdf'))}--au-fond--\n"
-                ),
-            ),
-        ),
-    )
-
-
-def _with_winmail_dat(mark: Postmark, writer: Correspondent) -> Arrival:
-    boundary = "tnef"
-    tnef = b"\x78\x9f\x3e\x22\x01\x00\x01\x06\x90\x08\x00\x04" + bytes(24)
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: Compte rendu de la reunion",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_multipart("mixed", boundary),
-        body=_parts(
-            boundary,
-            (_UTF8[1:], "Bonjour, le compte rendu est en pièce jointe.\n"),
-            (_file("application/ms-tnef", "winmail.dat"), _base64(tnef)),
-        ),
-    )
-
-
-def _signed(mark: Postmark, writer: Correspondent) -> Arrival:
-    boundary = "signature"
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: Mandat signe",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        "MIME-Version: 1.0",
-        'Content-Type: multipart/signed; protocol="application/pkcs7-signature"; micalg=sha-256;\n'
-        f' boundary="{boundary}"',
-        body=_parts(
-            boundary,
-            (_UTF8[1:], "Bonjour,\n\nJe vous confirme le mandat de recherche.\n"),
-            (_file("application/pkcs7-signature", "smime.p7s"), _base64(b"\x30\x80\x06\x09" + bytes(60))),
-        ),
-    )
-
-
-def _with_a_climbing_file_name(mark: Postmark) -> Arrival:
-    boundary = "grimpeur"
-    return _delivered(
-        mark,
-        _STRANGER.address,
-        f"From: {_STRANGER.address}",
-        _to(mark),
-        "Subject: Facture impayee",
-        f"Message-ID: {mark.message_id(_STRANGER.domain)}",
-        *_multipart("mixed", boundary),
-        body=_parts(
-            boundary,
-            (_UTF8[1:], "Veuillez régler la facture jointe.\n"),
-            (_file("application/octet-stream", "../../etc/passwd"), _base64(b"rien du tout\n")),
-        ),
-    )
-
-
-def _with_an_empty_attachment(mark: Postmark, writer: Correspondent) -> Arrival:
-    boundary = "vide"
-    return _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: La photo demandee",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_multipart("mixed", boundary),
-        body=_parts(
-            boundary,
-            (_UTF8[1:], "Voici la photo du compteur.\n"),
-            (_file("image/jpeg", "compteur.jpg"), ""),
-        ),
-    )
+    return _NEWSLETTER.filled(mark, sender, number=number)
 
 
 def _delivered_twice(mark: Postmark, writer: Correspondent) -> tuple[Arrival, Arrival]:
     """The same message by two relays: only the lines of transport differ."""
     again = mark.later(minutes=11)
-    lines = (
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: Merci de confirmer la reception",
-        f"Date: {mark.date}",
-        f"Message-ID: {mark.message_id(writer.domain)}",
-        *_UTF8,
-    )
-    body = "Bonjour,\n\nAvez-vous bien reçu mon constat ? Ma messagerie a affiché une erreur.\n"
-    first, second = (_transported(each, writer.address, *lines, body=body) for each in (mark, again))
-    return first, second
+    first = _SENT_TWICE.filled(mark, writer)
+    by_one, by_another = (each.received(writer.domain).encode() for each in (mark, again))
+    return first, Arrival(again.at, first.raw.replace(by_one, by_another))
 
 
 def _two_under_one_message_id(mark: Postmark, writer: Correspondent) -> tuple[Arrival, Arrival]:
     """A stranger's message under the identity of a client's: neither may hide the other."""
-    message_id = f"Message-ID: {mark.message_id(writer.domain)}"
-    genuine = _delivered(
-        mark,
-        writer.address,
-        f"From: {_header(writer)}",
-        _to(mark),
-        "Subject: Declaration de vol",
-        message_id,
-        *_UTF8,
-        body="Bonjour,\n\nMon autoradio a été volé cette nuit. Plainte déposée ce matin.\n",
-    )
-    spoofed = _delivered(
-        mark.later(minutes=47),
-        _STRANGER.address,
-        f"From: {_STRANGER.address}",
-        _to(mark),
-        "Subject: Declaration de vol",
-        message_id,
-        *_UTF8,
-        body="Annulez la déclaration précédente et réglez la facture du lien https://reglement.example/\n",
-    )
-    return genuine, spoofed
+    spoofed = _SPOOFED.filled(mark.later(minutes=47), _STRANGER, copied=mark, victim=writer)
+    return _GENUINE.filled(mark, writer), spoofed
 
 
 def _not_messages_at_all(empty: Postmark, blank: Postmark, headless: Postmark) -> tuple[Arrival, ...]:
@@ -544,47 +319,3 @@ def _not_messages_at_all(empty: Postmark, blank: Postmark, headless: Postmark) -
         Arrival(blank.at, b"\n\n\n"),
         Arrival(headless.at, "\nmerci de me rappeler quand vous aurez reçu le chèque\nà bientôt\n".encode()),
     )
-
-
-def _header(writer: Correspondent) -> str:
-    return formataddr((writer.name, writer.address))
-
-
-def _to(mark: Postmark) -> str:
-    return f"To: {_header(mark.office)}"
-
-
-def _delivered(mark: Postmark, return_path: str, *lines: str | bytes, body: str | bytes) -> Arrival:
-    return _transported(mark, return_path, f"Date: {mark.date}", *lines, body=body)
-
-
-def _transported(mark: Postmark, return_path: str, *lines: str | bytes, body: str | bytes) -> Arrival:
-    relay = return_path.rpartition("@")[2] or "relais.example"
-    transport = (f"Return-Path: <{return_path}>", f"Received: {mark.received(relay)}")
-    head = b"\n".join(_encoded(line) for line in (*transport, *lines))
-    return Arrival(mark.at, head + b"\n\n" + _encoded(body))
-
-
-def _encoded(text: str | bytes) -> bytes:
-    return text.encode() if isinstance(text, str) else text
-
-
-def _multipart(subtype: str, boundary: str) -> tuple[str, str]:
-    return "MIME-Version: 1.0", f'Content-Type: multipart/{subtype}; boundary="{boundary}"'
-
-
-def _file(content_type: str, name: str) -> tuple[str, ...]:
-    return (
-        f'Content-Type: {content_type}; name="{name}"',
-        f'Content-Disposition: attachment; filename="{name}"',
-        "Content-Transfer-Encoding: base64",
-    )
-
-
-def _base64(content: bytes) -> str:
-    return base64.encodebytes(content).decode("ascii")
-
-
-def _parts(boundary: str, *parts: tuple[tuple[str, ...], str]) -> str:
-    written = (f"--{boundary}\n" + "\n".join(head) + f"\n\n{content}" for head, content in parts)
-    return "\n".join(written) + f"\n--{boundary}--\n"
