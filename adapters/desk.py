@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -43,6 +43,12 @@ _counters = Table(
     Column("series", String, primary_key=True),
     Column("last", Integer, nullable=False),
 )
+_numbered_up_to = Table(
+    "numbered_up_to",
+    _metadata,
+    Column("position", Integer, nullable=False),
+    Column("recorded_at", DateTime(timezone=True)),
+)
 _tokens = Table(
     "tokens",
     _metadata,
@@ -54,7 +60,7 @@ _quarantine = Table(
     "quarantine",
     _metadata,
     Column("entry_id", Uuid, primary_key=True),
-    Column("origin", String, nullable=False),
+    Column("sealed_origin", LargeBinary, nullable=False),
     Column("reason", String, nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False),
     Column("size", Integer, nullable=False),
@@ -62,6 +68,13 @@ _quarantine = Table(
     Column("file_name", String, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=False),
 )
+
+
+class LogPoint(NamedTuple):
+    """A position in the log; when its event was recorded tells it from the same position of another past."""
+
+    position: int
+    recorded_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,25 @@ class Desk:
             last = connection.execute(reserve.returning(_counters.c.last)).scalar_one()
         return range(last - _NUMBERS_AT_ONCE + 1, last + 1)
 
+    def numbered_up_to(self) -> LogPoint | None:
+        """How far no number in the log is above the counters; None for a new desk."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(_numbered_up_to)).one_or_none()
+        return None if row is None else LogPoint(row.position, row.recorded_at and row.recorded_at.replace(tzinfo=UTC))
+
+    def number_after(self, highest: Mapping[str, int], up_to: LogPoint) -> None:
+        """Lets each series go on after the highest number that the log has of it, up to this point."""
+        with self._lock, self._database.writing() as connection:
+            for series, number in highest.items():
+                raised = upsert(_counters).values(series=series, last=number)
+                raised = raised.on_conflict_do_update(
+                    index_elements=[_counters.c.series], set_={"last": number}, where=_counters.c.last < number
+                )
+                if connection.execute(raised).rowcount:
+                    self._numbers.pop(series, None)
+            connection.execute(delete(_numbered_up_to))
+            connection.execute(insert(_numbered_up_to), up_to._asdict())
+
     # --- tokens -------------------------------------------------------------------------------
 
     def issue_token(self, collaborator_id: UUID) -> str:
@@ -145,7 +177,7 @@ class Desk:
                 insert(_quarantine),
                 {
                     "entry_id": entry.entry_id,
-                    "origin": origin,
+                    "sealed_origin": self._vault.seal_for_office(origin.encode(), _origin_of(entry.entry_id)),
                     "reason": reason,
                     "received_at": entry.received_at,
                     "size": file.size,
@@ -190,5 +222,10 @@ class Desk:
 
     def _entry(self, row: Row[Any]) -> QuarantineEntry:
         key = self._vault.unseal_for_office(row.wrapped_key, row.entry_id.bytes)
+        origin = self._vault.unseal_for_office(row.sealed_origin, _origin_of(row.entry_id)).decode()
         file = SealedFile(row.file_name, key, row.size)
-        return QuarantineEntry(row.entry_id, row.origin, row.reason, row.received_at.replace(tzinfo=UTC), file)
+        return QuarantineEntry(row.entry_id, origin, row.reason, row.received_at.replace(tzinfo=UTC), file)
+
+
+def _origin_of(entry_id: UUID) -> bytes:
+    return entry_id.bytes + b" origin"

@@ -7,12 +7,14 @@ Reyhanitabar, Rogaway and Vizár, 2015): memory stays flat, and a truncated or r
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import os
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -98,7 +100,34 @@ class FileStore:
     def names(self, older_than: timedelta = timedelta(0)) -> Iterator[str]:
         """The names of the stored files that have lain there for so long."""
         newest = time.time() - older_than.total_seconds()
-        return (path.name for path in self._folder.glob("??/*") if path.stat().st_mtime <= newest)
+        for path in self._folder.glob("??/*"):
+            with suppress(FileNotFoundError):  # it was discarded meanwhile
+                if path.stat().st_mtime <= newest:
+                    yield path.name
+
+    @contextmanager
+    def in_flight(self) -> Iterator[None]:
+        """To be held from storing a file until something durable refers to it."""
+        with self._locked(fcntl.LOCK_SH):
+            yield
+
+    def at_rest(self, older_than: timedelta = timedelta(0)) -> set[str]:
+        """`names`, once no file is in flight: waits for every thread and process that stores one."""
+        with self._locked(fcntl.LOCK_EX):
+            return set(self.names(older_than))
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        # The lock is the folder's own. It goes with its descriptor, each holder's another: a killed process holds none.
+        try:
+            descriptor = os.open(self._folder, os.O_RDONLY)
+        except OSError as error:
+            raise StoreUnavailable("file store", error.strerror or error) from error
+        try:
+            fcntl.flock(descriptor, how)
+            yield
+        finally:
+            os.close(descriptor)
 
     @staticmethod
     def _put_in_place(written: Path, path: Path) -> None:

@@ -223,7 +223,7 @@ class Vault:
         self._database.checkpoint()
 
     def seal_for_office(self, data: bytes, bound_to: bytes) -> bytes:
-        """Seals what belongs to no stream (a quarantined message's key) under the office's own key."""
+        """Seals what belongs to no stream (a quarantined message's key and origin) under the office's own key."""
         return seal(self._office_cipher, data, bound_to)
 
     def unseal_for_office(self, sealed: bytes, bound_to: bytes) -> bytes:

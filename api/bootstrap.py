@@ -5,26 +5,34 @@ from __future__ import annotations
 import fcntl
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from adapters.desk import Desk
+from adapters.databases import StoreUnavailable
+from adapters.desk import Desk, LogPoint
 from adapters.event_store.log import EventLog
 from adapters.files import FileStore
 from adapters.mail.intake import MailIntake
 from adapters.read_store import SQLiteReadStore
 from adapters.vault import MasterKey, MasterKeyError, Vault
 from api.settings import Settings
+from domain.client import ProspectRegistered
 from domain.events import office_event_types
+from domain.ticket import TicketReceived
 from projections.engine import Engine
 from projections.folding import Progress
+from projections.log import Unreadable
 from projections.office import office_projections
 
 _VAULT: Final = "vault.sqlite"
 _LOOK_AGAIN_SECONDS: Final = 0.2
+_EVENTS_AT_ONCE: Final = 2_000
+_SERIES: Final = {ProspectRegistered.topic(): "client", TicketReceived.topic(): "ticket"}
+"""The series that the number in an event of this topic was taken from."""
 
 
 class NoOffice(Exception):
@@ -89,10 +97,13 @@ def has_office(settings: Settings) -> bool:
 
 
 def create_office(settings: Settings) -> None:
-    """Makes the data folder's vault and, unless it is given by the settings, its master key. Raises `OfficeExists`."""
+    """Makes the data folder's vault and, unless it is given by the settings, its master key. Raises `OfficeExists`.
+
+    A folder that it makes is its owner's alone: the views in it are in the clear.
+    """
     if has_office(settings):
         raise OfficeExists(settings.data)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     if settings.master_key is None and not settings.key_file.exists():
         MasterKey.generate().write(settings.key_file)
     Vault(settings.data / _VAULT, master_key(settings)).close()
@@ -114,6 +125,8 @@ def rotate_master_key(greffier: Greffier, new_key_file: Path | None) -> tuple[in
     with _rotation_lock(greffier.settings):
         if new_key_file is not None:
             return greffier.vault.rotate(MasterKey.read(new_key_file)), new_key_file
+        # Another's rotation may have been cut short after its last write to the vault: its successor is in force then.
+        _finish_rotation(greffier.settings).close()
         key_file = greffier.settings.key_file
         successor = _successor(key_file)
         successor.unlink(missing_ok=True)
@@ -165,6 +178,36 @@ def _finish_rotation(settings: Settings) -> Vault:
         raise
 
 
+def _number_after(log: EventLog, desk: Desk) -> None:
+    """Lets numbers go on after the highest in the log: the desk may be new, or older than the log."""
+    end, seen = _end(log), desk.numbered_up_to()
+    if seen == end:
+        return
+    position = seen.position if seen and seen.recorded_at == log.recorded_at(seen.position) else 0
+    highest: Counter[str] = Counter()
+    while position < end.position:
+        batch = log.read(position, _EVENTS_AT_ONCE, _SERIES.keys())
+        for recorded in batch.events:
+            if not isinstance(recorded, Unreadable):
+                series = _SERIES[recorded.event.topic()]
+                highest[series] = max(highest[series], recorded.event.number)
+        position = batch.last
+    desk.number_after(highest, end)
+
+
+def _remember_numbered(log: EventLog, desk: Desk) -> None:
+    """Spares the next opening the reading of what was numbered from this desk."""
+    with suppress(StoreUnavailable):
+        end = _end(log)
+        if end != desk.numbered_up_to():
+            desk.number_after({}, end)
+
+
+def _end(log: EventLog) -> LogPoint:
+    head = log.head()
+    return LogPoint(head, log.recorded_at(head))
+
+
 @contextmanager
 def open_greffier(settings: Settings) -> Iterator[Greffier]:
     """The office in the data folder. Raises `NoOffice`, `MasterKeyError`, `StoreUnavailable`."""
@@ -178,6 +221,8 @@ def open_greffier(settings: Settings) -> Iterator[Greffier]:
         opened.callback(desk.close)
         log = EventLog(folder / "log.sqlite", vault, office_event_types(), next_number=desk.next_number)
         opened.callback(log.close)
+        _number_after(log, desk)
+        opened.callback(_remember_numbered, log, desk)
         views = SQLiteReadStore(folder / "views.sqlite")
         opened.callback(views.close)
         files = FileStore(folder / "files")

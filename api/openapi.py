@@ -173,10 +173,14 @@ def _sendable(field: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(operation: Operation, status: int, schema_of: dict[Any, Any]) -> dict[str, Any]:
     answer = operation.answers[status]
-    described = {"description": _described(answer), "content": _content([answer], schema_of)}
-    if operation.conditional:
-        described["headers"] = {"ETag": {"description": "The version, for `If-Match`", "schema": {"type": "string"}}}
+    described: dict[str, Any] = {"description": _described(answer), "content": _content([answer], schema_of)}
+    if headers := operation.headers(status):
+        described["headers"] = {name: _header(told) for name, told in headers.items()}
     return described
+
+
+def _header(description: str) -> dict[str, Any]:
+    return {"description": description, "required": True, "schema": {"type": "string"}}
 
 
 def _described(shape: Shape) -> str:
@@ -203,12 +207,7 @@ def _problems(operation: Operation, schema_of: dict[Any, Any]) -> Iterator[tuple
             "content": _content([Problem], schema_of),
         }
         if STATUS[ViewsBehind] == status:
-            described["headers"] = {
-                "Retry-After": {
-                    "description": f"When to try again, in seconds: {RETRY_AFTER_SECONDS}",
-                    "schema": {"type": "string"},
-                }
-            }
+            described["headers"] = {"Retry-After": _header(f"When to try again, in seconds: {RETRY_AFTER_SECONDS}")}
         yield str(status), described
 
 

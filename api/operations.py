@@ -10,8 +10,8 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import IO, Annotated, Any, Final, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import IO, Annotated, Any, Final, Literal, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 import orjson
@@ -26,6 +26,7 @@ from adapters.event_store.log import IfMatch
 from adapters.spool import IN_MEMORY, Spool
 from api.bootstrap import Greffier
 from api.problems import (
+    INTERNAL_ERROR,
     RETRY_AFTER_SECONDS,
     FieldError,
     Forbidden,
@@ -40,6 +41,7 @@ from api.problems import (
     problem_of,
 )
 from domain.access import Action, Viewer, may
+from domain.aggregates import NotFound
 from domain.commands import Answer, Command
 from domain.email_address import AddressBelongsToAnother
 from domain.events import Actor
@@ -48,10 +50,13 @@ from projections.paging import DEFAULT_LIMIT, MAX_LIMIT
 from projections.projection import Projection
 
 MAX_JSON_BYTES: Final = 1 << 20
+_CREATED: Final = 201
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 _KEY: Final = re.compile(r"[!-~]{1,255}")
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 class Reading(BaseModel):
@@ -95,11 +100,26 @@ class Media(NamedTuple):
 
 @dataclass(frozen=True)
 class Reply:
-    """What a route answers: a model, or bytes."""
+    """What a route answers: a model; or bytes, to keep under the name `download`."""
 
     content: BaseModel | bytes
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    version: int | None = None
+    location: str | None = None
+    download: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        headers = {}
+        if self.version is not None:
+            headers["ETag"] = f'"{self.version}"'
+        if self.location is not None:
+            headers["Location"] = self.location
+        if self.download is not None:  # a browser must not show what a stranger sent
+            headers["Content-Disposition"] = f'attachment; filename="{self.download}"'
+            headers["Content-Security-Policy"] = "sandbox"
+            headers["X-Content-Type-Options"] = "nosniff"
+        return headers
 
 
 @dataclass(frozen=True)
@@ -153,7 +173,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path. `refuses` lists the errors of its own; those of all operations are added."""
+    """One method of one path. `refuses` lists the errors of its own; those of all operations are added.
+
+    `versioned` answers have the version as their `ETag`; what is created (201) has its `Location`.
+    """
 
     method: Literal["GET", "POST", "DELETE"]
     path: str
@@ -168,7 +191,21 @@ class Operation:
     refuses: tuple[type[Exception], ...] = ()
     is_command: bool = False
     conditional: bool = False
+    versioned: bool = False
     description: str = ""
+
+    def headers(self, status: int) -> dict[str, str]:
+        """The headers that an answer tells something with, and what."""
+        etag = {"ETag": "The version, for `If-Match`"} if self.versioned else {}
+        location = {"Location": "Where the thing created lies"} if status == _CREATED else {}
+        return etag | location
+
+
+def found(kind: str, of: UUID, thing: T | None) -> T:
+    """What was looked for. Raises `NotFound` where that is nothing."""
+    if not thing:
+        raise NotFound(kind=kind, id=of)
+    return thing
 
 
 class Operations:
@@ -198,19 +235,20 @@ async def answer(operation: Operation, greffier: Greffier, request: Request) -> 
         viewer = await run_in_threadpool(_admitted, operation, greffier, request)
         raw = await _raw_body(operation, greffier, request)
         try:
-            reply = await run_in_threadpool(_routed, operation, greffier, viewer, request, raw)
+            return await run_in_threadpool(_routed, operation, greffier, viewer, request, raw)
         finally:
             if raw is not None:
                 raw.close()
     except Exception as error:  # noqa: BLE001  # every error is answered as a problem
         return await run_in_threadpool(problem_response, error, greffier)
-    return _response(operation, reply)
 
 
 def problem_response(error: Exception, greffier: Greffier | None = None) -> Response:
     problem = problem_of(error)
-    if problem.status >= 500:  # noqa: PLR2004  # ours to look at, whatever it is
+    if problem is INTERNAL_ERROR:
         _log.error("answered with %s", problem.type, exc_info=error)
+    elif problem.status >= 500:  # noqa: PLR2004  # ours to look at, whatever it is
+        _log.warning("answered with %s: %s", problem.type, problem.detail)
     if greffier is not None and isinstance(error, AddressBelongsToAnother):
         with suppress(StoreUnavailable):  # without their names, the problem says who they are all the same
             problem = _naming_owners(problem, error, greffier)
@@ -274,7 +312,9 @@ async def _copy(stream: AsyncIterator[bytes], spool: Spool, limit: int) -> None:
     await run_in_threadpool(spool.seek, 0)
 
 
-def _routed(operation: Operation, greffier: Greffier, viewer: Viewer, request: Request, raw: IO[bytes] | None) -> Reply:
+def _routed(
+    operation: Operation, greffier: Greffier, viewer: Viewer, request: Request, raw: IO[bytes] | None
+) -> Response:
     path = _validated(operation.path_model, request.path_params, "path")
     query = _validated(operation.query_model, _query(request), "query")
     call = Call(
@@ -286,7 +326,7 @@ def _routed(operation: Operation, greffier: Greffier, viewer: Viewer, request: R
         if_match=_if_match(request.headers.get("if-match")) if operation.conditional else None,
         idempotency_key=_idempotency_key(request.headers.get("idempotency-key")) if operation.is_command else None,
     )
-    return operation.route(call)
+    return _response(operation, operation.route(call))
 
 
 def _query(request: Request) -> dict[str, str]:
@@ -337,6 +377,6 @@ def _response(operation: Operation, reply: Reply) -> Response:
     if isinstance(reply.content, bytes):
         media = operation.answers[reply.status]
         assert isinstance(media, Media)  # noqa: S101  # an operation declares what it answers
-        return Response(reply.content, reply.status, dict(reply.headers), media_type=media.type)
+        return Response(reply.content, reply.status, reply.headers, media_type=media.type)
     content = orjson.dumps(reply.content.model_dump(mode="json"))
-    return Response(content, reply.status, dict(reply.headers), media_type="application/json")
+    return Response(content, reply.status, reply.headers, media_type="application/json")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -63,6 +64,17 @@ class Invalid(RequestProblem):
         self.errors = errors
 
 
+@dataclass(eq=False)
+class NoSuchAttachment(Refusal):
+    """The ticket has no attachment of that number."""
+
+    ticket_id: UUID
+    part: int
+
+    def __str__(self) -> str:
+        return f"there is no attachment {self.part} of ticket {self.ticket_id}"
+
+
 class ViewsBehind(Exception):
     """The views have not reached the position asked for, within the bound."""
 
@@ -73,6 +85,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     Forbidden: 403,
     NoSuchRoute: 404,
     NotFound: 404,
+    NoSuchAttachment: 404,
     AddressNotOnFile: 404,
     MethodNotAllowed: 405,
     AddressBelongsToAnother: 409,
@@ -113,15 +126,25 @@ class Problem(BaseModel):
     errors: list[FieldError] | None = Field(None, description="Each wrong field of the request")
 
 
+INTERNAL_ERROR: Final = Problem(
+    type="/problems/internal-error",
+    title="Internal error",
+    status=500,
+    detail="this was recorded",
+    errors=None,
+)
+"""An error that nobody foresaw: it says nothing of the inside."""
+
+
 def problem_of(error: Exception) -> Problem:
-    """The problem that an error is answered with; an unforeseen one says nothing of its inside."""
+    """The problem that an error is answered with; `INTERNAL_ERROR` for an unforeseen one."""
     kind = next((cls for cls in type(error).__mro__ if cls in STATUS), None)
     if kind is None:
-        return Problem(type=_type("internal-error"), title="Internal error", status=500, detail="this was recorded")
+        return INTERNAL_ERROR
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
     facts = {name: _fact(value) for name, value in error.facts().items()} if isinstance(error, Refusal) else {}
     return Problem(
-        type=_type(words.replace(" ", "-")),
+        type=f"/problems/{words.replace(' ', '-')}",
         title=words.capitalize(),
         status=STATUS[kind],
         detail=str(error) or (kind.__doc__ or words).strip(),
@@ -160,10 +183,6 @@ def _path(location: Iterable[str | int], model: type[BaseModel]) -> Iterator[str
 @cache
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema()
-
-
-def _type(name: str) -> str:
-    return f"/problems/{name}"
 
 
 def _fact(value: Any) -> Any:

@@ -14,6 +14,9 @@ from domain.events import Event, Value
 class Aggregate(Value):
     """The state that decisions need, folded from its stream. Version 0 is a stream with no event yet."""
 
+    kind: ClassVar[str]
+    """What people call it, as in "there is no ticket …"."""
+
     event_type: ClassVar[type[Event]]
     """What all events of this aggregate's streams are."""
 

@@ -50,6 +50,7 @@ class ClientActivated(ClientEvent):
 
 
 class Client(Aggregate):
+    kind = "client"
     event_type = ClientEvent
 
     status: ClientStatus | None = None

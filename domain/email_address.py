@@ -50,6 +50,7 @@ class EmailAddressRemoved(EmailAddressEvent):
 
 
 class EmailAddress(Aggregate):
+    kind = "e-mail address"
     event_type = EmailAddressEvent
 
     owners: tuple[Target, ...] = ()

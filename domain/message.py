@@ -37,6 +37,7 @@ class MessageIdentity(Value):
 
 
 class Message(Aggregate):
+    kind = "message"
     event_type = MessageEvent
 
     tickets: tuple[tuple[UUID, UUID], ...] = ()

@@ -48,6 +48,7 @@ class CollaboratorJoined(OfficeEvent):
 
 
 class Office(Aggregate):
+    kind = "office"
     event_type = OfficeEvent
 
     name: str | None = None

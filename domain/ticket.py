@@ -107,6 +107,7 @@ class TicketUnclassified(TicketEvent):
 
 
 class Ticket(Aggregate):
+    kind = "ticket"
     event_type = TicketEvent
 
     filed_on: Target | None = None

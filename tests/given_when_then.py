@@ -20,13 +20,13 @@ class InMemoryStreams(Streams):
     def load(self, aggregate, stream_id):
         state = self.find(aggregate, stream_id)
         if state.version == 0:
-            raise NotFound(kind=aggregate.__name__.lower(), id=stream_id)
+            raise NotFound(kind=aggregate.kind, id=stream_id)
         return state
 
     def find(self, aggregate, stream_id):
         events = self.events[stream_id] + self.appended.get(stream_id, [])
         if not all(isinstance(event, aggregate.event_type) for event in events):
-            raise NotFound(kind=aggregate.__name__.lower(), id=stream_id)
+            raise NotFound(kind=aggregate.kind, id=stream_id)
         return aggregate(id=stream_id).after(events)
 
     def save(self, state, events):

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -22,7 +23,7 @@ from adapters.event_store.sqlite import (
     SQLiteEventRecorder,
 )
 from adapters.vault import DataKey, KeyMissing, Vault
-from domain.aggregates import Aggregate, NotFound
+from domain.aggregates import Aggregate, NotFound, Refusal
 from domain.commands import Answer, Command, handlers
 from domain.events import Actor, Context, Event, EventTypes, Recorded, UnknownTopic
 from projections.log import LogBatch, Unreadable
@@ -33,14 +34,17 @@ _OTHER_PROCESSES_POLL_SECONDS: Final = 0.1
 A = TypeVar("A", bound=Aggregate)
 
 
-class StaleVersion(Exception):
+@dataclass(eq=False)
+class StaleVersion(Refusal):
     """The caller's `If-Match` names a version that the thing no longer has."""
 
-    def __init__(self, stream_id: UUID, expected: int, actual: int) -> None:
-        super().__init__(f"{stream_id} is at version {actual}, not {expected}: read it again")
-        self.stream_id = stream_id
-        self.expected = expected
-        self.actual = actual
+    kind: str
+    id: UUID
+    expected: int
+    actual: int
+
+    def __str__(self) -> str:
+        return f"the {self.kind} {self.id} is at version {self.actual}, not {self.expected}: read it again"
 
 
 class CommandIdReused(Exception):
@@ -185,7 +189,7 @@ class EventLog:
             stored = self._recorder.select_events(stream_id)
         events = [self._mapper.to_event(one) for one in stored]
         if not all(isinstance(event, aggregate.event_type) for event in events):
-            raise NotFound(kind=aggregate.__name__.lower(), id=stream_id)
+            raise NotFound(kind=aggregate.kind, id=stream_id)
         return aggregate(id=stream_id).after(events), self._mapper.stream_key(stored)
 
     def new_key(self) -> DataKey:
@@ -277,23 +281,30 @@ class UnitOfWork:
     def load(self, aggregate: type[A], stream_id: UUID) -> A:
         state = self.find(aggregate, stream_id)
         if state.version == 0:
-            raise NotFound(kind=aggregate.__name__.lower(), id=stream_id)
+            raise NotFound(kind=aggregate.kind, id=stream_id)
         return state
 
     def find(self, aggregate: type[A], stream_id: UUID) -> A:
         known = self._states.get(stream_id)
         if known is None:
             known, key = self._log.state_and_key(aggregate, stream_id)
-            if self._if_match and self._if_match.stream_id == stream_id and self._if_match.version != known.version:
-                raise StaleVersion(stream_id, self._if_match.version, known.version)
+            self._check_version(known)
             self._states[stream_id] = known
             if key is not None:
                 self._keys[stream_id] = key
             self.expected[stream_id] = known.version
         self._read.add(stream_id)
         if not isinstance(known, aggregate):
-            raise NotFound(kind=aggregate.__name__.lower(), id=stream_id)
+            raise NotFound(kind=aggregate.kind, id=stream_id)
         return known
+
+    def _check_version(self, state: Aggregate) -> None:
+        condition = self._if_match
+        if condition is None or condition.stream_id != state.id or condition.version == state.version:
+            return
+        if state.version == 0:
+            raise NotFound(kind=state.kind, id=state.id)
+        raise StaleVersion(state.kind, state.id, condition.version, state.version)
 
     def save(self, state: A, events: Sequence[Event]) -> A:
         for version, event in enumerate(events, state.version + 1):

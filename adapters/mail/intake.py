@@ -7,9 +7,10 @@ import io
 import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Semaphore
 from typing import IO, Final, Literal
 from uuid import UUID
 
@@ -17,9 +18,10 @@ from adapters.databases import StoreUnavailable
 from adapters.desk import Desk, QuarantineEntry
 from adapters.event_store.log import EventLog
 from adapters.event_store.mapper import UnreadableEvent
-from adapters.files import FileStore, SealedFile
+from adapters.files import FileDamaged, FileStore, SealedFile
 from adapters.mail.parser import NotAMessage, ParsedMessage, parse_message
 from adapters.mail.sources import SourceMessage
+from domain.aggregates import NotFound
 from domain.events import Actor, Erased
 from domain.message import Message, MessageIdentity, content_stream_id, message_stream_id
 from domain.ticket import TEXT_LIMIT, Attachment, MessageContent, ReceiveMessage, StoredFile, TicketReceived
@@ -32,6 +34,9 @@ _TOGETHER: Final = 32
 _TOGETHER_BYTES: Final = 8 << 20
 _WRITERS: Final = 8
 _EVENTS_AT_ONCE: Final = 2_000
+_LARGE_BYTES: Final = 8 << 20
+_LARGE_AT_ONCE: Final = 2
+"""Parsing a message can take twenty times its size in memory."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +69,7 @@ class MailIntake:
         self._log = log
         self._files = files
         self._desk = desk
+        self._parsing_large = Semaphore(_LARGE_AT_ONCE)
         self.max_bytes = max_bytes
 
     def take_in(self, origin: str, size: int, file: IO[bytes], actor: Actor = MAIL_IMPORT) -> TakenIn:
@@ -93,24 +99,36 @@ class MailIntake:
                 yield message, outcome
 
     def retry(self, entry: QuarantineEntry, actor: Actor) -> TakenIn:
-        """Tries again to take in a quarantined message; where that succeeds, the entry is struck off."""
+        """Tries again to take in a quarantined message; where that succeeds, the entry is struck off.
+
+        Raises as `quarantined_bytes` does.
+        """
         if entry.file.size > self.max_bytes:
             outcome: TakenIn | CannotTakeIn = self._too_large(entry.file.size)
         else:
-            (outcome,) = self._receive([self._files.read(entry.file.name, entry.file.key)], actor)
+            (outcome,) = self._receive([self.quarantined_bytes(entry)], actor)
         if isinstance(outcome, CannotTakeIn):
             return TakenIn("quarantined", self._log.head(), quarantine_id=entry.entry_id, reason=str(outcome))
         self._desk.release(entry.entry_id)
         self._files.discard(entry.file.name)
         return outcome
 
+    def quarantined_bytes(self, entry: QuarantineEntry) -> bytes:
+        """The message in quarantine. Raises `NotFound` where it was taken in meanwhile, and `FileDamaged`."""
+        try:
+            return self._files.read(entry.file.name, entry.file.key)
+        except FileDamaged:
+            if self._desk.quarantine_entry(entry.entry_id) is None:
+                raise NotFound(kind="quarantined message", id=entry.entry_id) from None
+            raise
+
     def sweep(self, older_than: timedelta) -> int:
         """Removes the stored files that neither a ticket nor the quarantine refers to, and gives how many.
 
-        A process that is killed between storing messages and appending their events leaves such files behind. Younger
-        ones than `older_than` may be those of a process at work.
+        A process that is killed between storing messages and appending their events leaves such files behind. Those of
+        a process at work are waited for.
         """
-        found = set(self._files.names(older_than))
+        found = self._files.at_rest(older_than)  # before what refers to them is read
         found.difference_update(entry.file.name for entry in self._desk.all_quarantined())
         position, head = 0, self._log.head()
         while found and position < head:
@@ -158,7 +176,8 @@ class MailIntake:
         arriving: list[_Arriving] = []
         for content in contents:
             try:
-                message = _Arriving(content)
+                with self._parsing_large if len(content) > _LARGE_BYTES else nullcontext():
+                    message = _Arriving(content)
             except CannotTakeIn as error:
                 outcomes.append(error)
                 continue
@@ -166,7 +185,8 @@ class MailIntake:
             outcomes.append(TakenIn("duplicate", self._log.head(), known) if known else None)
             if known is None:
                 arriving.append(message)
-        received = iter(self._receive_new(arriving, actor))
+        with self._files.in_flight():
+            received = iter(self._receive_new(arriving, actor))
         return [next(received) if outcome is None else outcome for outcome in outcomes]
 
     def _receive_new(self, arriving: list[_Arriving], actor: Actor) -> list[TakenIn]:
@@ -211,12 +231,13 @@ class MailIntake:
         for chunk in _chunks(file):
             digest.update(chunk)
         file.seek(0)
-        stored = self._files.store(file)
-        try:
-            entry, is_new = self._desk.quarantine(origin, reason, stored, digest.digest())
-        except StoreUnavailable:
-            self._files.discard(stored.name)
-            raise
+        with self._files.in_flight():
+            stored = self._files.store(file)
+            try:
+                entry, is_new = self._desk.quarantine(origin, reason, stored, digest.digest())
+            except StoreUnavailable:
+                self._files.discard(stored.name)
+                raise
         if not is_new:
             self._files.discard(stored.name)
         return TakenIn("quarantined", self._log.head(), quarantine_id=entry.entry_id, reason=entry.reason)

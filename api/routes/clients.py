@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.operations import Call, Listing, Operations, Reading, Reply
+from api.operations import Call, Listing, Operations, Reading, Reply, found
 from domain.aggregates import NotFound
 from domain.client import (
     ActivateClient,
     AssociateEmailAddress,
+    Client,
     ClientStatus,
     Identity,
     NewClient,
@@ -127,18 +129,14 @@ def search_clients(call: Call) -> Reply:
     answers={201: ClientChanged},
     refuses=(AddressBelongsToAnother,),
     is_command=True,
+    versioned=True,
 )
 def register_client(call: Call) -> Reply:
     """Opens a prospect's or client's dossier, with the addresses that are its own."""
     body: Registration = call.body
     new = NewClient(client_id=call.new_id("client"), identity=body.identity, active=body.active)
     answer = call.execute(RegisterClient(client=new, email_addresses=body.email_addresses), new.client_id)
-    client_id = UUID(answer.result["client_id"])
-    return Reply(
-        ClientChanged(client_id=client_id, version=answer.versions[client_id], position=answer.position),
-        201,
-        {"Location": f"/clients/{client_id}", "ETag": f'"{answer.versions[client_id]}"'},
-    )
+    return replace(_client_changed(new.client_id, answer), status=201, location=f"/clients/{new.client_id}")
 
 
 @operation(
@@ -150,14 +148,13 @@ def register_client(call: Call) -> Reply:
     query_model=Reading,
     answers={200: ClientDetails},
     refuses=(NotFound,),
+    versioned=True,
 )
 def show_client(call: Call) -> Reply:
     """The dossier's identity and addresses."""
     with call.reading(clients.clients, clients.client_email_addresses) as session:
-        found = clients.client(session, call.viewer, call.path.client_id)
-    if found is None:
-        raise NotFound(kind="client", id=call.path.client_id)
-    return Reply(found, headers={"ETag": f'"{found.version}"'})
+        client = found(Client.kind, call.path.client_id, clients.client(session, call.viewer, call.path.client_id))
+    return Reply(client, version=client.version)
 
 
 @operation(
@@ -175,8 +172,7 @@ def list_client_tickets(call: Call) -> Reply:
     query: Listing = call.query
     client_id: UUID = call.path.client_id
     with call.reading(clients.clients, tickets.tickets) as session:
-        if not clients.names(session, [client_id]):
-            raise NotFound(kind="client", id=client_id)
+        found(Client.kind, client_id, clients.names(session, [client_id]))
         return Reply(
             tickets.of_targets(
                 session, call.viewer, [client_id], cursor=query.cursor, limit=query.limit, with_total=query.total
@@ -195,17 +191,13 @@ _DOSSIER: Final[dict[str, Any]] = {"is_command": True, "path_model": ClientPath}
     answers={200: ClientChanged},
     refuses=(NotFound,),
     conditional=True,
+    versioned=True,
     **_DOSSIER,
 )
 def activate_client(call: Call) -> Reply:
     """Makes the prospect a client of the office."""
     client_id: UUID = call.path.client_id
-    answer = call.execute(ActivateClient(client_id=client_id), client_id)
-    version = answer.versions.get(client_id, 0)
-    return Reply(
-        ClientChanged(client_id=client_id, version=version, position=answer.position),
-        headers={"ETag": f'"{version}"'},
-    )
+    return _client_changed(client_id, call.execute(ActivateClient(client_id=client_id), client_id))
 
 
 @operation(
@@ -246,7 +238,12 @@ def remove_address(call: Call) -> Reply:
     return _address_changed(client_id, call.execute(command, client_id))
 
 
+def _client_changed(client_id: UUID, answer: Answer) -> Reply:
+    version = answer.versions[client_id]
+    return Reply(ClientChanged(client_id=client_id, version=version, position=answer.position), version=version)
+
+
 def _address_changed(client_id: UUID, answer: Answer) -> Reply:
     address_id = UUID(answer.result["address_id"])
-    version = answer.versions.get(address_id, 0)
+    version = answer.versions[address_id]
     return Reply(AddressChanged(client_id=client_id, address_id=address_id, version=version, position=answer.position))

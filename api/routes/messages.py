@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from adapters.desk import QuarantineEntry
 from adapters.mail.intake import TakenIn
-from api.operations import Call, Media, Operations, Paging, Reply
+from api.operations import Call, Media, Operations, Paging, Reply, found
 from domain.aggregates import NotFound
 from projections.paging import BadCursor, Page, decode_cursor, encode_cursor, page_of
 
@@ -76,9 +76,9 @@ def take_in(call: Call) -> Reply:
 def list_quarantine(call: Call) -> Reply:
     """Messages that could not be taken in, oldest first, each with its reason."""
     query: QuarantineListing = call.query
-    found = call.greffier.desk.quarantined(_after(query.cursor), query.limit + 1)
+    entries = call.greffier.desk.quarantined(_after(query.cursor), query.limit + 1)
     kept, next_cursor = page_of(
-        found, query.limit, lambda entry: encode_cursor(entry.received_at.isoformat(), str(entry.entry_id))
+        entries, query.limit, lambda entry: encode_cursor(entry.received_at.isoformat(), str(entry.entry_id))
     )
     return Reply(Page(items=[_shown(entry) for entry in kept], next_cursor=next_cursor))
 
@@ -107,13 +107,7 @@ def show_quarantined(call: Call) -> Reply:
 )
 def show_quarantined_raw(call: Call) -> Reply:
     entry = _entry(call)
-    return Reply(
-        call.greffier.files.read(entry.file.name, entry.file.key),
-        headers={
-            "Content-Disposition": f'attachment; filename="quarantine-{entry.entry_id}"',
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
+    return Reply(call.greffier.intake.quarantined_bytes(entry), download=f"quarantine-{entry.entry_id}")
 
 
 @operation(
@@ -131,10 +125,8 @@ def retry_quarantined(call: Call) -> Reply:
 
 
 def _entry(call: Call) -> QuarantineEntry:
-    entry = call.greffier.desk.quarantine_entry(call.path.entry_id)
-    if entry is None:
-        raise NotFound(kind="quarantined message", id=call.path.entry_id)
-    return entry
+    entry_id: UUID = call.path.entry_id
+    return found("quarantined message", entry_id, call.greffier.desk.quarantine_entry(entry_id))
 
 
 def _shown(entry: QuarantineEntry) -> QuarantinedMessage:
@@ -157,7 +149,7 @@ def _taken(taken: TakenIn) -> Reply:
             position=taken.position,
         ),
         _STATUS[taken.outcome],
-        {"Location": f"/tickets/{taken.ticket_id}"} if taken.outcome == "ticket" else {},
+        location=f"/tickets/{taken.ticket_id}" if taken.outcome == "ticket" else None,
     )
 
 

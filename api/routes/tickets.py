@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.mail.parser import NoSuchPart, attachment_bytes, parse_message
 from adapters.mail.rendering import sanitised_html
-from api.operations import Call, Listing, Media, Operations, Reading, Reply
+from api.operations import Call, Listing, Media, Operations, Reading, Reply, found
+from api.problems import NoSuchAttachment
 from domain.aggregates import NotFound
 from domain.client import Identity, Ownership
 from domain.commands import Answer
@@ -21,10 +22,11 @@ from domain.ticket import (
     ClientToCreate,
     ExistingClient,
     NoSenderAddress,
+    Ticket,
     TicketReceived,
     UnclassifyTicket,
 )
-from projections import ticket_history, tickets
+from projections import clients, collaborators, ticket_history, tickets
 from projections.paging import Page
 from projections.ticket_history import HistoryLine
 from projections.tickets import TicketDetails, TicketLine
@@ -137,14 +139,12 @@ def list_tickets(call: Call) -> Reply:
     query_model=Reading,
     answers={200: TicketDetails},
     refuses=(NotFound,),
+    versioned=True,
 )
 def show_ticket(call: Call) -> Reply:
     """What the ticket says of its message, where it is filed, on what evidence, and where else it could be."""
-    with call.reading(tickets.tickets) as session:
-        found = tickets.ticket(session, call.viewer, call.path.ticket_id)
-    if found is None:
-        raise NotFound(kind="ticket", id=call.path.ticket_id)
-    return Reply(found, headers={"ETag": f'"{found.version}"'})
+    ticket = _ticket(call)
+    return Reply(ticket, version=ticket.version)
 
 
 @operation(
@@ -159,11 +159,9 @@ def show_ticket(call: Call) -> Reply:
 )
 def show_history(call: Call) -> Reply:
     """Who did what, when and why, in sentences, oldest first."""
-    with call.reading(ticket_history.ticket_history) as session:
+    with call.reading(ticket_history.ticket_history, clients.clients, collaborators.collaborators) as session:
         lines = ticket_history.history(session, call.viewer, call.path.ticket_id)
-    if not lines:
-        raise NotFound(kind="ticket", id=call.path.ticket_id)
-    return Reply(History(items=lines))
+    return Reply(History(items=found(Ticket.kind, call.path.ticket_id, lines)))
 
 
 @operation(
@@ -191,7 +189,7 @@ def show_body(call: Call) -> Reply:
     refuses=(NotFound,),
 )
 def show_raw(call: Call) -> Reply:
-    return Reply(_raw(call), headers=_download(f"ticket-{call.path.ticket_id}.eml"))
+    return Reply(_raw(call), download=f"ticket-{call.path.ticket_id}.eml")
 
 
 @operation(
@@ -201,15 +199,16 @@ def show_raw(call: Call) -> Reply:
     "read",
     path_model=AttachmentPath,
     answers={200: Media("application/octet-stream", "The attachment's bytes")},
-    refuses=(NotFound,),
+    refuses=(NotFound, NoSuchAttachment),
 )
 def show_attachment(call: Call) -> Reply:
     """The attachment's bytes; its name and declared type stand in the ticket."""
+    path: AttachmentPath = call.path
     try:
-        content = attachment_bytes(_raw(call), call.path.part)
+        content = attachment_bytes(_raw(call), path.part)
     except NoSuchPart:
-        raise NotFound(kind="attachment", id=call.path.ticket_id) from None
-    return Reply(content, headers=_download(f"ticket-{call.path.ticket_id}-{call.path.part}"))
+        raise NoSuchAttachment(path.ticket_id, path.part) from None
+    return Reply(content, download=f"ticket-{path.ticket_id}-{path.part}")
 
 
 @operation(
@@ -224,14 +223,11 @@ def show_attachment(call: Call) -> Reply:
 )
 def show_prefill(call: Call) -> Reply:
     """What a dossier created from this ticket begins with. An automatic message proposes nobody."""
-    with call.reading(tickets.tickets) as session:
-        found = tickets.ticket(session, call.viewer, call.path.ticket_id)
-    if found is None:
-        raise NotFound(kind="ticket", id=call.path.ticket_id)
-    if found.automatic:
+    ticket = _ticket(call)
+    if ticket.automatic:
         return Reply(Prefill(identity=None, email_address=None))
-    identity = prefilled_identity(found.from_name, found.from_address)
-    return Reply(Prefill(identity=identity, email_address=found.from_address))
+    identity = prefilled_identity(ticket.from_name, ticket.from_address)
+    return Reply(Prefill(identity=identity, email_address=ticket.from_address))
 
 
 _FILING: Final[dict[str, Any]] = {
@@ -239,6 +235,7 @@ _FILING: Final[dict[str, Any]] = {
     "answers": {200: TicketChanged},
     "is_command": True,
     "conditional": True,
+    "versioned": True,
 }
 
 
@@ -276,13 +273,14 @@ def unfile_ticket(call: Call) -> Reply:
 
 
 def _changed(ticket_id: UUID, answer: Answer) -> Reply:
-    version = answer.versions.get(ticket_id, 0)
-    return Reply(
-        TicketChanged(
-            ticket_id=ticket_id, client_id=answer.result.get("client_id"), version=version, position=answer.position
-        ),
-        headers={"ETag": f'"{version}"'},
-    )
+    version, client_id = answer.versions[ticket_id], answer.result.get("client_id")
+    changed = TicketChanged(ticket_id=ticket_id, client_id=client_id, version=version, position=answer.position)
+    return Reply(changed, version=version)
+
+
+def _ticket(call: Call) -> TicketDetails:
+    with call.reading(tickets.tickets) as session:
+        return found(Ticket.kind, call.path.ticket_id, tickets.ticket(session, call.viewer, call.path.ticket_id))
 
 
 def _raw(call: Call) -> bytes:
@@ -291,13 +289,4 @@ def _raw(call: Call) -> bytes:
         if isinstance(recorded.event, TicketReceived) and not isinstance(recorded.event.content, Erased):
             raw = recorded.event.content.raw
             return call.greffier.files.read(raw.name, bytes.fromhex(raw.key))
-    raise NotFound(kind="ticket", id=call.path.ticket_id)
-
-
-def _download(name: str) -> dict[str, str]:
-    """Headers that keep a browser from showing what a stranger sent."""
-    return {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "Content-Security-Policy": "sandbox",
-        "X-Content-Type-Options": "nosniff",
-    }
+    raise NotFound(kind=Ticket.kind, id=call.path.ticket_id)

@@ -11,7 +11,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 
 from adapters.databases import StoreUnavailable
-from adapters.desk import TOKEN_PREFIX, Desk
+from adapters.desk import TOKEN_PREFIX, Desk, LogPoint
 from adapters.files import SealedFile
 
 
@@ -109,6 +109,25 @@ def test_a_number_is_never_given_again_after_a_restart(desk, open_desk):
     desk.close()
     again = open_desk()
     assert again.next_number("client") > max(given)
+
+
+def test_numbers_go_on_after_the_highest_that_was_found_elsewhere(desk, open_desk):
+    point = LogPoint(50, datetime(2026, 3, 31, 9, 30, 0, 1, tzinfo=UTC))
+    assert desk.next_number("ticket") == 1
+    assert open_desk().numbered_up_to() is None
+    desk.number_after({"ticket": 1_000, "client": 70}, point)
+    assert desk.next_number("ticket") == 1_001
+    assert desk.next_number("client") == 71
+    assert open_desk().numbered_up_to() == point
+
+
+def test_numbers_never_go_back(desk, open_desk):
+    given = [desk.next_number("ticket") for _ in range(40)]
+    desk.number_after({"ticket": 3}, LogPoint(9, None))
+    desk.number_after({}, LogPoint(4, None))
+    assert desk.numbered_up_to() == LogPoint(4, None)
+    assert desk.next_number("ticket") > max(given)
+    assert open_desk().next_number("ticket") > max(given)
 
 
 # --- tokens -----------------------------------------------------------------------------------
@@ -212,11 +231,11 @@ def test_an_unknown_entry_is_none(desk):
     assert desk.quarantine_size() == 0
 
 
-def test_the_desk_tells_neither_the_key_nor_the_digest_of_a_quarantined_message(desk, path):
+def test_the_desk_tells_neither_origin_nor_key_nor_digest_of_a_quarantined_message(desk, path):
     entry, _ = put_aside(desk, b"one")
     stored = on_disk(path)
     assert entry.file.name.encode() in stored
-    for secret in (entry.file.key, hashlib.sha256(b"one").digest()):
+    for secret in (entry.file.key, hashlib.sha256(b"one").digest(), b"box.mbox"):
         for form in (secret, secret.hex().encode(), base64.b64encode(secret), base64.urlsafe_b64encode(secret)):
             assert form not in stored
 
@@ -225,6 +244,14 @@ def test_an_entry_opens_only_under_its_own_name(desk, path):
     put_aside(desk, b"one")
     with desk._database.writing() as connection:
         connection.exec_driver_sql("UPDATE quarantine SET entry_id = ?", (uuid4().hex,))
+    with pytest.raises(InvalidTag):
+        desk.quarantined()
+
+
+def test_an_origin_does_not_open_as_a_key(desk):
+    put_aside(desk, b"one")
+    with desk._database.writing() as connection:
+        connection.exec_driver_sql("UPDATE quarantine SET wrapped_key = sealed_origin")
     with pytest.raises(InvalidTag):
         desk.quarantined()
 

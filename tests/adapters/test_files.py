@@ -2,6 +2,9 @@ import io
 import os
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
+from datetime import timedelta
 
 import pytest
 
@@ -251,3 +254,52 @@ def test_what_a_killed_process_was_writing_is_swept_away_a_day_later(tmp_path):
     FileStore(tmp_path)
     assert not old.exists()
     assert young.exists()
+
+
+# --- files in flight ------------------------------------------------------------------------------
+
+
+def test_who_asks_for_the_files_at_rest_waits_for_those_in_flight(files, folder):
+    with ThreadPoolExecutor(1) as other:
+        with files.in_flight(), FileStore(folder).in_flight():
+            asked = other.submit(files.at_rest)
+            stored = files.store(io.BytesIO(b"content"))
+            with pytest.raises(NotYet):
+                asked.result(0.2)
+        assert asked.result(30) == {stored.name}
+    assert files.at_rest(timedelta(hours=1)) == set()
+
+
+IN_FLIGHT = """
+import sys
+from pathlib import Path
+from adapters.files import FileStore
+
+with FileStore(Path(sys.argv[1])).in_flight():
+    print("in flight", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_files_in_flight_are_another_process_s_too_until_it_dies(files, folder, start_python):
+    process = start_python(IN_FLIGHT, folder)
+    assert process.stdout.readline() == "in flight\n"
+    with ThreadPoolExecutor(1) as other:
+        asked = other.submit(files.at_rest)
+        with pytest.raises(NotYet):
+            asked.result(0.2)
+        process.kill()
+        assert asked.result(30) == set()
+
+
+def test_a_file_that_is_discarded_meanwhile_is_not_named(files, monkeypatch):
+    stored = [files.store(io.BytesIO(b"content")) for _ in range(3)]
+    glob = type(files._folder).glob
+
+    def discarding(folder, pattern):
+        found = list(glob(folder, pattern))
+        files.discard(stored[1].name)
+        return iter(found)
+
+    monkeypatch.setattr(type(files._folder), "glob", discarding)
+    assert set(files.names()) == {stored[0].name, stored[2].name}

@@ -257,7 +257,7 @@ def test_a_filing_by_itself_says_which_rule_and_evidence(api, bonnet, petit):
     assert received["what"] == "TicketReceived"
     assert filed["what"] == "TicketClassified"
     assert filed["why"] == "l’adresse de l’expéditeur appartient à cette fiche, et à elle seule"
-    assert filed["sentence"] == f"Alice Martin : Classé sur Petit : {filed['why']}."
+    assert filed["sentence"] == f"Classement automatique : Classé sur Petit : {filed['why']}."
 
 
 @pytest.mark.behaviour("X1")
@@ -282,7 +282,7 @@ def test_a_ticket_that_waits_says_why(api, petit):
 
     waiting = api.read(f"/tickets/{ticket_id}/history")["items"][-1]
     assert waiting["sentence"] == (
-        "Alice Martin : Laissé non classé : l’adresse de l’expéditeur n’est connue sur aucune fiche."
+        "Classement automatique : Laissé non classé : l’adresse de l’expéditeur n’est connue sur aucune fiche."
     )
 
 

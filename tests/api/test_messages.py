@@ -2,7 +2,7 @@
 
 import base64
 import re
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -143,7 +143,10 @@ def test_a_part_that_is_no_attachment_is_not_found(api, part):
 
     answer = api.get(f"/tickets/{ticket_id}/attachments/{part}")
 
-    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
+    told = answer.json()
+    assert (answer.status_code, told["type"]) == (404, "/problems/no-such-attachment")
+    assert (told["ticket_id"], told["part"]) == (ticket_id, part)
+    assert told["detail"] == f"there is no attachment {part} of ticket {ticket_id}"
 
 
 def test_the_body_is_text_and_html_that_is_safe_to_show(api):
@@ -249,6 +252,30 @@ def test_bytes_in_quarantine_come_back_and_are_kept_once(api):
     assert answer.content == raw
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-disposition"] == f'attachment; filename="quarantine-{entry_id}"'
+    assert answer.headers["content-security-policy"] == "sandbox"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_bytes_that_leave_quarantine_while_they_are_asked_for_are_not_found(api, greffier, monkeypatch):
+    entry_id = api.send_in(b"no header").json()["quarantine_id"]
+    read = greffier.files.read
+
+    def meanwhile_taken_in(name, key):
+        greffier.desk.release(UUID(entry_id))
+        greffier.files.discard(name)
+        return read(name, key)
+
+    monkeypatch.setattr(greffier.files, "read", meanwhile_taken_in)
+    answer = api.get(f"/quarantine/{entry_id}/raw")
+
+    assert (answer.status_code, answer.json()["kind"]) == (404, "quarantined message")
+
+
+def test_bytes_that_are_damaged_in_quarantine_are_a_problem_of_ours(api, greffier):
+    entry_id = api.send_in(b"no header").json()["quarantine_id"]
+    greffier.files.discard(greffier.desk.quarantine_entry(UUID(entry_id)).file.name)
+
+    assert api.get(f"/quarantine/{entry_id}/raw").json()["type"] == "/problems/file-damaged"
 
 
 def test_a_retry_that_fails_leaves_the_message_in_quarantine(api):

@@ -42,6 +42,29 @@ def test_the_document_itself_is_valid():
     documented.validate()
 
 
+@pytest.mark.parametrize(
+    ("identified", "status", "names"),
+    [
+        ("show_ticket", "200", {"ETag"}),
+        ("show_client", "200", {"ETag"}),
+        ("file_ticket", "200", {"ETag"}),
+        ("activate_client", "200", {"ETag"}),
+        ("register_client", "201", {"ETag", "Location"}),
+        ("take_in", "201", {"Location"}),
+        ("take_in", "200", set()),
+        ("retry_quarantined", "201", {"Location"}),
+        ("list_tickets", "200", set()),
+    ],
+)
+def test_an_answer_s_headers_are_declared(identified, status, names):
+    _, _, operation = IDENTIFIED[identified]
+
+    declared = operation["responses"][status].get("headers", {})
+
+    assert declared.keys() == names
+    assert all(header["required"] for header in declared.values())
+
+
 def test_every_operation_is_known_to_succeed():
     assert SUCCESSES.keys() == IDENTIFIED.keys()
 
@@ -65,6 +88,8 @@ def test_every_operation_succeeds_as_documented(identified, status, demo_api, si
     answer = case.call_and_validate(headers=signed_in)
 
     assert answer.status_code == status, answer.text
+    declared = operation["responses"][str(status)].get("headers", {})
+    assert {"etag", "location"} & answer.headers.keys() == {name.lower() for name in declared}
 
 
 # --- what is given as an example --------------------------------------------------------------------------

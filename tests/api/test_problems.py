@@ -1,15 +1,20 @@
 """Every error is a problem (RFC 9457) that names what is wrong, and nothing of the inside."""
 
+import asyncio
 import json
 from uuid import uuid4
 
 import pytest
+from starlette.responses import Response
 
 from adapters.databases import StoreUnavailable
 from api import operations
 from api.app import OPERATIONS
+from api.staff import COMMAND_LINE
+from domain.office import WelcomeCollaborator
+from projections import clients, collaborators, ticket_history
 from tests.api.letters import letter
-from tests.api.office import opened, serving
+from tests.api.office import COLLABORATOR, opened, serving
 
 UUID = "11111111-1111-4111-8111-111111111111"
 
@@ -258,6 +263,19 @@ def test_what_is_missing_is_told_with_its_kind_and_id(asked):
     assert told["detail"] == f"there is no client {missing}"
 
 
+def test_a_stale_version_is_told_with_the_one_it_should_have_been(asked, ticket_id):
+    told = problem(asked.post(f"/tickets/{ticket_id}/unfile", headers={"If-Match": '"7"'}), 412, "stale-version")
+
+    assert (told["kind"], told["id"], told["expected"], told["actual"]) == ("ticket", ticket_id, 7, 2)
+    assert told["detail"] == f"the ticket {ticket_id} is at version 2, not 7: read it again"
+
+
+@pytest.mark.parametrize("etag", ['"0"', '"1"'])
+@pytest.mark.parametrize("path", ["/tickets/{}/unfile", "/clients/{}/activate"])
+def test_a_condition_on_what_is_not_there_is_not_found(asked, path, etag):
+    problem(asked.post(path.format(uuid4()), headers={"If-Match": etag}), 404, "not-found")
+
+
 # --- what goes wrong here ---------------------------------------------------------------------------------
 
 
@@ -315,6 +333,24 @@ def test_a_view_that_is_not_built_yet_asks_to_try_again(halted):
         assert answer.headers["retry-after"] == "2"
 
 
+@pytest.mark.parametrize("behind", [clients.clients, collaborators.collaborators, ticket_history.ticket_history])
+def test_a_history_waits_for_those_whom_it_names(halted, monkeypatch, behind):
+    greffier, api = halted
+    ticket_id = api.receive(letter())
+    greffier.catch_up()
+
+    def break_down(*_):
+        raise RuntimeError("this event can't be folded")
+
+    api.file(ticket_id, api.register("Bonnet"))
+    greffier.log.execute(WelcomeCollaborator(collaborator_id=uuid4(), identity=COLLABORATOR), COMMAND_LINE)
+    monkeypatch.setattr(behind, "apply", break_down)
+    greffier.catch_up()
+    answer = api.get(f"/tickets/{ticket_id}/history", params={"min_position": greffier.log.head()})
+
+    problem(answer, 503, "views-behind")
+
+
 def test_a_conflict_names_the_owners_ids_though_no_view_knows_their_names(halted):
     _, api = halted
     owner = api.register("Petit", "paul@courriel.example")
@@ -325,6 +361,16 @@ def test_a_conflict_names_the_owners_ids_though_no_view_knows_their_names(halted
     )
 
     assert problem(told, 409, "address-belongs-to-another")["owners"][0]["id"] == owner
+
+
+def test_a_foreseen_error_of_ours_is_one_warning_in_the_log(halted, caplog):
+    _, api = halted
+
+    problem(api.get("/tickets"), 503, "views-behind")
+
+    (warning,) = [record for record in caplog.records if record.name == "api.operations"]
+    assert (warning.levelname, warning.exc_info) == ("WARNING", None)
+    assert warning.getMessage() == "answered with /problems/views-behind: the views have not reached position 0 yet"
 
 
 @pytest.mark.parametrize("path", ["/tickets", "/health"])
@@ -343,6 +389,7 @@ def test_an_unforeseen_error_says_nothing_of_the_inside(asked, shared, monkeypat
         "detail": "this was recorded",
     }
     assert "the secret inside" in caplog.text
+    assert "Traceback" in caplog.text
 
 
 def test_a_damaged_file_is_a_problem_of_ours(asked, shared, ticket_id):
@@ -355,6 +402,22 @@ def test_a_damaged_file_is_a_problem_of_ours(asked, shared, ticket_id):
     finally:
         path.write_bytes(whole)
     assert asked.get(f"/tickets/{ticket_id}/raw").status_code == 200
+
+
+def test_answers_are_made_off_the_event_loop(asked, monkeypatch):
+    loops = []
+
+    def made(*arguments, **more):
+        try:
+            loops.append(asyncio.get_running_loop())
+        except RuntimeError:
+            loops.append(None)
+        return Response(*arguments, **more)
+
+    monkeypatch.setattr(operations, "Response", made)
+
+    assert asked.get("/tickets").status_code == 200
+    assert loops == [None]
 
 
 def test_no_token_is_ever_logged(asked, shared, monkeypatch, caplog):

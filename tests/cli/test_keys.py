@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from adapters.databases import Database, StoreUnavailable
 from adapters.vault import MasterKey, MasterKeyError
 from api import bootstrap
 from tests.cli.command_line import PATIENCE, errors, wait_until
@@ -59,17 +60,7 @@ def test_a_key_that_the_environment_holds_cannot_be_replaced_in_place(demo, monk
 @pytest.mark.parametrize("moment", ["before the vault", "after the vault"])
 def test_a_rotation_that_is_cut_short_is_finished_or_forgotten(demo, monkeypatch, moment):
     former = (demo.folder / "master.key").read_bytes()
-    rotate = bootstrap.Vault.rotate
-
-    def cut(vault, new):
-        if moment == "after the vault":
-            rotate(vault, new)
-        raise Cut
-
-    with monkeypatch.context() as patched:
-        patched.setattr(bootstrap.Vault, "rotate", cut)
-        with pytest.raises(Cut):
-            demo("keys", "rotate")
+    _cut_a_rotation_short(demo, monkeypatch, moment)
     assert (demo.folder / "master.key").read_bytes() == former
     demo("projections", "verify")
     assert ((demo.folder / "master.key").read_bytes() == former) == (moment == "before the vault")
@@ -135,6 +126,47 @@ def test_a_rotation_by_a_command_that_holds_the_former_key_is_refused(demo):
             bootstrap.rotate_master_key(late, None)
     assert [path.name for path in demo.folder.glob("master.key*")] == ["master.key"]
     demo("projections", "verify")
+
+
+@pytest.mark.parametrize("moment", ["before the vault", "after the vault"])
+def test_a_rotation_that_was_cut_short_is_finished_before_the_next(demo, monkeypatch, moment):
+    """Whoever has the office open since before must not take the key in force for one that was never used."""
+    with demo.open() as late:
+        _cut_a_rotation_short(demo, monkeypatch, moment)
+        if moment == "before the vault":
+            bootstrap.rotate_master_key(late, None)
+        else:
+            with pytest.raises(MasterKeyError, match="rotated by another process"):
+                bootstrap.rotate_master_key(late, None)
+    demo("projections", "verify")
+    assert [path.name for path in demo.folder.glob("master.key*")] == ["master.key"]
+
+
+def test_a_rotation_is_done_again_after_the_disk_failed_it_at_its_end(demo, monkeypatch):
+    def fail(_):
+        raise StoreUnavailable("vault", "disk I/O error")
+
+    with demo.open() as greffier:
+        with monkeypatch.context() as patched:
+            patched.setattr(Database, "checkpoint", fail)
+            with pytest.raises(StoreUnavailable):
+                bootstrap.rotate_master_key(greffier, None)
+        _cut_a_rotation_short(demo, monkeypatch, "before the vault", greffier)
+    demo("projections", "verify")
+
+
+def _cut_a_rotation_short(demo, monkeypatch, moment, greffier=None):
+    rotate = bootstrap.Vault.rotate
+
+    def cut(vault, new):
+        if moment == "after the vault":
+            rotate(vault, new)
+        raise Cut
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bootstrap.Vault, "rotate", cut)
+        with pytest.raises(Cut):
+            demo("keys", "rotate") if greffier is None else bootstrap.rotate_master_key(greffier, None)
 
 
 def test_a_server_with_the_former_key_stops_writing_rather_than_mixing_keys(demo):

@@ -3,15 +3,25 @@
 import json
 import os
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from adapters.demo_office import demo_messages, demo_office
+from adapters.desk import Desk
+from adapters.event_store.log import EventLog
+from adapters.files import FileDamaged
 from adapters.mail import intake
+from adapters.mail.intake import MAIL_IMPORT
 from adapters.mail.sources import iter_messages
-from tests.cli.command_line import errors, wait_until
+from domain.aggregates import NotFound
+from tests.cli.command_line import PATIENCE, errors, wait_until
+from tests.end_to_end.accounts import stored_for_nothing
 from tests.end_to_end.mailboxes import letter, write_mbox
 
 UNREADABLE = Path("/proc/self/mem")
@@ -215,3 +225,74 @@ def test_an_entry_that_is_not_in_quarantine_is_named(quarantined):
     assert unknown in line
     (line,) = errors(quarantined("quarantine", "retry", "not-an-id", exit_code=2))
     assert "'entry_id'" in line
+
+
+def test_an_entry_that_another_retry_took_in_meanwhile_is_not_found(quarantined):
+    with quarantined.open() as office:
+        entry = office.desk.quarantined()[0]
+        assert office.intake.quarantined_bytes(entry) == letter(1)
+        assert office.intake.retry(entry, MAIL_IMPORT).outcome == "ticket"
+        for again in (office.intake.quarantined_bytes, partial(office.intake.retry, actor=MAIL_IMPORT)):
+            with pytest.raises(NotFound) as refused:
+                again(entry)
+            assert refused.value.facts() == {"kind": "quarantined message", "id": entry.entry_id}
+
+
+def test_an_entry_whose_file_is_damaged_says_so(quarantined):
+    with quarantined.open() as office:
+        entry = office.desk.quarantined()[0]
+        office.files.discard(entry.file.name)
+        with pytest.raises(FileDamaged):
+            office.intake.retry(entry, MAIL_IMPORT)
+
+
+# --- files that nothing refers to -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("message", "between"),
+    [(letter(1), (EventLog, "execute_all")), (b"", (Desk, "quarantine"))],
+    ids=["ticket", "quarantine"],
+)
+def test_a_sweep_leaves_alone_what_an_import_is_storing(opened, apart, monkeypatch, message, between):
+    """The file is stored, its event not appended yet: the sweep waits."""
+    (apart / "a.eml").write_bytes(message)
+    then = getattr(*between)
+    sweeps = []
+
+    def swept_meanwhile(*arguments):
+        sweeps.append(opened.start("mail", "sweep", "--older-than", "0", "--json"))
+        with pytest.raises(subprocess.TimeoutExpired):
+            sweeps[0].wait(2)
+        return then(*arguments)
+
+    monkeypatch.setattr(*between, swept_meanwhile)
+    opened("import-mail", "a.eml")
+    said, _ = sweeps[0].communicate(timeout=PATIENCE)
+    assert json.loads(said) == {"swept": 0}
+    with opened.open() as office:
+        assert len(list(office.files.names())) == 1
+        assert not stored_for_nothing(office)
+
+
+# --- large messages -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("size", "few"), [((8 << 20) + 1, True), (8 << 20, False)])
+def test_few_large_messages_are_parsed_at_once(opened, monkeypatch, size, few):
+    parsing, most = [], []
+    read_message = intake.read_message
+
+    def read(content):
+        parsing.append(1)
+        most.append(len(parsing))
+        time.sleep(0.3)
+        parsing.pop()
+        return read_message(content[:2_000])
+
+    monkeypatch.setattr(intake, "read_message", read)
+    with opened.open() as office, ThreadPoolExecutor(6) as pool:
+        messages = [letter(number).ljust(size, b"\n") for number in range(6)]
+        took = pool.map(lambda one: office.intake.take_in("test", len(one), BytesIO(one)).outcome, messages)
+        assert list(took) == ["ticket"] * 6
+    assert max(most) == 2 if few else max(most) > 2

@@ -1,12 +1,19 @@
 """Opening an office, its settings, and tokens."""
 
+import os
+import shutil
 import stat
 
 import httpx
 import pytest
 
+from adapters.event_store.log import EventLog
 from adapters.vault import MasterKey
+from domain.client import ProspectRegistered
+from domain.ticket import TicketReceived
 from tests.cli.command_line import errors
+from tests.end_to_end.accounts import events
+from tests.end_to_end.mailboxes import letter, write_mbox
 
 SECRET = "bm90LWEtcmVhbC1tYXN0ZXIta2V5LWJ1dC0zMmJ5dGU="
 
@@ -158,6 +165,110 @@ def test_secrets_are_masked(greffier, monkeypatch):
 def test_settings_say_where_each_can_be_set(greffier):
     said = greffier("settings").stdout
     assert "GREFFIER_READ_TI" in said
+
+
+# --- the data folder --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", [["init", "Cabinet Essai"], ["demo", "--once"]])
+def test_a_new_data_folder_is_its_owners_alone(greffier, command):
+    before = os.umask(0)
+    try:
+        greffier(*command)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(greffier.folder.stat().st_mode) == 0o700
+
+
+def test_a_data_folder_that_was_made_before_keeps_its_rights(greffier):
+    greffier.folder.mkdir()
+    greffier.folder.chmod(0o750)
+    greffier("init", "Cabinet Essai")
+    assert stat.S_IMODE(greffier.folder.stat().st_mode) == 0o750
+
+
+# --- the desk ---------------------------------------------------------------------------------------
+
+
+def _numbers(office):
+    return sorted(one.event.number for one in events(office, TicketReceived))
+
+
+def _copy(folder, name, to):
+    for path in folder.glob(f"{name}.sqlite*"):
+        shutil.copy(path, to / path.name)
+
+
+def _lose_the_desk(folder):
+    for path in folder.glob("desk.sqlite*"):
+        path.unlink()
+
+
+def _import(greffier, apart, numbers):
+    write_mbox(map(letter, numbers), apart / "more.mbox")
+    greffier("import-mail", "more.mbox")
+
+
+def test_numbers_go_on_when_the_desk_was_lost(demo, apart):
+    with demo.open() as office:
+        tickets = _numbers(office)
+        clients = _client_numbers(office)
+    _lose_the_desk(demo.folder)
+    _import(demo, apart, range(5))
+    with demo.open() as office:
+        assert min(set(_numbers(office)) - set(tickets)) > max(tickets)
+        assert office.desk.next_number("client") > max(clients)
+
+
+def _client_numbers(office):
+    read = office.log.read(0, 100_000, {ProspectRegistered.topic()})
+    return [one.event.number for one in read.events]
+
+
+def test_numbers_go_on_when_the_desk_is_older_than_the_log(opened, apart):
+    kept = apart / "kept"
+    kept.mkdir()
+    _import(opened, apart, range(40))
+    _copy(opened.folder, "desk", kept)
+    for first in (100, 200):  # it is put back twice
+        _import(opened, apart, range(first, first + 70))
+        _lose_the_desk(opened.folder)
+        _copy(kept, "desk", opened.folder)
+    _import(opened, apart, range(300, 370))
+    with opened.open() as office:
+        numbers = _numbers(office)
+    assert len(numbers) == len(set(numbers)) == 250
+
+
+def test_numbers_go_on_when_the_desk_knows_another_past_of_the_log(opened, apart):
+    """A backup's desk is newer than its log: what it has seen of the log may be gone, and other events be there."""
+    log, desk = apart / "log", apart / "desk"
+    log.mkdir()
+    desk.mkdir()
+    _import(opened, apart, range(40))
+    _copy(opened.folder, "log", log)
+    _import(opened, apart, range(100, 110))
+    _copy(opened.folder, "desk", desk)
+    for path in opened.folder.glob("log.sqlite*"):
+        path.unlink()
+    _copy(log, "log", opened.folder)
+    for path in opened.folder.glob("views.sqlite*"):
+        path.unlink()
+    _import(opened, apart, range(200, 300))
+    _lose_the_desk(opened.folder)
+    _copy(desk, "desk", opened.folder)
+    _import(opened, apart, range(300, 350))
+    with opened.open() as office:
+        numbers = _numbers(office)
+    assert len(numbers) == len(set(numbers)) == 190
+
+
+def test_what_the_desk_has_seen_of_the_log_is_not_read_again(demo, monkeypatch):
+    read = []
+    monkeypatch.setattr(EventLog, "read", lambda *arguments: read.append(arguments))
+    with demo.open():
+        pass
+    assert read == []
 
 
 # --- the master key -------------------------------------------------------------------------------

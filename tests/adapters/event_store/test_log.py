@@ -122,8 +122,9 @@ def test_what_does_not_exist_is_not_found(log, actor):
 def test_a_stream_of_another_kind_is_not_found(log, actor):
     client_id = uuid4()
     log.execute(register(client_id, ADDRESS), actor)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound) as refusal:
         log.state(EmailAddress, client_id)
+    assert str(refusal.value) == f"there is no e-mail address {client_id}"
     with pytest.raises(NotFound):
         log.execute(RemoveEmailAddress(client_id=client_id, address_id=client_id), actor)
     with pytest.raises(NotFound):
@@ -232,10 +233,18 @@ def test_a_version_that_has_passed_is_stale(log, actor):
     log.execute(register(client_id), actor)
     with pytest.raises(StaleVersion) as refusal:
         log.execute(ActivateClient(client_id=client_id), actor, if_match=IfMatch(client_id, 2))
-    assert (refusal.value.stream_id, refusal.value.expected, refusal.value.actual) == (client_id, 2, 1)
+    assert refusal.value.facts() == {"kind": "client", "id": client_id, "expected": 2, "actual": 1}
     assert log.head() == 1
     log.execute(ActivateClient(client_id=client_id), actor, if_match=IfMatch(client_id, 1))
     assert log.head() == 2
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_what_does_not_exist_has_no_version_to_compare(log, actor, version):
+    client_id = uuid4()
+    with pytest.raises(NotFound) as refusal:
+        log.execute(ActivateClient(client_id=client_id), actor, if_match=IfMatch(client_id, version))
+    assert refusal.value.facts() == {"kind": "client", "id": client_id}
 
 
 def test_a_version_that_passes_between_decision_and_append_is_stale(log, open_log, actor):
