@@ -30,7 +30,7 @@ from api.staff import NoSuchCollaborator
 from domain.aggregates import Refusal
 from domain.events import UnknownTopic
 from projections.engine import UnknownView
-from projections.folding import CannotFold
+from projections.folding import CannotFold, no_progress
 from projections.paging import BadCursor
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
@@ -143,7 +143,7 @@ def as_shown(value: object) -> str:
 def progress_bar(label: str, *, silent: bool) -> Iterator[Any]:
     """A bar with rate and time left; gives a function of (done, total). Silent where JSON is asked for, or no one watches."""
     if silent or not notices.is_terminal:
-        yield lambda _done, _total: None
+        yield no_progress
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=notices, transient=True) as progress:

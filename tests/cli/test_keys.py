@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from adapters.databases import Database, StoreUnavailable
-from adapters.vault import MasterKey, MasterKeyError
-from api import bootstrap
+from adapters.vault import MasterKey, MasterKeyError, Vault
+from api.master_key import rotate_master_key
 from tests.cli.command_line import PATIENCE, errors, wait_until
 from tests.end_to_end.mailboxes import letter
 
@@ -99,7 +99,7 @@ def test_two_rotations_at_once_leave_a_key_that_opens_the_vault(demo, monkeypatc
 
 def _start_within_a_rotation(demo, patched, *command):
     """Starts another command once the vault is changed, and the key's file is not; goes on when that one is waiting."""
-    rotate = bootstrap.Vault.rotate
+    rotate = Vault.rotate
     started = []
 
     def rotate_and_start(vault, new):
@@ -108,7 +108,7 @@ def _start_within_a_rotation(demo, patched, *command):
         wait_until(lambda: _holds_open(started[0], "vault.sqlite.lock"), "the other command at the lock")
         return rewrapped
 
-    patched.setattr(bootstrap.Vault, "rotate", rotate_and_start)
+    patched.setattr(Vault, "rotate", rotate_and_start)
     return started
 
 
@@ -123,7 +123,7 @@ def test_a_rotation_by_a_command_that_holds_the_former_key_is_refused(demo):
     with demo.open() as late:
         demo("keys", "rotate")
         with pytest.raises(MasterKeyError, match="rotated by another process"):
-            bootstrap.rotate_master_key(late, None)
+            rotate_master_key(late.vault, late.settings, None)
     assert [path.name for path in demo.folder.glob("master.key*")] == ["master.key"]
     demo("projections", "verify")
 
@@ -134,10 +134,10 @@ def test_a_rotation_that_was_cut_short_is_finished_before_the_next(demo, monkeyp
     with demo.open() as late:
         _cut_a_rotation_short(demo, monkeypatch, moment)
         if moment == "before the vault":
-            bootstrap.rotate_master_key(late, None)
+            rotate_master_key(late.vault, late.settings, None)
         else:
             with pytest.raises(MasterKeyError, match="rotated by another process"):
-                bootstrap.rotate_master_key(late, None)
+                rotate_master_key(late.vault, late.settings, None)
     demo("projections", "verify")
     assert [path.name for path in demo.folder.glob("master.key*")] == ["master.key"]
 
@@ -150,13 +150,13 @@ def test_a_rotation_is_done_again_after_the_disk_failed_it_at_its_end(demo, monk
         with monkeypatch.context() as patched:
             patched.setattr(Database, "checkpoint", fail)
             with pytest.raises(StoreUnavailable):
-                bootstrap.rotate_master_key(greffier, None)
+                rotate_master_key(greffier.vault, greffier.settings, None)
         _cut_a_rotation_short(demo, monkeypatch, "before the vault", greffier)
     demo("projections", "verify")
 
 
 def _cut_a_rotation_short(demo, monkeypatch, moment, greffier=None):
-    rotate = bootstrap.Vault.rotate
+    rotate = Vault.rotate
 
     def cut(vault, new):
         if moment == "after the vault":
@@ -164,9 +164,9 @@ def _cut_a_rotation_short(demo, monkeypatch, moment, greffier=None):
         raise Cut
 
     with monkeypatch.context() as patched:
-        patched.setattr(bootstrap.Vault, "rotate", cut)
+        patched.setattr(Vault, "rotate", cut)
         with pytest.raises(Cut):
-            demo("keys", "rotate") if greffier is None else bootstrap.rotate_master_key(greffier, None)
+            demo("keys", "rotate") if greffier is None else rotate_master_key(greffier.vault, greffier.settings, None)
 
 
 def test_a_server_with_the_former_key_stops_writing_rather_than_mixing_keys(demo):
