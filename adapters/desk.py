@@ -23,7 +23,6 @@ from sqlalchemy import (
     Table,
     Uuid,
     delete,
-    func,
     insert,
     select,
 )
@@ -210,10 +209,6 @@ class Desk:
         with self._database.reading() as connection:
             row = connection.execute(select(_quarantine).where(_quarantine.c.entry_id == entry_id)).one_or_none()
         return None if row is None else self._entry(row)
-
-    def quarantine_size(self) -> int:
-        with self._database.reading() as connection:
-            return connection.execute(select(func.count()).select_from(_quarantine)).scalar_one()
 
     def release(self, entry_id: UUID) -> None:
         """Strikes an entry off: its message was taken in."""

@@ -165,6 +165,7 @@ def inspected(raw: bytes, max_bytes: int) -> dict[str, Any]:
         "from_name": message.from_name,
         "to": message.to,
         "cc": message.cc,
+        "reply_to": message.reply_to,
         "subject": message.subject,
         "date": message.date,
         "message_id": message.message_id,
