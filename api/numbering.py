@@ -13,7 +13,6 @@ from domain.client import ProspectRegistered
 from domain.ticket import TicketReceived
 from projections.log import Unreadable
 
-_EVENTS_AT_ONCE: Final = 2_000
 _SERIES: Final = {ProspectRegistered.topic(): "client", TicketReceived.topic(): "ticket"}
 """The series that the number in an event of this topic was taken from."""
 
@@ -25,13 +24,10 @@ def number_after(log: EventLog, desk: Desk) -> None:
         return
     position = seen.position if seen and seen.recorded_at == log.recorded_at(seen.position) else 0
     highest: Counter[str] = Counter()
-    while position < end.position:
-        batch = log.read(position, _EVENTS_AT_ONCE, _SERIES.keys())
-        for recorded in batch.events:
-            if not isinstance(recorded, Unreadable):
-                series = _SERIES[recorded.event.topic()]
-                highest[series] = max(highest[series], recorded.event.number)
-        position = batch.last
+    for recorded in log.events(_SERIES.keys(), after=position):
+        if not isinstance(recorded, Unreadable):
+            series = _SERIES[recorded.event.topic()]
+            highest[series] = max(highest[series], recorded.event.number)
     desk.number_after(highest, end)
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import IO, Annotated, Any, Final, Literal, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
@@ -50,7 +51,6 @@ from projections.paging import DEFAULT_LIMIT, MAX_LIMIT
 from projections.projection import Projection
 
 MAX_JSON_BYTES: Final = 1 << 20
-_CREATED: Final = 201
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 _KEY: Final = re.compile(r"[!-~]{1,255}")
 
@@ -197,7 +197,7 @@ class Operation:
     def headers(self, status: int) -> dict[str, str]:
         """The headers that an answer tells something with, and what."""
         etag = {"ETag": "The version, for `If-Match`"} if self.versioned else {}
-        location = {"Location": "Where the thing created lies"} if status == _CREATED else {}
+        location = {"Location": "Where the thing created lies"} if status == HTTPStatus.CREATED else {}
         return etag | location
 
 
@@ -247,15 +247,15 @@ def problem_response(error: Exception, greffier: Greffier | None = None) -> Resp
     problem = problem_of(error)
     if problem is INTERNAL_ERROR:
         _log.error("answered with %s", problem.type, exc_info=error)
-    elif problem.status >= 500:  # noqa: PLR2004  # ours to look at, whatever it is
+    elif problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # ours to look at, whatever it is
         _log.warning("answered with %s: %s", problem.type, problem.detail)
     if greffier is not None and isinstance(error, AddressBelongsToAnother):
         with suppress(StoreUnavailable):  # without their names, the problem says who they are all the same
             problem = _naming_owners(problem, error, greffier)
     headers = {}
-    if problem.status == 401:  # noqa: PLR2004
+    if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="greffier"'
-    if problem.status == 503:  # noqa: PLR2004
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     content = orjson.dumps(problem.model_dump(mode="json", exclude_none=True))
     return Response(content, problem.status, headers, media_type="application/problem+json")

@@ -29,6 +29,7 @@ from domain.events import Actor, Context, Event, EventTypes, Recorded, UnknownTo
 from projections.log import LogBatch, Unreadable
 
 _ATTEMPTS: Final = 10
+_EVENTS_AT_ONCE: Final = 2_000
 _OTHER_PROCESSES_POLL_SECONDS: Final = 0.1
 
 A = TypeVar("A", bound=Aggregate)
@@ -215,7 +216,7 @@ class EventLog:
     def recorded_at(self, position: int) -> datetime | None:
         """When the event at this position was recorded, or None where there is none."""
         with _unavailable():
-            found = self._recorder.select_notifications(position, 1)
+            found = self._recorder.select_notifications(position, 1, stop=position)
         return from_microseconds(found[0].recorded_at) if found else None
 
     def read(self, after: int, limit: int, topics: Collection[str]) -> LogBatch:
@@ -224,6 +225,14 @@ class EventLog:
         self._read_keys_ahead(found, topics)
         events = [event for one in found if (event := self._read_one(one, topics)) is not None]
         return LogBatch(last=found[-1].id if found else after, events=events)
+
+    def events(self, topics: Collection[str], after: int = 0) -> Iterator[Recorded[Any] | Unreadable]:
+        """Every event of these topics after `after`, up to the head of the log as it stands now; see `read`."""
+        head = self.head()
+        while after < head:
+            batch = self.read(after, min(_EVENTS_AT_ONCE, head - after), topics)
+            yield from batch.events
+            after = batch.last
 
     def wait(self, after: int, timeout: float) -> int:
         deadline = time.monotonic() + timeout

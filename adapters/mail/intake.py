@@ -33,7 +33,6 @@ _CHUNK: Final = 1 << 20
 _TOGETHER: Final = 32
 _TOGETHER_BYTES: Final = 8 << 20
 _WRITERS: Final = 8
-_EVENTS_AT_ONCE: Final = 2_000
 _LARGE_BYTES: Final = 8 << 20
 _LARGE_AT_ONCE: Final = 2
 """Parsing a message can take twenty times its size in memory."""
@@ -92,10 +91,12 @@ class MailIntake:
         for some in self._some_at_a_time(messages):
             received = iter(self._receive([content for _, content in some if isinstance(content, bytes)], actor))
             for message, content in some:
-                outcome = next(received) if isinstance(content, bytes) else content
-                if isinstance(content, bytes) and isinstance(outcome, CannotTakeIn):
+                if not isinstance(content, bytes):
+                    yield message, content
+                    continue
+                outcome = next(received)
+                if isinstance(outcome, CannotTakeIn):
                     outcome = self._quarantine(message.origin, str(outcome), io.BytesIO(content))
-                assert not isinstance(outcome, CannotTakeIn)  # noqa: S101  # only contents are refused
                 yield message, outcome
 
     def retry(self, entry: QuarantineEntry, actor: Actor) -> TakenIn:
@@ -130,15 +131,11 @@ class MailIntake:
         """
         found = self._files.at_rest(older_than)  # before what refers to them is read
         found.difference_update(entry.file.name for entry in self._desk.all_quarantined())
-        position, head = 0, self._log.head()
-        while found and position < head:
-            batch = self._log.read(position, _EVENTS_AT_ONCE, {TicketReceived.topic()})
-            for recorded in batch.events:
-                if isinstance(recorded, Unreadable):
-                    raise UnreadableEvent(f"nothing is swept: {recorded.reason}")
-                if isinstance(recorded.event, TicketReceived) and not isinstance(recorded.event.content, Erased):
-                    found.discard(recorded.event.content.raw.name)
-            position = batch.last
+        for recorded in self._log.events({TicketReceived.topic()}) if found else ():
+            if isinstance(recorded, Unreadable):
+                raise UnreadableEvent(f"nothing is swept: {recorded.reason}")
+            if not isinstance(recorded.event.content, Erased):
+                found.discard(recorded.event.content.raw.name)
         for name in found:
             self._files.discard(name)
         return len(found)
@@ -185,41 +182,41 @@ class MailIntake:
             outcomes.append(TakenIn("duplicate", self._log.head(), known) if known else None)
             if known is None:
                 arriving.append(message)
-        with self._files.in_flight():
-            received = iter(self._receive_new(arriving, actor))
+        received = iter(self._receive_new(arriving, actor) if arriving else ())
         return [next(received) if outcome is None else outcome for outcome in outcomes]
 
     def _receive_new(self, arriving: list[_Arriving], actor: Actor) -> list[TakenIn]:
-        self._store_files(arriving)
-        try:
-            answers = self._log.execute_all([message.command() for message in arriving], actor)
-        except BaseException:
-            self._discard_files(arriving)
-            raise
+        with self._files.in_flight():
+            files = self._store_files(arriving)
+            stored = list(zip(arriving, files, strict=True))
+            try:
+                answers = self._log.execute_all([message.command(file) for message, file in stored], actor)
+            except BaseException:
+                self._discard_files(stored)
+                raise
         taken = [TakenIn(a.result["outcome"], a.position, UUID(a.result["ticket_id"])) for a in answers]
-        for message, outcome in zip(arriving, taken, strict=True):
+        for file, outcome in zip(files, taken, strict=True):
             if outcome.outcome == "duplicate":  # the same message came in elsewhere, or twice, this very moment
-                self._files.discard(message.stored.name)
+                self._files.discard(file.name)
         return taken
 
-    def _store_files(self, arriving: list[_Arriving]) -> None:
+    def _store_files(self, arriving: list[_Arriving]) -> list[SealedFile]:
         """Stores the raw messages side by side: each write waits for the disk, and they can wait together."""
-        with ThreadPoolExecutor(max_workers=max(1, min(_WRITERS, len(arriving)))) as writers:
+        with ThreadPoolExecutor(max_workers=min(_WRITERS, len(arriving))) as writers:
             storing = [writers.submit(self._files.store, io.BytesIO(message.content)) for message in arriving]
         stored = [done.result() for done in storing if done.exception() is None]
         if failure := next((error for done in storing if (error := done.exception())), None):
             for file in stored:
                 self._files.discard(file.name)
             raise failure
-        for message, file in zip(arriving, stored, strict=True):
-            message.file = file
+        return stored
 
-    def _discard_files(self, arriving: list[_Arriving]) -> None:
+    def _discard_files(self, stored: list[tuple[_Arriving, SealedFile]]) -> None:
         """Discards the files that no ticket holds: an interruption may have come between the append and its answer."""
         with suppress(StoreUnavailable):
-            for message in arriving:
+            for message, file in stored:
                 if self._ticket_of(message.identity) is None:
-                    self._files.discard(message.stored.name)
+                    self._files.discard(file.name)
 
     def _ticket_of(self, identity: MessageIdentity) -> UUID | None:
         message = self._log.state(Message, message_stream_id(self._log, identity))
@@ -270,15 +267,10 @@ class _Arriving:
         self.identity = MessageIdentity(
             message_id=self.parsed.message_id, content_digest=self.parsed.content_digest.hex()
         )
-        self.file: SealedFile | None = None
 
-    @property
-    def stored(self) -> SealedFile:
-        assert self.file is not None  # noqa: S101  # the message's file is stored before it is asked for
-        return self.file
-
-    def command(self) -> ReceiveMessage:
-        parsed, file = self.parsed, self.stored
+    def command(self, file: SealedFile) -> ReceiveMessage:
+        """Takes the message in, its bytes being stored in `file`."""
+        parsed = self.parsed
         dropped = tuple(f"empty attachment dropped: {name}" for name in parsed.empty_attachments)
         return ReceiveMessage(
             identity=self.identity,
