@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from adapters.databases import Database
+from adapters.databases import open_database, sqlite_url
 from adapters.files import SealedFile
 from adapters.vault import Vault
 
@@ -91,7 +91,7 @@ class Desk:
     """Opens or creates the desk at `path`. Raises `StoreUnavailable`."""
 
     def __init__(self, path: Path, vault: Vault) -> None:
-        self._database = Database("desk", path, synchronous="FULL")
+        self._database = open_database("desk", sqlite_url(path), durable=True)
         self._vault = vault
         self._lock = threading.Lock()
         self._numbers: dict[str, range] = {}

@@ -30,7 +30,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError, StatementError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from adapters.databases import Database
+from adapters.databases import open_database, sqlite_url
 from projections.projection import Key, Projection, Row
 from projections.read_store import Refused, StoredView
 
@@ -55,7 +55,7 @@ class SQLiteReadStore:
     """Opens or creates the read store at `path` (`projections.read_store.ReadStore`)."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database("read store", path, synchronous="NORMAL")
+        self._database = open_database("read store", sqlite_url(path), durable=False)
         self._lock_path = path.with_name(path.name + ".lock")
         with self._database.writing() as connection:
             _metadata.create_all(connection)

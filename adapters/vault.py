@@ -33,7 +33,7 @@ from sqlalchemy import (
     update,
 )
 
-from adapters.databases import Database
+from adapters.databases import open_database, sqlite_url
 from adapters.files import make_durable
 
 DataKey: TypeAlias = tuple[int, AESGCM]
@@ -139,7 +139,7 @@ class Vault:
     """Opens or creates the vault at `path`; raises `MasterKeyError` where the key is not this vault's."""
 
     def __init__(self, path: Path, master_key: MasterKey) -> None:
-        self._database = Database("vault", path, synchronous="FULL")
+        self._database = open_database("vault", sqlite_url(path), durable=True)
         self._master = master_key
         self._lock = threading.Lock()
         self._unused: list[DataKey] = []
@@ -220,7 +220,7 @@ class Vault:
                     some = doomed[start : start + _KEYS_A_STATEMENT]
                     connection.execute(update(_keys).where(_keys.c.key_id.in_(some)).values(wrapped=None))
             self._ciphers.update(dict.fromkeys(doomed))
-        self._database.checkpoint()
+        self._database.forget()
 
     def seal_for_office(self, data: bytes, bound_to: bytes) -> bytes:
         """Seals what belongs to no stream (a quarantined message's key and origin) under the office's own key."""
@@ -234,7 +234,7 @@ class Vault:
         with self._lock:
             rewrapped = self._rewrapped(new)
             self._master = new
-        self._database.checkpoint()
+        self._database.forget()
         return rewrapped
 
     def _rewrapped(self, new: MasterKey) -> int:

@@ -10,6 +10,7 @@ from adapters.desk import Desk
 from adapters.event_store.log import EventLog
 from adapters.vault import MasterKey, Vault
 from domain.events import Actor, office_event_types
+from tests.postgres import running_postgres
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,3 +64,10 @@ def start_python():
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server for the tests; none stops or kills it: those that do start their own."""
+    with running_postgres() as server:
+        yield server

@@ -350,7 +350,7 @@ def die(connection, cursor, statement, *_):
     if statement.startswith(sys.argv[4]):
         os.kill(os.getpid(), signal.SIGKILL)
 
-vault._database.checkpoint = lambda: die(None, None, "checkpoint")
+vault._database.forget = lambda: die(None, None, "checkpoint")
 vault.rotate(MasterKey(bytes.fromhex(sys.argv[3])))
 """
 

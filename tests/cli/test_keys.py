@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.databases import Database, StoreUnavailable
+from adapters.databases import SQLiteDatabase, StoreUnavailable
 from adapters.vault import MasterKey, MasterKeyError, Vault
 from api.master_key import rotate_master_key
 from tests.cli.command_line import PATIENCE, errors, wait_until
@@ -148,7 +148,7 @@ def test_a_rotation_is_done_again_after_the_disk_failed_it_at_its_end(demo, monk
 
     with demo.open() as greffier:
         with monkeypatch.context() as patched:
-            patched.setattr(Database, "checkpoint", fail)
+            patched.setattr(SQLiteDatabase, "forget", fail)
             with pytest.raises(StoreUnavailable):
                 rotate_master_key(greffier.vault, greffier.settings, None)
         _cut_a_rotation_short(demo, monkeypatch, "before the vault", greffier)
