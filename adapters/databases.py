@@ -96,12 +96,10 @@ class Database(ABC):
 
     def migrate(self, steps: Migrations) -> None:
         """Brings the schema up to date, once, whichever process comes first. Raises `NewerSchema`."""
-        with self.reading() as connection:
-            version = self._schema_version(connection)
-        if version == len(steps):
-            return
         with self.writing() as connection:
             version = self._schema_version(connection)
+            if version == len(steps):
+                return
             if version > len(steps):
                 raise NewerSchema(
                     self.store, f"its schema is version {version}, and this program knows {len(steps)}: it is newer"
@@ -196,11 +194,11 @@ class SQLiteDatabase(Database):
 
 
 class PostgresDatabase(Database):
-    """One database of a PostgreSQL server. Stores may share one: their tables and locks bear other names."""
+    """One database of a PostgreSQL server. Stores may share one: each has a schema of its own in it."""
 
     def __init__(self, store: str, url: URL, *, durable: bool) -> None:
         super().__init__(store, url)
-        self.engine = _postgres_engine(url, "on" if durable else "off")
+        self.engine = _postgres_engine(url, postgres_options(store, durable=durable))
         self._write_lock = lock_number(store, "writing")
 
         @event.listens_for(self.engine, "begin")
@@ -234,21 +232,15 @@ class PostgresDatabase(Database):
             connection.execute(create)
 
     def _schema_version(self, connection: Connection) -> int:
-        if connection.exec_driver_sql("SELECT to_regclass('greffier_schemas')").scalar() is None:
-            return 0
-        found = connection.exec_driver_sql("SELECT version FROM greffier_schemas WHERE store = %s", (self.store,))
-        return int(found.scalar() or 0)
+        if connection.exec_driver_sql("SELECT to_regclass('greffier_schema')").scalar() is None:
+            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {_schema_of(self.store)}")
+            connection.exec_driver_sql("CREATE TABLE greffier_schema (version integer NOT NULL)")
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = on")  # a schema is not to be lost in a crash
+        return int(connection.exec_driver_sql("SELECT version FROM greffier_schema").scalar() or 0)
 
     def _set_schema_version(self, connection: Connection, version: int) -> None:
-        # Stores that share the database share this table, and not the write lock.
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (lock_number("greffier", "schemas"),))
-        connection.exec_driver_sql(
-            "CREATE TABLE IF NOT EXISTS greffier_schemas (store text PRIMARY KEY, version integer NOT NULL)"
-        )
-        connection.exec_driver_sql(
-            "INSERT INTO greffier_schemas VALUES (%s, %s) ON CONFLICT (store) DO UPDATE SET version = excluded.version",
-            (self.store, version),
-        )
+        connection.exec_driver_sql("DELETE FROM greffier_schema")
+        connection.exec_driver_sql("INSERT INTO greffier_schema VALUES (%s)", (version,))
 
     @contextmanager
     def lock(self, name: str, *, wait: bool = False) -> Iterator[Hold | None]:
@@ -273,6 +265,16 @@ class PostgresDatabase(Database):
 def open_database(store: str, url: URL, *, durable: bool) -> Database:
     kind = SQLiteDatabase if url.get_backend_name() == "sqlite" else PostgresDatabase
     return kind(store, url, durable=durable)
+
+
+def postgres_options(store: str, *, durable: bool) -> str:
+    """How a connection to this store is to be set up (libpq's `options`)."""
+    commit = "on" if durable else "off"
+    return f"-c search_path={_schema_of(store)} -c synchronous_commit={commit} -c timezone=UTC"
+
+
+def _schema_of(store: str) -> str:
+    return f"greffier_{store.replace(' ', '_')}"
 
 
 def libpq_url(url: URL) -> str:
@@ -310,12 +312,12 @@ def _sqlite_engine(path: Path, synchronous: str) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL, synchronous_commit: str) -> Engine:
+def _postgres_engine(url: URL, options: str) -> Engine:
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={
             "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
-            "options": f"-c synchronous_commit={synchronous_commit} -c timezone=UTC",
+            "options": options,
             "application_name": f"greffier {os.getpid()}",
         },
         pool_size=8,
