@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from functools import cache
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from importlib import import_module
 from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeAlias
 from uuid import UUID
@@ -93,10 +93,22 @@ class Context(Value):
     causation_id: UUID | None = None
 
 
+@lru_cache(maxsize=1_024)
+def _context(json: bytes) -> Context:
+    """The events of one command have one context."""
+    return Context.model_validate_json(json)
+
+
+def from_microseconds(microseconds: int) -> datetime:
+    """A moment, in UTC, from microseconds since 1970."""
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
+
+
 class Recorded(Generic[E_co]):
     """An event as it stands in the log: its stream, version and position, when it was recorded, and its context."""
 
-    __slots__ = ("_context", "event", "position", "recorded_at", "stream_id", "version")
+    __slots__ = ("_context", "_recorded_at", "event", "position", "stream_id", "version")
 
     def __init__(
         self,
@@ -105,21 +117,28 @@ class Recorded(Generic[E_co]):
         stream_id: UUID,
         version: int,
         position: int,
-        recorded_at: datetime,
+        recorded_at: datetime | int,
         context: Context | bytes,
     ) -> None:
+        """`recorded_at` may be microseconds since 1970, and `context` JSON, as the log holds them."""
         self.event = event
         self.stream_id = stream_id
         self.version = version
         self.position = position
-        self.recorded_at = recorded_at
+        self._recorded_at = recorded_at
         self._context = context
+
+    @property
+    def recorded_at(self) -> datetime:
+        if isinstance(self._recorded_at, int):
+            self._recorded_at = from_microseconds(self._recorded_at)
+        return self._recorded_at
 
     @property
     def context(self) -> Context:
         """The envelope, parsed when first asked for: most folds never need it."""
         if isinstance(self._context, bytes):
-            self._context = Context.model_validate_json(self._context)
+            self._context = _context(self._context)
         return self._context
 
     @property

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 from eventsourcing.persistence import EventStore, IntegrityError, OperationalError
 
 from adapters.databases import StoreUnavailable
-from adapters.event_store.mapper import Draft, EventMapper, UnreadableEvent, context_json, from_microseconds
+from adapters.event_store.mapper import Draft, EventMapper, UnreadableEvent, context_json
 from adapters.event_store.sqlite import (
     CommandAlreadyRecorded,
     CommandRecord,
@@ -25,7 +25,7 @@ from adapters.event_store.sqlite import (
 from adapters.vault import DataKey, KeyMissing, Vault
 from domain.aggregates import Aggregate, NotFound, Refusal
 from domain.commands import Answer, Command, handlers
-from domain.events import Actor, Context, Event, EventTypes, Recorded, UnknownTopic
+from domain.events import Actor, Context, Event, EventTypes, Recorded, UnknownTopic, from_microseconds
 from projections.log import LogBatch, Unreadable
 
 _ATTEMPTS: Final = 10
