@@ -1,4 +1,7 @@
-"""The databases of the stores, SQLite or PostgreSQL, through SQLAlchemy, with the transactions and locks that we mean."""
+"""The databases of the stores, SQLite or PostgreSQL, through SQLAlchemy, with the transactions and locks that we mean.
+
+What differs between the two is known here; the stores say the same to both.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,43 @@ import hashlib
 import os
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import orjson
 import psycopg
+import psycopg.conninfo
 import psycopg.errors
 import psycopg.sql
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Column,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    Select,
+    Table,
+    TypeDecorator,
+    create_engine,
+    event,
+    insert,
+    make_url,
+)
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 BUSY_TIMEOUT_SECONDS: Final = 15.0
 _CONNECT_TIMEOUT_SECONDS: Final = 5
+_ROWS_AT_ONCE: Final = 5_000
+_FORGETTING_WAITS_MS: Final = 2_000
 
 Migrations: TypeAlias = Sequence[Callable[[Connection], None]]
 """The steps that bring a store's schema from nothing to today's; a released step is never changed, only followed."""
@@ -43,19 +68,69 @@ class BadStoreUrl(ValueError):
     """A store's address is not `sqlite:///FILE` or `postgresql://…/DATABASE`."""
 
 
+# --- addresses ----------------------------------------------------------------------------------
+
+
 def store_url(text: str) -> URL:
     """A store's address as someone wrote it. Raises `BadStoreUrl`, which never shows a password."""
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise BadStoreUrl("not an address like sqlite:///FILE or postgresql://USER@HOST/DATABASE") from None
-    if url.drivername not in {"sqlite", "postgresql"} or not url.database or url.database == ":memory:":
-        raise BadStoreUrl(f"{url.render_as_string()}: a store is sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+        raise BadStoreUrl(f"not an address like {_RIGHT}") from None
+    if url.drivername not in {"sqlite", "postgresql"}:
+        raise BadStoreUrl(f"{url.drivername}:// is no store of ours, which is {_RIGHT}")
+    if "@" in (url.host or ""):  # a part of the password, maybe: it is not shown
+        raise BadStoreUrl("a password's own @ is written %40, its : %3A, its / %2F")
+    if not url.database or url.database == ":memory:":
+        raise BadStoreUrl(f"{shown_url(url)} names no {'file' if url.drivername == 'sqlite' else 'database'}: {_RIGHT}")
+    if url.drivername == "sqlite" and (url.host or url.query):
+        raise BadStoreUrl(f"{shown_url(url)}: sqlite:/// has three slashes, a file's path, and nothing else")
     return url
+
+
+_RIGHT: Final = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 
 
 def sqlite_url(path: Path) -> URL:
     return URL.create("sqlite", database=str(path))
+
+
+def shown_url(url: URL) -> str:
+    """The address without its secrets."""
+    query = {name: "***" if "password" in name else value for name, value in url.query.items()}
+    return url.set(query=query).render_as_string(hide_password=True)
+
+
+def libpq_url(url: URL) -> str:
+    """The address as psycopg takes it."""
+    named = {"host": url.host, "port": url.port, "user": url.username, "password": url.password, "dbname": url.database}
+    options = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
+    options |= {name: str(value) for name, value in named.items() if value is not None}
+    return psycopg.conninfo.make_conninfo("", **options)
+
+
+# --- columns ------------------------------------------------------------------------------------
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+"""An integer of 64 bits; in SQLite, as a primary key, the row's own place."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment, read back in UTC from both stores."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy gives it
+        return value if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy gives it
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# --- databases ----------------------------------------------------------------------------------
 
 
 class Hold:
@@ -69,6 +144,8 @@ class Database(ABC):
     """One store's database. `durable` means that a commit outlives a power cut at once, not only a killed process."""
 
     engine: Engine
+    upsert: Callable[[Table], Any]
+    """An INSERT that has `on_conflict_do_update` and `on_conflict_do_nothing`."""
 
     def __init__(self, store: str, url: URL) -> None:
         self.store = store
@@ -78,7 +155,7 @@ class Database(ABC):
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the store throughout. Raises `StoreUnavailable`."""
         with self.naming_the_store(), self.engine.connect() as connection:
-            connection.execution_options(**self._reading_options)
+            connection.execution_options(greffier_writes=False)
             with connection.begin():
                 yield connection
 
@@ -90,47 +167,87 @@ class Database(ABC):
             with connection.begin():
                 yield connection
 
-    @property
-    def _reading_options(self) -> dict[str, Any]:
-        return {}
+    @contextmanager
+    def writing_beside(self) -> Iterator[Connection]:
+        """A transaction that writes what no other does, beside another's where the store can do two at once.
+
+        Raises `StoreUnavailable`.
+        """
+        with self.naming_the_store(), self.engine.connect() as connection:
+            connection.execution_options(greffier_writes=True, greffier_beside=True)
+            with connection.begin():
+                yield connection
 
     def migrate(self, steps: Migrations) -> None:
-        """Brings the schema up to date, once, whichever process comes first. Raises `NewerSchema`."""
-        with self.writing() as connection:
-            version = self._schema_version(connection)
-            if version == len(steps):
+        """Brings the schema up to date, once, whichever process comes first; a database that isn't there is created.
+
+        Raises `NewerSchema`.
+        """
+        self.create()
+        with self.reading() as connection:
+            if self._known_version(connection, steps) == len(steps):
                 return
-            if version > len(steps):
-                raise NewerSchema(
-                    self.store, f"its schema is version {version}, and this program knows {len(steps)}: it is newer"
-                )
+        with self.writing() as connection:
+            version = self._known_version(connection, steps)
+            self._prepare_schema(connection)
             for step in steps[version:]:
                 step(connection)
             self._set_schema_version(connection, len(steps))
 
+    def _known_version(self, connection: Connection, steps: Migrations) -> int:
+        version = self._schema_version(connection)
+        if version > len(steps):
+            raise NewerSchema(
+                self.store, f"its schema is version {version}, and this program knows {len(steps)}: it is newer"
+            )
+        return version
+
     @abstractmethod
     def _schema_version(self, connection: Connection) -> int: ...
+
+    @abstractmethod
+    def _prepare_schema(self, connection: Connection) -> None: ...
 
     @abstractmethod
     def _set_schema_version(self, connection: Connection, version: int) -> None: ...
 
     @abstractmethod
     def exists(self) -> bool:
-        """Whether the database is there. Raises `StoreUnavailable` where that can't be told."""
+        """Whether the store was made. Raises `StoreUnavailable` where that can't be told."""
 
     @abstractmethod
     def create(self) -> None:
         """Creates the database, empty, unless it is there."""
 
     @abstractmethod
-    def lock(self, name: str, *, wait: bool = False) -> Any:
+    def drop(self) -> None:
+        """Removes the store and all that it holds."""
+
+    @abstractmethod
+    def lock(self, name: str, *, wait: bool = False) -> AbstractContextManager[Hold | None]:
         """Holds a lock among all processes that use this store: a context that gives a `Hold`, or None if it is
         another's (with `wait`, it is waited for). A process that dies holds none.
         """
 
     @abstractmethod
-    def forget(self) -> None:
+    def rows_among(self, connection: Connection, columns: Sequence[Column[Any]], ids: Sequence[int]) -> list[Any]:
+        """These columns of the rows whose first column is one of `ids`: few statements, however many ids."""
+
+    @abstractmethod
+    def insert_all(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
+        """Inserts rows, each in the table's order of columns, as fast as the store can; gives how many."""
+
+    def stream(self, connection: Connection, selected: Select[Any]) -> Iterator[Any]:
+        """The rows of a query, held some at a time."""
+        yield from connection.execute(selected, execution_options={"yield_per": _ROWS_AT_ONCE})
+
+    @abstractmethod
+    def forget(self, tables: Sequence[Table]) -> None:
         """Sees to it that what was just overwritten or deleted lingers in the store as little as the store allows."""
+
+    @abstractmethod
+    def overwriting(self, connection: Connection) -> None:
+        """Lets what this transaction changes be overwritten where it stands, if the store can."""
 
     @contextmanager
     def naming_the_store(self) -> Iterator[None]:
@@ -138,10 +255,14 @@ class Database(ABC):
         try:
             yield
         except DBAPIError as error:
-            if not _is_unavailable(error.orig):
+            if not (error.connection_invalidated or _is_unavailable(error.orig)):
                 raise
             raise StoreUnavailable(self.store, _first_line(error.orig)) from error
-        except (PoolTimeout, sqlite3.Error, psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except PoolTimeout as error:
+            raise StoreUnavailable(self.store, "all its connections are in use") from error
+        except (sqlite3.Error, psycopg.Error) as error:
+            if not _is_unavailable(error):
+                raise
             raise StoreUnavailable(self.store, _first_line(error)) from error
 
     def close(self) -> None:
@@ -151,24 +272,37 @@ class Database(ABC):
 class SQLiteDatabase(Database):
     """One file in WAL mode."""
 
+    upsert = staticmethod(sqlite.insert)
+
     def __init__(self, store: str, url: URL, *, durable: bool) -> None:
         super().__init__(store, url)
         self.path = Path(str(url.database))
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreUnavailable(store, error) from error
         self.engine = _sqlite_engine(self.path, "FULL" if durable else "NORMAL")
 
     def exists(self) -> bool:
-        return self.path.exists()
+        if not self.path.exists():
+            return False
+        with self.reading() as connection:
+            return bool(connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar())
 
     def create(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(self.store, error) from error
         with self.reading():
             """SQLite creates a file when it is first opened."""
 
+    def drop(self) -> None:
+        self.close()
+        for ending in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+
     def _schema_version(self, connection: Connection) -> int:
         return int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+
+    def _prepare_schema(self, connection: Connection) -> None:
+        """A file is a schema."""
 
     def _set_schema_version(self, connection: Connection, version: int) -> None:
         connection.exec_driver_sql(f"PRAGMA user_version = {version}")
@@ -187,56 +321,129 @@ class SQLiteDatabase(Database):
             else:
                 yield Hold()
 
-    def forget(self) -> None:
+    def rows_among(self, connection: Connection, columns: Sequence[Column[Any]], ids: Sequence[int]) -> list[Any]:
+        among = f"{columns[0].name} IN (SELECT value FROM json_each(?))"
+        driver: Any = (
+            connection.connection.driver_connection
+        )  # a plain tuple costs half of what a row of SQLAlchemy does
+        with closing(driver.execute(f"{_select(columns)} WHERE {among}", (json_text(ids),))) as cursor:
+            rows: list[Any] = cursor.fetchall()
+        return rows
+
+    def insert_all(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
+        names, statement, count = table.columns.keys(), insert(table), 0
+        waiting = iter(rows)
+        while some := [dict(zip(names, row, strict=True)) for row in islice(waiting, _ROWS_AT_ONCE)]:
+            connection.execute(statement, some)
+            count += len(some)
+        return count
+
+    def overwriting(self, connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+
+    def forget(self, tables: Sequence[Table]) -> None:  # noqa: ARG002  # the WAL is the whole file's
         """Brings the WAL into the file and empties it; where others are reading, a later checkpoint will."""
-        with self.naming_the_store(), closing(self.engine.raw_connection()) as connection:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with self.naming_the_store(), closing(_sqlite_session(self.path)) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {_FORGETTING_WAITS_MS}")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 class PostgresDatabase(Database):
     """One database of a PostgreSQL server. Stores may share one: each has a schema of its own in it."""
 
+    upsert = staticmethod(postgresql.insert)
+
     def __init__(self, store: str, url: URL, *, durable: bool) -> None:
         super().__init__(store, url)
-        self.engine = _postgres_engine(url, postgres_options(store, durable=durable))
+        self._schema = _schema_of(store)
+        patience = f"-c lock_timeout={BUSY_TIMEOUT_SECONDS * 1000:.0f}"
+        self.engine = _postgres_engine(url, f"{postgres_options(store, durable=durable)} {patience}")
         self._write_lock = lock_number(store, "writing")
 
         @event.listens_for(self.engine, "begin")
         def begin(connection: Connection) -> None:
-            if connection.get_execution_options().get("greffier_writes"):
+            options = connection.get_execution_options()
+            writes = options.get("greffier_writes")
+            driver = _driver(connection)  # it says this with its BEGIN, which costs no round trip of its own
+            driver.isolation_level = None if writes else psycopg.IsolationLevel.REPEATABLE_READ
+            driver.read_only = None if writes else True
+            if writes and not options.get("greffier_beside"):
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (self._write_lock,))
-
-    @property
-    def _reading_options(self) -> dict[str, Any]:
-        return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
     def exists(self) -> bool:
         try:
-            with self.reading():
-                return True
+            with self.reading() as connection:
+                return self._schema_version(connection) > 0
         except StoreUnavailable as error:
-            if _is_missing_database(error.__cause__):
+            if self._is_absent(error):
                 return False
             raise
 
     def create(self) -> None:
+        try:
+            with self.reading():
+                return
+        except StoreUnavailable as error:
+            if not self._is_absent(error):
+                raise
+        # The C locale orders texts as SQLite does, and suits every server's encoding.
+        create = psycopg.sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0").format(
+            psycopg.sql.Identifier(str(self.url.database))
+        )
+        with self._maintenance() as connection:
+            try:
+                connection.execute(create)
+            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                pass  # another process came first
+            except psycopg.errors.InsufficientPrivilege as error:
+                asked = f'CREATE DATABASE "{self.url.database}" OWNER "{connection.info.user}"'
+                raise StoreUnavailable(
+                    self.store,
+                    f'the database "{self.url.database}" does not exist, and the role "{connection.info.user}" may '
+                    f"not create it: ask the server's administrator for {asked} ENCODING 'UTF8' TEMPLATE template0",
+                ) from error
+
+    def drop(self) -> None:
         if self.exists():
-            return
-        name = psycopg.sql.Identifier(str(self.url.database))
-        create = psycopg.sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(name)
-        with (
-            self.naming_the_store(),
-            psycopg.connect(libpq_url(self.url.set(database="postgres")), autocommit=True) as connection,
-            suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation),  # another process came first
-        ):
-            connection.execute(create)
+            with self.writing() as connection:
+                connection.exec_driver_sql(f"DROP SCHEMA {self._schema} CASCADE")
+
+    def _is_absent(self, error: StoreUnavailable) -> bool:
+        """Whether the server answers, and has no such database."""
+        if _is_missing_database(error.__cause__):
+            return True
+        # While connecting, libpq gives a text in the server's language, and no code.
+        try:
+            with self._maintenance() as connection:
+                found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (self.url.database,))
+                return found.fetchone() is None
+        except StoreUnavailable:
+            return False
+
+    @contextmanager
+    def _maintenance(self) -> Iterator[psycopg.Connection[Any]]:
+        with self.naming_the_store(), closing(_session(self.url.set(database="postgres"))) as connection:
+            yield connection
+
+    # The catalogue is read as tables: `to_regclass` may answer from what the session remembers, in spite of our lock.
+
+    def _has_schema(self, connection: Connection) -> bool:
+        found = connection.exec_driver_sql("SELECT 1 FROM pg_namespace WHERE nspname = %s", (self._schema,))
+        return found.scalar() is not None
 
     def _schema_version(self, connection: Connection) -> int:
-        if connection.exec_driver_sql("SELECT to_regclass('greffier_schema')").scalar() is None:
-            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {_schema_of(self.store)}")
-            connection.exec_driver_sql("CREATE TABLE greffier_schema (version integer NOT NULL)")
-        connection.exec_driver_sql("SET LOCAL synchronous_commit = on")  # a schema is not to be lost in a crash
+        found = connection.exec_driver_sql(
+            "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'greffier_schema'", (self._schema,)
+        )
+        if found.scalar() is None:
+            return 0
         return int(connection.exec_driver_sql("SELECT version FROM greffier_schema").scalar() or 0)
+
+    def _prepare_schema(self, connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = on")  # a schema is not to be lost in a crash
+        if not self._has_schema(connection):  # an administrator may have made it for a role that may not
+            connection.exec_driver_sql(f"CREATE SCHEMA {self._schema}")
+        connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS greffier_schema (version integer NOT NULL)")
 
     def _set_schema_version(self, connection: Connection, version: int) -> None:
         connection.exec_driver_sql("DELETE FROM greffier_schema")
@@ -247,7 +454,7 @@ class PostgresDatabase(Database):
         # The lock is the session's: it goes with the connection, which is nobody else's.
         take = f"SELECT pg_{'' if wait else 'try_'}advisory_lock(%s)"
         with self.naming_the_store():
-            session = psycopg.connect(libpq_url(self.url), autocommit=True, connect_timeout=_CONNECT_TIMEOUT_SECONDS)
+            session = _session(self.url)
 
         def confirm() -> None:
             with self.naming_the_store():
@@ -258,11 +465,45 @@ class PostgresDatabase(Database):
                 row = session.execute(take, (lock_number(self.store, name),)).fetchone()
             yield None if row == (False,) else Hold(confirm)
 
-    def forget(self) -> None:
-        """Nothing at once: VACUUM frees what was overwritten, and the write-ahead log is recycled (see `docs/`)."""
+    def rows_among(self, connection: Connection, columns: Sequence[Column[Any]], ids: Sequence[int]) -> list[Any]:
+        with _driver(connection).cursor(binary=True) as cursor:
+            cursor.execute(f"{_select(columns)} WHERE {columns[0].name} = ANY(%s)", (list(ids),))
+            return cursor.fetchall()
+
+    def insert_all(self, connection: Connection, table: Table, rows: Iterable[Sequence[Any]]) -> int:
+        names = ", ".join(f'"{column.name}"' for column in table.columns)
+        types = [column.type.compile(postgresql.dialect()).lower() for column in table.columns]  # type: ignore[no-untyped-call]
+        count = 0
+        with _driver(connection).cursor() as cursor:
+            copy_in = f'COPY "{table.name}" ({names}) FROM STDIN (FORMAT BINARY)'
+            with cursor.copy(copy_in) as copy:
+                copy.set_types(types)
+                for row in rows:
+                    copy.write_row(row)
+                    count += 1
+        return count
+
+    def overwriting(self, connection: Connection) -> None:
+        """PostgreSQL writes every change beside what was there: `forget` sees to that."""
+
+    def forget(self, tables: Sequence[Table]) -> None:
+        """Rewrites the tables without what they no longer hold, or, where others are reading them, lets its place be
+        taken by what comes next. The server's write-ahead log is recycled in its own time.
+        """
+        with (
+            self.naming_the_store(),
+            closing(_session(self.url, postgres_options(self.store, durable=True))) as session,
+        ):
+            session.execute(f"SET lock_timeout = {_FORGETTING_WAITS_MS}")
+            for table in tables:
+                try:
+                    session.execute(f'VACUUM FULL "{table.name}"')
+                except psycopg.errors.LockNotAvailable:
+                    session.execute(f'VACUUM (TRUNCATE FALSE) "{table.name}"')
 
 
 def open_database(store: str, url: URL, *, durable: bool) -> Database:
+    """The database at this address, which need not be there yet."""
     kind = SQLiteDatabase if url.get_backend_name() == "sqlite" else PostgresDatabase
     return kind(store, url, durable=durable)
 
@@ -275,11 +516,6 @@ def postgres_options(store: str, *, durable: bool) -> str:
 
 def _schema_of(store: str) -> str:
     return f"greffier_{store.replace(' ', '_')}"
-
-
-def libpq_url(url: URL) -> str:
-    """The address as psycopg takes it."""
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def lock_number(store: str, name: str) -> int:
@@ -312,14 +548,15 @@ def _sqlite_engine(path: Path, synchronous: str) -> Engine:
     return engine
 
 
+def _sqlite_session(path: Path) -> sqlite3.Connection:
+    """A connection that no pool lends, on a file that is there."""
+    return sqlite3.connect(path.resolve().as_uri() + "?mode=rw", uri=True, isolation_level=None)
+
+
 def _postgres_engine(url: URL, options: str) -> Engine:
     return create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args={
-            "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
-            "options": options,
-            "application_name": f"greffier {os.getpid()}",
-        },
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(libpq_url(url), options=options, **_CONNECTING),
         pool_size=8,
         max_overflow=24,
         pool_timeout=10,
@@ -328,34 +565,74 @@ def _postgres_engine(url: URL, options: str) -> Engine:
     )
 
 
+def _session(url: URL, options: str = "") -> psycopg.Connection[Any]:
+    """A connection that no pool lends. Of a machine that died, the server notices within a minute."""
+    noticing = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+    return psycopg.connect(libpq_url(url), autocommit=True, options=f"{options} {noticing}", **_CONNECTING)
+
+
+def _driver(connection: Connection) -> psycopg.Connection[Any]:
+    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]
+    return driver
+
+
+def _select(columns: Sequence[Column[Any]]) -> str:
+    return f"SELECT {', '.join(column.name for column in columns)} FROM {columns[0].table.name}"
+
+
 def json_text(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-_COMMON: Final[dict[str, Any]] = {
+_COMMON: Final[Mapping[str, Any]] = {
     "hide_parameters": True,  # an error that is logged must not show a personal row
     "json_serializer": json_text,
     "json_deserializer": orjson.loads,
 }
+_CONNECTING: Final[Mapping[str, Any]] = {
+    "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+    "application_name": f"greffier {os.getpid()}",
+}
+
+_SQLITE_UNAVAILABLE: Final = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOLFS,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+_POSTGRES_UNAVAILABLE: Final = (
+    psycopg.OperationalError,  # the server is gone, starting, stopping, full, or its lock is another's
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.InvalidCatalogName,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.DataCorrupted,
+    psycopg.errors.IndexCorrupted,
+)
 
 
 def _is_unavailable(error: BaseException | None) -> bool:
     """Whether it is the store that fails, and not what was asked of it."""
-    if isinstance(error, sqlite3.DatabaseError):
-        return not isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError | sqlite3.DataError)
-    return isinstance(
-        error,
-        psycopg.OperationalError | psycopg.InterfaceError | psycopg.errors.ReadOnlySqlTransaction,
-    )
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None)  # the module's own complaints have none
+        return code is not None and code & 0xFF in _SQLITE_UNAVAILABLE
+    return isinstance(error, _POSTGRES_UNAVAILABLE)
 
 
 def _is_missing_database(error: BaseException | None) -> bool:
     origin = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(origin, psycopg.errors.InvalidCatalogName):
-        return True
-    # While connecting, libpq gives a text and no code.
-    return (
-        isinstance(origin, psycopg.OperationalError) and "does not exist" in str(origin) and "database" in str(origin)
+    return isinstance(origin, psycopg.errors.InvalidCatalogName) or (
+        isinstance(origin, psycopg.OperationalError) and 'FATAL:  database "' in str(origin) and "exist" in str(origin)
     )
 
 

@@ -8,14 +8,13 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    URL,
+    BigInteger,
     Column,
-    DateTime,
-    Integer,
     LargeBinary,
     MetaData,
     Row,
@@ -26,11 +25,11 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
-from adapters.databases import open_database, sqlite_url
+from adapters.databases import Migrations, UtcTime, open_database
 from adapters.files import SealedFile
 from adapters.vault import Vault
+from domain.values import storable
 
 _NUMBERS_AT_ONCE: Final = 32
 TOKEN_PREFIX: Final = "greffier_"  # noqa: S105  # what a token begins with is no secret
@@ -40,20 +39,20 @@ _counters = Table(
     "counters",
     _metadata,
     Column("series", String, primary_key=True),
-    Column("last", Integer, nullable=False),
+    Column("last", BigInteger, nullable=False),
 )
 _numbered_up_to = Table(
     "numbered_up_to",
     _metadata,
-    Column("position", Integer, nullable=False),
-    Column("recorded_at", DateTime(timezone=True)),
+    Column("position", BigInteger, nullable=False),
+    Column("recorded_at", UtcTime),
 )
 _tokens = Table(
     "tokens",
     _metadata,
     Column("digest", LargeBinary, primary_key=True),
     Column("collaborator_id", Uuid, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
 )
 _quarantine = Table(
     "quarantine",
@@ -61,12 +60,15 @@ _quarantine = Table(
     Column("entry_id", Uuid, primary_key=True),
     Column("sealed_origin", LargeBinary, nullable=False),
     Column("reason", String, nullable=False),
-    Column("received_at", DateTime(timezone=True), nullable=False),
-    Column("size", Integer, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("size", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("file_name", String, nullable=False),
     Column("wrapped_key", LargeBinary, nullable=False),
 )
+MIGRATIONS: Final[Migrations] = (_metadata.create_all,)
+TABLES: Final = (_counters, _numbered_up_to, _tokens, _quarantine)
+"""What a backup takes of the desk."""
 
 
 class LogPoint(NamedTuple):
@@ -88,16 +90,15 @@ class QuarantineEntry:
 
 
 class Desk:
-    """Opens or creates the desk at `path`. Raises `StoreUnavailable`."""
+    """Opens or creates the desk at `url`. Raises `StoreUnavailable`."""
 
-    def __init__(self, path: Path, vault: Vault) -> None:
-        self._database = open_database("desk", sqlite_url(path), durable=True)
+    def __init__(self, url: URL, vault: Vault) -> None:
+        self._database = open_database("desk", url, durable=True)
         self._vault = vault
         self._lock = threading.Lock()
         self._numbers: dict[str, range] = {}
         try:
-            with self._database.writing() as connection:
-                _metadata.create_all(connection)
+            self._database.migrate(MIGRATIONS)
         except BaseException:
             self.close()
             raise
@@ -115,7 +116,7 @@ class Desk:
             return reserved[0]
 
     def _reserve(self, series: str) -> range:
-        reserve = upsert(_counters).values(series=series, last=_NUMBERS_AT_ONCE)
+        reserve = self._database.upsert(_counters).values(series=series, last=_NUMBERS_AT_ONCE)
         reserve = reserve.on_conflict_do_update(
             index_elements=[_counters.c.series], set_={"last": _counters.c.last + _NUMBERS_AT_ONCE}
         )
@@ -127,13 +128,13 @@ class Desk:
         """How far no number in the log is above the counters; None for a new desk."""
         with self._database.reading() as connection:
             row = connection.execute(select(_numbered_up_to)).one_or_none()
-        return None if row is None else LogPoint(row.position, row.recorded_at and row.recorded_at.replace(tzinfo=UTC))
+        return None if row is None else LogPoint(row.position, row.recorded_at)
 
     def number_after(self, highest: Mapping[str, int], up_to: LogPoint) -> None:
         """Lets each series go on after the highest number that the log has of it, up to this point."""
         with self._lock, self._database.writing() as connection:
             for series, number in highest.items():
-                raised = upsert(_counters).values(series=series, last=number)
+                raised = self._database.upsert(_counters).values(series=series, last=number)
                 raised = raised.on_conflict_do_update(
                     index_elements=[_counters.c.series], set_={"last": number}, where=_counters.c.last < number
                 )
@@ -171,13 +172,13 @@ class Desk:
             known = connection.execute(select(_quarantine).where(_quarantine.c.digest == keyed)).one_or_none()
             if known is not None:
                 return self._entry(known), False
-            entry = QuarantineEntry(uuid4(), origin, reason, datetime.now(UTC), file)
+            entry = QuarantineEntry(uuid4(), origin, storable(reason), datetime.now(UTC), file)
             connection.execute(
                 insert(_quarantine),
                 {
                     "entry_id": entry.entry_id,
                     "sealed_origin": self._vault.seal_for_office(origin.encode(), _origin_of(entry.entry_id)),
-                    "reason": reason,
+                    "reason": entry.reason,
                     "received_at": entry.received_at,
                     "size": file.size,
                     "digest": keyed,
@@ -219,7 +220,7 @@ class Desk:
         key = self._vault.unseal_for_office(row.wrapped_key, row.entry_id.bytes)
         origin = self._vault.unseal_for_office(row.sealed_origin, _origin_of(row.entry_id)).decode()
         file = SealedFile(row.file_name, key, row.size)
-        return QuarantineEntry(row.entry_id, origin, row.reason, row.received_at.replace(tzinfo=UTC), file)
+        return QuarantineEntry(row.entry_id, origin, row.reason, row.received_at, file)
 
 
 def _origin_of(entry_id: UUID) -> bytes:

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -40,6 +40,12 @@ class SealedFile:
     size: int
 
 
+class Readable(Protocol):
+    """What gives bytes, some at a time."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class FileDamaged(Exception):
     """A stored file is missing, was altered or cut short, or does not open under this key."""
 
@@ -52,8 +58,9 @@ class FileStore:
         folder.mkdir(parents=True, exist_ok=True)
         for left_behind in folder.glob("incoming-*"):
             # What a process that was killed was writing. A younger one may be another process's, at work.
-            if time.time() - left_behind.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
-                left_behind.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # that one is done with it meanwhile
+                if time.time() - left_behind.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+                    left_behind.unlink()
 
     def store(self, content: IO[bytes]) -> SealedFile:
         """Seals what `content` holds from where it stands. Raises `StoreUnavailable`; then nothing is left behind."""
@@ -104,6 +111,26 @@ class FileStore:
             with suppress(FileNotFoundError):  # it was discarded meanwhile
                 if path.stat().st_mtime <= newest:
                     yield path.name
+
+    def __contains__(self, name: str) -> bool:
+        return self._path(name).is_file()
+
+    def open_sealed(self, name: str) -> IO[bytes]:
+        """A file as it lies there, sealed. Raises `FileNotFoundError`."""
+        return self._path(name).open("rb")
+
+    def put_sealed(self, name: str, content: Readable) -> int:
+        """Puts a file in its place as it lay in another folder; gives its size. Durable after an `os.sync`, as many are."""
+        path = self._path(name)
+        size = 0
+        try:
+            path.parent.mkdir(exist_ok=True)
+            with path.open("wb") as file:
+                while chunk := content.read(_CHUNK):
+                    size += file.write(chunk)
+        except OSError as error:
+            raise StoreUnavailable("file store", error.strerror or error) from error
+        return size
 
     @contextmanager
     def in_flight(self) -> Iterator[None]:

@@ -9,31 +9,36 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import os
 import threading
+import time
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import (
+    URL,
     Column,
-    Integer,
+    Connection,
     LargeBinary,
     MetaData,
     String,
     Table,
     bindparam,
+    func,
     insert,
     select,
     update,
 )
 
-from adapters.databases import open_database, sqlite_url
+from adapters.databases import BigId, Migrations, open_database
 from adapters.files import make_durable
 
 DataKey: TypeAlias = tuple[int, AESGCM]
@@ -41,19 +46,20 @@ DataKey: TypeAlias = tuple[int, AESGCM]
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
-_BLOCK: Final = 256
-_CACHED_KEYS: Final = 100_000
+_SMALLEST_BLOCK: Final = 256
+_LARGEST_BLOCK: Final = 4096
+_BULK_SECONDS: Final = 1.0
+_CACHED_KEYS: Final = 40_000
+"""A cipher takes 2.5 kB: what is remembered stays within 100 MB."""
 _KEYS_A_STATEMENT: Final = 10_000
-_OVERWRITE: Final = "PRAGMA secure_delete = ON"
-"""With a checkpoint after it: what a destroyed or rewrapped key was lingers neither in free space nor in the WAL."""
+_UNKNOWN: Final = object()
 
 _metadata = MetaData()
 _keys = Table(
     "keys",
     _metadata,
-    Column("key_id", Integer, primary_key=True),
+    Column("key_id", BigId, primary_key=True, autoincrement=False),
     Column("wrapped", LargeBinary),
-    sqlite_autoincrement=True,
 )
 _secrets = Table(
     "secrets",
@@ -62,6 +68,24 @@ _secrets = Table(
     Column("wrapped", LargeBinary, nullable=False),
 )
 _master = Table("master", _metadata, Column("fingerprint", LargeBinary, primary_key=True))
+_last_key = Table("last_key", _metadata, Column("key_id", BigId, primary_key=True, autoincrement=False))
+"""The highest id that was ever given: an id is never given again, whatever became of its row."""
+
+
+def _create_tables(connection: Connection) -> None:
+    for table in (_keys, _secrets, _master):
+        table.create(connection, checkfirst=True)
+
+
+def _count_keys(connection: Connection) -> None:
+    _last_key.create(connection)
+    last = connection.scalar(select(func.max(_keys.c.key_id))) or 0
+    connection.execute(insert(_last_key).values(key_id=last))
+
+
+MIGRATIONS: Final[Migrations] = (_create_tables, _count_keys)
+TABLES: Final = (_keys, _secrets, _master, _last_key)
+"""What a backup takes of the vault."""
 
 
 class MasterKeyError(Exception):
@@ -125,6 +149,19 @@ class MasterKey:
         except InvalidTag:
             raise MasterKeyError("a key in the vault does not open under this master key") from None
 
+    def opened(self, rows: Iterable[tuple[int, bytes | None]]) -> dict[int, AESGCM | None]:
+        """The data keys of these rows of the vault; None for those that were destroyed."""
+        decrypt = self._cipher.decrypt
+        try:
+            return {
+                key_id: None
+                if wrapped is None
+                else AESGCM(decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], b"key %d" % key_id))
+                for key_id, wrapped in rows
+            }
+        except InvalidTag:
+            raise MasterKeyError("a key in the vault does not open under this master key") from None
+
 
 def seal(cipher: AESGCM, data: bytes, bound_to: bytes) -> bytes:
     nonce = os.urandom(NONCE_BYTES)
@@ -136,15 +173,22 @@ def unseal(cipher: AESGCM, sealed: bytes, bound_to: bytes) -> bytes:
 
 
 class Vault:
-    """Opens or creates the vault at `path`; raises `MasterKeyError` where the key is not this vault's."""
+    """Opens or creates the vault at `url`; raises `MasterKeyError` where the key is not this vault's.
 
-    def __init__(self, path: Path, master_key: MasterKey) -> None:
-        self._database = open_database("vault", sqlite_url(path), durable=True)
+    Safe to use from several threads: what is remembered is found without a lock.
+    """
+
+    def __init__(self, url: URL, master_key: MasterKey) -> None:
+        self._database = open_database("vault", url, durable=True)
         self._master = master_key
-        self._lock = threading.Lock()
-        self._unused: list[DataKey] = []
-        self._ciphers: dict[int, AESGCM | None] = {}
+        self._giving = threading.Lock()
+        self._rotating = threading.Lock()
+        self._unused: list[tuple[int, bytes]] = []
+        self._block = _SMALLEST_BLOCK
+        self._block_begun = -math.inf
+        self._remembered = _RememberedKeys()
         try:
+            self._database.migrate(MIGRATIONS)
             secrets = self._opened_secrets(master_key)
         except BaseException:
             self.close()
@@ -153,20 +197,26 @@ class Vault:
         self._office_cipher = AESGCM(secrets["office"])
 
     def _opened_secrets(self, master_key: MasterKey) -> dict[str, bytes]:
-        with self._database.writing() as connection:
-            _metadata.create_all(connection)
-            fingerprint = connection.scalar(select(_master.c.fingerprint))
-            if fingerprint is None:
-                connection.execute(insert(_master), {"fingerprint": master_key.fingerprint})
-                for name in ("index", "office"):
-                    wrapped = master_key.wrap(os.urandom(KEY_BYTES), name.encode())
-                    connection.execute(insert(_secrets), {"name": name, "wrapped": wrapped})
-            elif fingerprint != master_key.fingerprint:
+        with self._database.reading() as connection:
+            is_new = connection.scalar(select(_master.c.fingerprint)) is None
+        if is_new:
+            self._make_secrets(master_key)
+        with self._database.reading() as connection:
+            if connection.scalar(select(_master.c.fingerprint)) != master_key.fingerprint:
                 raise MasterKeyError("this is not the master key of this vault: nothing was opened")
             return {
                 row.name: master_key.unwrap(row.wrapped, row.name.encode())
                 for row in connection.execute(select(_secrets))
             }
+
+    def _make_secrets(self, master_key: MasterKey) -> None:
+        with self._database.writing() as connection:
+            if connection.scalar(select(_master.c.fingerprint)) is not None:
+                return  # another process came first
+            connection.execute(insert(_master), {"fingerprint": master_key.fingerprint})
+            for name in ("index", "office"):
+                wrapped = master_key.wrap(os.urandom(KEY_BYTES), name.encode())
+                connection.execute(insert(_secrets), {"name": name, "wrapped": wrapped})
 
     def close(self) -> None:
         self._database.close()
@@ -178,49 +228,60 @@ class Vault:
 
     def new_key(self) -> DataKey:
         """A data key that was never used, durable already, with its id."""
-        with self._lock:
+        with self._giving:
             if not self._unused:
                 self._unused = self._committed_block()
-            key_id, cipher = self._unused.pop()
-            self._remember(key_id, cipher)
-            return key_id, cipher
+            key_id, raw = self._unused.pop()
+        cipher = AESGCM(raw)
+        self._remembered.add({key_id: cipher})
+        return key_id, cipher
 
     def cipher(self, key_id: int) -> AESGCM | None:
         """The data key, or None where it was destroyed. Raises `KeyMissing`."""
-        try:
-            return self._ciphers[key_id]
-        except KeyError:
-            return self.ciphers([key_id])[key_id]
+        found = self._remembered.recent.get(key_id, _UNKNOWN)
+        return self.ciphers((key_id,))[key_id] if found is _UNKNOWN else found  # type: ignore[return-value]
 
     def ciphers(self, key_ids: Iterable[int]) -> dict[int, AESGCM | None]:
         """Many data keys with one read of the vault. Raises `KeyMissing`."""
         wanted = set(key_ids)
-        with self._lock:  # a key that another thread destroys meanwhile must not be remembered after that
-            found = {key_id: self._ciphers[key_id] for key_id in wanted if key_id in self._ciphers}
-            missing = sorted(wanted - found.keys())
-            for start in range(0, len(missing), _KEYS_A_STATEMENT):
-                some = missing[start : start + _KEYS_A_STATEMENT]
-                with self._database.reading() as connection:
-                    rows = connection.execute(select(_keys).where(_keys.c.key_id.in_(some))).all()
-                for key_id, wrapped in rows:
-                    cipher = AESGCM(self._master.unwrap(wrapped, _key_name(key_id))) if wrapped else None
-                    found[key_id] = cipher
-                    self._remember(key_id, cipher)
-        if unknown := wanted - found.keys():
-            raise KeyMissing(f"the vault has no key {min(unknown)}: it is older than the log, or another office's")
+        while True:
+            found, moment = self._remembered.among(wanted)
+            read = self._read(sorted(wanted - found.keys()))
+            if self._remembered.add(read, since=moment):
+                found |= read
+                break
+        if len(found) < len(wanted):
+            unknown = min(wanted - found.keys())
+            raise KeyMissing(f"the vault has no key {unknown}: it is older than the log, or another office's")
         return found
+
+    def _read(self, key_ids: Sequence[int]) -> dict[int, AESGCM | None]:
+        if not key_ids:
+            return {}
+        try:
+            return self._unwrapped(key_ids)
+        except MasterKeyError:
+            with self._rotating:  # the keys may have been read before a rotation here, and unwrapped after it
+                return self._unwrapped(key_ids)
+
+    def _unwrapped(self, key_ids: Sequence[int]) -> dict[int, AESGCM | None]:
+        ciphers: dict[int, AESGCM | None] = {}
+        with self._database.reading() as connection:
+            for start in range(0, len(key_ids), _KEYS_A_STATEMENT):
+                some = key_ids[start : start + _KEYS_A_STATEMENT]
+                rows = self._database.rows_among(connection, (_keys.c.key_id, _keys.c.wrapped), some)
+                ciphers.update(self._master.opened(rows))
+        return ciphers
 
     def destroy(self, key_ids: Iterable[int]) -> None:
         """Destroys data keys: what they sealed reads as erased from now on, for ever."""
-        doomed = list(key_ids)
-        with self._lock:
+        doomed = [{"id_": key_id} for key_id in key_ids]
+        if doomed:
             with self._database.writing() as connection:
-                connection.exec_driver_sql(_OVERWRITE)
-                for start in range(0, len(doomed), _KEYS_A_STATEMENT):
-                    some = doomed[start : start + _KEYS_A_STATEMENT]
-                    connection.execute(update(_keys).where(_keys.c.key_id.in_(some)).values(wrapped=None))
-            self._ciphers.update(dict.fromkeys(doomed))
-        self._database.forget()
+                self._database.overwriting(connection)
+                connection.execute(update(_keys).where(_keys.c.key_id == bindparam("id_")).values(wrapped=None), doomed)
+            self._remembered.destroy([one["id_"] for one in doomed])
+        self._database.forget((_keys,))
 
     def seal_for_office(self, data: bytes, bound_to: bytes) -> bytes:
         """Seals what belongs to no stream (a quarantined message's key and origin) under the office's own key."""
@@ -231,51 +292,98 @@ class Vault:
 
     def rotate(self, new: MasterKey) -> int:
         """Wraps every key under a new master key, all or none; gives how many were. Takes the vault's write lock."""
-        with self._lock:
+        with self._giving, self._rotating:
             rewrapped = self._rewrapped(new)
             self._master = new
-        self._database.forget()
+        self._database.forget((_keys, _secrets))
         return rewrapped
 
     def _rewrapped(self, new: MasterKey) -> int:
+        count, last = 0, 0
         with self._database.writing() as connection:
-            connection.exec_driver_sql(_OVERWRITE)
+            self._database.overwriting(connection)
             self._check_master(connection.scalar(select(_master.c.fingerprint)))
-            rewrapped = [
-                {"id_": key_id, "new": new.wrap(self._master.unwrap(wrapped, _key_name(key_id)), _key_name(key_id))}
-                for key_id, wrapped in connection.execute(select(_keys).where(_keys.c.wrapped.is_not(None)))
-            ]
-            secrets = [
-                {"id_": name, "new": new.wrap(self._master.unwrap(wrapped, name.encode()), name.encode())}
-                for name, wrapped in connection.execute(select(_secrets))
-            ]
-            for table, column, rows in ((_keys, _keys.c.key_id, rewrapped), (_secrets, _secrets.c.name, secrets)):
-                if rows:
-                    statement = update(table).where(column == bindparam("id_")).values(wrapped=bindparam("new"))
-                    connection.execute(statement, rows)
+            following = select(_keys).where(_keys.c.key_id > bindparam("last")).order_by(_keys.c.key_id)
+            while rows := connection.execute(following.limit(_KEYS_A_STATEMENT), {"last": last}).all():
+                last = rows[-1].key_id
+                kept = [(key_id, _key_name(key_id), wrapped) for key_id, wrapped in rows if wrapped is not None]
+                count += self._wrap_again(connection, _keys.c.key_id, kept, new)
+            secrets = [(name, name.encode(), wrapped) for name, wrapped in connection.execute(select(_secrets))]
+            count += self._wrap_again(connection, _secrets.c.name, secrets, new)
             connection.execute(update(_master).values(fingerprint=new.fingerprint))
-        return len(rewrapped) + len(secrets)
+        return count
 
-    def _committed_block(self) -> list[DataKey]:
-        with self._database.writing() as connection:
+    def _wrap_again(
+        self, connection: Connection, column: Column[Any], rows: Sequence[tuple[Any, bytes, bytes]], new: MasterKey
+    ) -> int:
+        rewrapped = [
+            {"id_": id_, "new": new.wrap(self._master.unwrap(wrapped, name), name)} for id_, name, wrapped in rows
+        ]
+        if rewrapped:
+            wrap = update(column.table).where(column == bindparam("id_")).values(wrapped=bindparam("new"))
+            connection.execute(wrap, rewrapped)
+        return len(rewrapped)
+
+    def _committed_block(self) -> list[tuple[int, bytes]]:
+        """Keys for some time to come; more of them when the former block did not last."""
+        begun = time.monotonic()
+        is_bulk = begun - self._block_begun < _BULK_SECONDS
+        self._block = min(self._block * 2, _LARGEST_BLOCK) if is_bulk else _SMALLEST_BLOCK
+        self._block_begun = begun
+        with self._rotating, self._database.writing() as connection:
             # A process that still holds the former master key must not wrap new keys under it.
             self._check_master(connection.scalar(select(_master.c.fingerprint)))
-            last = connection.exec_driver_sql("SELECT max(seq) FROM sqlite_sequence WHERE name = 'keys'").scalar() or 0
-            raw = {key_id: os.urandom(KEY_BYTES) for key_id in range(last + 1, last + 1 + _BLOCK)}
-            connection.execute(
-                insert(_keys),
-                [{"key_id": k, "wrapped": self._master.wrap(key, _key_name(k))} for k, key in raw.items()],
-            )
-        return [(key_id, AESGCM(key)) for key_id, key in reversed(raw.items())]
+            first = connection.scalar(select(_last_key.c.key_id)) + 1  # type: ignore[operator]  # its row is never removed
+            block = [(key_id, os.urandom(KEY_BYTES)) for key_id in range(first, first + self._block)]
+            wrapped = ((key_id, self._master.wrap(raw, _key_name(key_id))) for key_id, raw in block)
+            self._database.insert_all(connection, _keys, wrapped)
+            connection.execute(update(_last_key).values(key_id=block[-1][0]))
+        block.reverse()
+        return block
 
     def _check_master(self, fingerprint: bytes | None) -> None:
         if fingerprint != self._master.fingerprint:
             raise MasterKeyError("the master key was rotated by another process: start this one again with the new key")
 
-    def _remember(self, key_id: int, cipher: AESGCM | None) -> None:
-        if len(self._ciphers) >= _CACHED_KEYS:
-            self._ciphers.clear()
-        self._ciphers[key_id] = cipher
+
+class _RememberedKeys:
+    """Keys that were used lately, in two generations: when the recent is full it becomes the former, which is let go.
+
+    `recent` may be looked into without a lock.
+    """
+
+    def __init__(self) -> None:
+        self.recent: dict[int, AESGCM | None] = {}
+        self._former: dict[int, AESGCM | None] = {}
+        self._destructions = 0
+        self._lock = threading.Lock()
+
+    def among(self, wanted: AbstractSet[int]) -> tuple[dict[int, AESGCM | None], int]:
+        """Those of the wanted keys that are remembered, and the moment, to be given to `add`."""
+        with self._lock:
+            found = {key_id: self.recent[key_id] for key_id in wanted if key_id in self.recent}
+            former = {key_id: self._former[key_id] for key_id in wanted if key_id in self._former}
+            former |= found
+            self._take(former)
+            return former, self._destructions
+
+    def add(self, ciphers: Mapping[int, AESGCM | None], since: int | None = None) -> bool:
+        """Remembers keys; not, and says so, if any was destroyed since that moment: they may have been read before."""
+        with self._lock:
+            if since is not None and since != self._destructions:
+                return False
+            self._take(ciphers)
+            return True
+
+    def destroy(self, key_ids: Iterable[int]) -> None:
+        with self._lock:
+            self._destructions += 1
+            self._take(dict.fromkeys(key_ids))
+
+    def _take(self, ciphers: Mapping[int, AESGCM | None]) -> None:
+        if len(self.recent) + len(ciphers) > _CACHED_KEYS // 2:
+            self._former, self.recent = self.recent, {}
+        self.recent.update(ciphers)
 
 
 def _key_name(key_id: int) -> bytes:

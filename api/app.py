@@ -1,15 +1,17 @@
-"""The HTTP application: the operations as routes, and what needs no token: health and documentation."""
+"""The HTTP application: the operations as routes, and what needs no token: health, metrics and documentation."""
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from contextlib import asynccontextmanager, nullcontext
+from http import HTTPStatus
+from typing import Any, Final
 
 import orjson
-from pydantic import BaseModel, Field, RootModel
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from pydantic import RootModel
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -19,34 +21,16 @@ from starlette.routing import Route
 
 from api.bootstrap import Greffier
 from api.docs_page import documentation_page
+from api.health import Health, check_health
+from api.metrics import Metrics
 from api.openapi import Public, openapi_document
 from api.operations import Media, Operation, answer, problem_response
-from api.problems import Malformed, MethodNotAllowed, NoSuchRoute, Problem
-from api.routes import clients, messages, tickets
+from api.problems import RETRY_AFTER_SECONDS, Malformed, MethodNotAllowed, NoSuchRoute, Problem
+from api.routes import clients, messages, projections, tickets
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
-    one for module in (tickets, clients, messages) for one in module.operation.all
+    one for module in (tickets, clients, messages, projections) for one in module.operation.all
 )
-
-_LATE_AFTER_SECONDS: Final = 30.0
-
-
-class ViewHealth(BaseModel):
-    """A view: its state, how many events it lies behind the head of the log."""
-
-    name: str
-    state: str
-    lag: int
-
-
-class Health(BaseModel):
-    """`ok`, or `degraded`: a view stands still, lies more than half a minute behind, or the log has unknown events."""
-
-    status: Literal["ok", "degraded"]
-    head: int = Field(description="The position of the log's last event")
-    lag_seconds: float = Field(description="The age of the oldest event that a view has still to take in")
-    views: list[ViewHealth]
-    unknown_topics: dict[str, int] = Field(description="Event types that this version doesn't know, and where")
 
 
 class Document(RootModel[dict[str, Any]]):
@@ -55,13 +39,15 @@ class Document(RootModel[dict[str, Any]]):
 
 PUBLIC: Final = (
     Public("/health", "Health", {200: (Health,), 503: (Health, Problem)}),
+    Public("/metrics", "Metrics", {200: (Media("text/plain", "What Prometheus reads, in its text format"),)}),
     Public("/openapi.json", "This document", {200: (Document,)}),
     Public("/docs", "The documentation page", {200: (Media("text/html", "The page, with nothing to load"),)}),
 )
 
 
-def create_app(greffier: Greffier) -> Starlette:
-    """The application of one office; it keeps the views up for as long as it runs."""
+def create_app(greffier: Greffier, *, projects: bool = True) -> Starlette:
+    """The application of one office; where it `projects`, it keeps the views up for as long as it runs."""
+    metrics = Metrics(greffier)
     document = openapi_document(OPERATIONS, PUBLIC)
     openapi_json = orjson.dumps(document)
     page = documentation_page(document)
@@ -71,8 +57,14 @@ def create_app(greffier: Greffier) -> Starlette:
             found = await run_in_threadpool(check_health, greffier)
         except Exception as error:  # noqa: BLE001  # every error is answered as a problem
             return problem_response(error)
-        status = 200 if found.status == "ok" else 503
-        return Response(found.model_dump_json(), status, media_type="application/json")
+        content = found.model_dump_json()
+        if found.status == "ok":
+            return Response(content, media_type="application/json")
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return Response(content, HTTPStatus.SERVICE_UNAVAILABLE, headers, media_type="application/json")
+
+    async def metrics_page(_: Request) -> Response:
+        return Response(await run_in_threadpool(metrics.exposition), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     async def openapi(_: Request) -> Response:
         return Response(openapi_json, media_type="application/json")
@@ -83,13 +75,14 @@ def create_app(greffier: Greffier) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        with greffier.projecting():
+        with greffier.projecting() if projects else nullcontext():
             yield
 
     app = Starlette(
         routes=[
-            *_routes(greffier),
+            *_routes(greffier, metrics),
             Route("/health", health),
+            Route("/metrics", metrics_page),
             Route("/openapi.json", openapi),
             Route("/docs", docs),
         ],
@@ -100,33 +93,23 @@ def create_app(greffier: Greffier) -> Starlette:
     return app
 
 
-def check_health(greffier: Greffier) -> Health:
-    """How the office stands, by comparing every view with the head of the log. Raises `StoreUnavailable`."""
-    views = greffier.engine.status()
-    behind = min((view.position for view in views if view.lag > 0), default=None)
-    waiting_since = None if behind is None else greffier.log.recorded_at(behind + 1)
-    lag_seconds = 0.0 if waiting_since is None else (datetime.now(UTC) - waiting_since).total_seconds()
-    ok = all(view.state == "live" for view in views) and lag_seconds < _LATE_AFTER_SECONDS
-    return Health(
-        status="ok" if ok and not greffier.engine.unknown_topics else "degraded",
-        head=greffier.log.head(),
-        lag_seconds=max(lag_seconds, 0.0),
-        views=[ViewHealth(name=view.name, state=view.state, lag=view.lag) for view in views],
-        unknown_topics=greffier.engine.unknown_topics,
-    )
-
-
-def _routes(greffier: Greffier) -> list[Route]:
+def _routes(greffier: Greffier, metrics: Metrics) -> list[Route]:
     by_path: defaultdict[str, dict[str, Operation]] = defaultdict(dict)
     for operation in OPERATIONS:
         by_path[operation.path][operation.method] = operation
-    return [Route(path, _endpoint(greffier, by_method), methods=list(by_method)) for path, by_method in by_path.items()]
+    return [
+        Route(path, _endpoint(greffier, metrics, by_method), methods=list(by_method))
+        for path, by_method in by_path.items()
+    ]
 
 
-def _endpoint(greffier: Greffier, by_method: dict[str, Operation]) -> Callable[[Request], Any]:
+def _endpoint(greffier: Greffier, metrics: Metrics, by_method: dict[str, Operation]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        return await answer(by_method[method], greffier, request)
+        started = time.perf_counter()
+        operation = by_method["GET" if request.method == "HEAD" else request.method]
+        response = await answer(operation, greffier, request)
+        metrics.answered(operation.route.__name__, response.status_code, time.perf_counter() - started)
+        return response
 
     return endpoint
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from adapters.backup import is_restoring
+from adapters.databases import open_database, shown_url
 from adapters.desk import Desk
 from adapters.event_store.log import EventLog
 from adapters.files import FileStore
 from adapters.mail.intake import MailIntake
-from adapters.read_store import SQLiteReadStore
+from adapters.read_store import ReadStore, open_read_store
 from adapters.vault import Vault
 from api.master_key import create_vault, has_vault, open_vault
 from api.numbering import number_after, remember_numbered
@@ -30,15 +32,26 @@ _LOOK_AGAIN_SECONDS: Final = 0.2
 
 
 class NoOffice(Exception):
-    """There is no office in the data folder."""
+    """There is no office where the settings say."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"there is no office in {place}: `greffier init` opens one, `greffier demo` shows one")
+
+
+class RestoreUnfinished(NoOffice):
+    """A backup is being restored where the settings say, or its restore was cut short."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"there is no office in {folder}: `greffier init` opens one, `greffier demo` shows one")
+        Exception.__init__(
+            self,
+            f"a restore into {folder} is at work or was cut short: wait for it, or run `greffier restore` again, "
+            "which clears away what it left",
+        )
 
 
 class OfficeExists(Exception):
-    def __init__(self, folder: Path) -> None:
-        super().__init__(f"there is an office in {folder} already")
+    def __init__(self, place: str) -> None:
+        super().__init__(f"there is an office in {place} already")
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,7 @@ class Greffier:
     log: EventLog
     files: FileStore
     intake: MailIntake
-    views: SQLiteReadStore
+    views: ReadStore
     engine: Engine
 
     @contextmanager
@@ -86,39 +99,66 @@ class Greffier:
 
 
 def has_office(settings: Settings) -> bool:
-    """Whether an office was made in the data folder; its opening may have been cut short since."""
+    """Whether an office was made; its opening may have been cut short since. Raises `StoreUnavailable`."""
     return has_vault(settings)
 
 
-def create_office(settings: Settings) -> None:
-    """Makes the data folder's vault and, unless it is given by the settings, its master key. Raises `OfficeExists`.
+def place_of(settings: Settings) -> str:
+    """Where the office is, as people are told: its folder, or its vault's address where that is elsewhere."""
+    vault = settings.stores.vault
+    if vault.database == str(settings.data / "vault.sqlite"):
+        return str(settings.data)
+    return shown_url(vault)
 
-    A folder that it makes is its owner's alone: the views in it are in the clear.
+
+def create_office(settings: Settings) -> None:
+    """Makes the data folder, the stores' databases, the vault and, unless it is given by the settings, its master key.
+
+    A folder that it makes is its owner's alone: the views in it are in the clear. Raises `OfficeExists`.
     """
+    if is_restoring(settings.data):
+        raise RestoreUnfinished(settings.data)
     if has_office(settings):
-        raise OfficeExists(settings.data)
+        raise OfficeExists(place_of(settings))
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, url in settings.stores._asdict().items():
+        with closing(open_database(name, url, durable=True)) as database:
+            database.create()
     create_vault(settings)
 
 
 @contextmanager
 def open_greffier(settings: Settings) -> Iterator[Greffier]:
-    """The office in the data folder. Raises `NoOffice`, `MasterKeyError`, `StoreUnavailable`."""
-    folder = settings.data
+    """The office where the settings say. Raises `NoOffice`, `MasterKeyError`, `StoreUnavailable`."""
+    check_office(settings)
+    with open_unchecked(settings) as greffier:
+        yield greffier
+
+
+def check_office(settings: Settings) -> None:
+    """Raises `NoOffice`, and `StoreUnavailable` where it can't be told."""
+    if is_restoring(settings.data):
+        raise RestoreUnfinished(settings.data)
     if not has_office(settings):
-        raise NoOffice(folder)
+        raise NoOffice(place_of(settings))
+
+
+@contextmanager
+def open_unchecked(settings: Settings) -> Iterator[Greffier]:
+    """The office of which a restore is not finished yet, or which was found already."""
+    stores = settings.stores
     with ExitStack() as opened:
         vault = open_vault(settings)
         opened.callback(vault.close)
-        desk = Desk(folder / "desk.sqlite", vault)
+        desk = Desk(stores.desk, vault)
         opened.callback(desk.close)
-        log = EventLog(folder / "log.sqlite", vault, office_event_types(), next_number=desk.next_number)
+        log = EventLog(stores.log, vault, office_event_types(), next_number=desk.next_number)
         opened.callback(log.close)
         number_after(log, desk)
         opened.callback(remember_numbered, log, desk)
-        views = SQLiteReadStore(folder / "views.sqlite")
+        views = open_read_store(stores.views)
         opened.callback(views.close)
-        files = FileStore(folder / "files")
+        files = FileStore(settings.files)
         yield Greffier(
             settings=settings,
             vault=vault,

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Final
 
+from adapters.databases import open_database
 from adapters.vault import MasterKey, MasterKeyError, Vault
 from api.settings import Settings
 
-_VAULT: Final = "vault.sqlite"
-
 
 def has_vault(settings: Settings) -> bool:
-    return (settings.data / _VAULT).exists()
+    """Whether the vault was made. Raises `StoreUnavailable` where that can't be told."""
+    with closing(open_database("vault", settings.stores.vault, durable=True)) as database:
+        return database.exists()
 
 
 def create_vault(settings: Settings) -> None:
     """Makes the vault and, unless it is given by the settings, its master key."""
-    if settings.master_key is None and not settings.key_file.exists():
+    if not has_master_key(settings):
         MasterKey.generate().write(settings.key_file)
-    Vault(settings.data / _VAULT, master_key(settings)).close()
+    Vault(settings.stores.vault, master_key(settings)).close()
+
+
+def has_master_key(settings: Settings) -> bool:
+    return settings.master_key is not None or settings.key_file.exists()
 
 
 def master_key(settings: Settings) -> MasterKey:
@@ -35,14 +38,14 @@ def master_key(settings: Settings) -> MasterKey:
 def open_vault(settings: Settings) -> Vault:
     """The vault, under the key in force; a rotation that was cut short is finished. Raises `MasterKeyError`."""
     try:
-        return Vault(settings.data / _VAULT, master_key(settings))
+        return Vault(settings.stores.vault, master_key(settings))
     except MasterKeyError:
         if settings.master_key is not None:
             raise
     if _successor(settings.key_file).exists():
         with _rotation_lock(settings):
             return _finish_rotation(settings)
-    return Vault(settings.data / _VAULT, master_key(settings))  # a rotation may have ended since the key was read
+    return Vault(settings.stores.vault, master_key(settings))  # a rotation may have ended since the key was read
 
 
 def rotate_master_key(vault: Vault, settings: Settings, new_key_file: Path | None) -> tuple[int, Path]:
@@ -72,12 +75,12 @@ def rotate_master_key(vault: Vault, settings: Settings, new_key_file: Path | Non
 
 def _finish_rotation(settings: Settings) -> Vault:
     """Opens the vault; a rotation that was cut short after its last write to it is finished."""
-    path, successor = settings.data / _VAULT, _successor(settings.key_file)
+    successor = _successor(settings.key_file)
     try:
-        return Vault(path, master_key(settings))
+        return Vault(settings.stores.vault, master_key(settings))
     except MasterKeyError:
         with suppress(MasterKeyError):
-            vault = Vault(path, MasterKey.read(successor))
+            vault = Vault(settings.stores.vault, MasterKey.read(successor))
             successor.replace(settings.key_file)
             return vault
         raise
@@ -90,6 +93,8 @@ def _successor(key_file: Path) -> Path:
 @contextmanager
 def _rotation_lock(settings: Settings) -> Iterator[None]:
     """Between the vault and the key's file, one process at a time: or the only copy of a key could be overwritten."""
-    with (settings.data / f"{_VAULT}.lock").open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with (
+        closing(open_database("vault", settings.stores.vault, durable=True)) as database,
+        database.lock("rotation", wait=True),
+    ):
         yield

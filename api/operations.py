@@ -263,6 +263,8 @@ def problem_response(error: Exception, greffier: Greffier | None = None) -> Resp
 
 def _naming_owners(problem: Problem, error: AddressBelongsToAnother, greffier: Greffier) -> Problem:
     greffier.engine.wait_for(greffier.log.head(), [clients.clients.name], greffier.settings.read_timeout)
+    if not greffier.engine.wait_for(0, [clients.clients.name], 0):
+        return problem  # there is no such view yet
     with greffier.views.reading() as session:
         names = clients.names(session, {owner.id for owner in error.owners})
     owners = [{"kind": o.kind, "id": str(o.id), "display_name": names.get(o.id)} for o in error.owners]

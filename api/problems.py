@@ -21,6 +21,7 @@ from domain.email_address import AddressBelongsToAnother, AddressNotOnFile
 from domain.events import UnknownTopic
 from domain.office import OfficeNotOpen
 from domain.ticket import NoSenderAddress
+from projections.engine import UnknownView
 from projections.paging import BadCursor
 
 
@@ -87,6 +88,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     NotFound: 404,
     NoSuchAttachment: 404,
     AddressNotOnFile: 404,
+    UnknownView: 404,
     MethodNotAllowed: 405,
     AddressBelongsToAnother: 409,
     NoSenderAddress: 409,

@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, PlainSerializer, PlainValidator, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+from sqlalchemy import URL
+
+from adapters.databases import shown_url, sqlite_url, store_url
 
 SETTINGS_FILE: Final = "greffier.toml"
 
@@ -17,12 +26,43 @@ class SettingsFileError(Exception):
     """The settings file can't be read as one, or the one that `GREFFIER_SETTINGS` names is missing."""
 
 
+class Stores(NamedTuple):
+    """Where each of the four stores is."""
+
+    log: URL
+    vault: URL
+    views: URL
+    desk: URL
+
+
+def _parsed(value: Any) -> Any:
+    return store_url(value) if isinstance(value, str) else value
+
+
+StoreAddress: TypeAlias = Annotated[
+    URL | None,
+    NoDecode,
+    PlainValidator(_parsed),
+    PlainSerializer(lambda url: url and shown_url(url), return_type=str | None),
+]
+"""A store's URL, which shows no password."""
+
+
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="GREFFIER_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="GREFFIER_", extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
 
     data: Path = Field(
-        Path("greffier-data"), description="The folder that holds the office: log, vault, views, desk, files"
+        Path("greffier-data"), description="The folder of the office: its files, and its stores unless they are named"
     )
+    store: StoreAddress = Field(
+        None, description="The place of all four stores: `sqlite:///FOLDER`, or `postgresql://USER@HOST/NAME`"
+    )
+    log: StoreAddress = Field(None, description="The events: `sqlite:///FILE` or `postgresql://USER@HOST/NAME`")
+    vault: StoreAddress = Field(None, description="The keys; keep them in another database than the events")
+    views: StoreAddress = Field(None, description="The read models")
+    desk: StoreAddress = Field(None, description="Tokens, counters, the quarantine")
     master_key: SecretStr | None = Field(
         None, description="The master key itself (32 bytes, base64), instead of a file"
     )
@@ -52,6 +92,23 @@ class Settings(BaseSettings):
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsFileError(f"{file}: not a settings file in TOML: {error}") from None
         return init_settings, env_settings, from_file
+
+    @property
+    def stores(self) -> Stores:
+        """Where the stores are: each as it is named, else by the place of all, else in the data folder."""
+        place = self.store or sqlite_url(self.data)
+
+        def default(name: str) -> URL:
+            database = str(place.database)
+            if place.get_backend_name() == "sqlite":
+                return sqlite_url(Path(database) / f"{name}.sqlite")
+            return place.set(database=f"{database}_{name}")
+
+        return Stores(*(getattr(self, name) or default(name) for name in Stores._fields))
+
+    @property
+    def files(self) -> Path:
+        return self.data / "files"
 
     @property
     def key_file(self) -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from importlib import import_module
-from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeAlias, cast
 from uuid import UUID
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar
 
@@ -94,9 +95,8 @@ class Context(Value):
 
 
 @lru_cache(maxsize=1_024)
-def _context(json: bytes) -> Context:
-    """The events of one command have one context."""
-    return Context.model_validate_json(json)
+def _actor(kind: Literal["collaborator", "rule"], id: str) -> Actor:  # noqa: A002  # the field's name
+    return Actor(kind=kind, id=id)
 
 
 def from_microseconds(microseconds: int) -> datetime:
@@ -108,25 +108,39 @@ def from_microseconds(microseconds: int) -> datetime:
 class Recorded(Generic[E_co]):
     """An event as it stands in the log: its stream, version and position, when it was recorded, and its context."""
 
-    __slots__ = ("_context", "_recorded_at", "event", "position", "stream_id", "version")
+    __slots__ = ("_context", "_facts", "_recorded_at", "_said", "event", "position", "stream_id", "version")
 
     def __init__(
         self,
         event: E_co,
-        *,
         stream_id: UUID,
         version: int,
         position: int,
         recorded_at: datetime | int,
         context: Context | bytes,
+        facts: bytes | Mapping[str, Any] | None = None,
     ) -> None:
-        """`recorded_at` may be microseconds since 1970, and `context` JSON, as the log holds them."""
+        """`recorded_at` may be microseconds since 1970, and `context` and `facts` JSON, as the log holds them."""
         self.event = event
         self.stream_id = stream_id
         self.version = version
         self.position = position
         self._recorded_at = recorded_at
         self._context = context
+        self._facts = facts
+        self._said: tuple[datetime, Actor] | None = None
+
+    @property
+    def open_facts(self) -> Mapping[str, Any]:
+        """What the event says but for its sealed value, as JSON holds it. Every fold of the event sees the same."""
+        facts = self._facts
+        if facts is None:
+            sealed = self.event.sealed_field
+            facts = self.event.model_dump(mode="json", exclude={sealed} if sealed else None)
+        elif isinstance(facts, bytes):
+            facts = orjson.loads(facts)
+        self._facts = facts
+        return cast("Mapping[str, Any]", facts)
 
     @property
     def recorded_at(self) -> datetime:
@@ -136,18 +150,27 @@ class Recorded(Generic[E_co]):
 
     @property
     def context(self) -> Context:
-        """The envelope, parsed when first asked for: most folds never need it."""
         if isinstance(self._context, bytes):
-            self._context = _context(self._context)
+            self._context = Context.model_validate_json(self._context)
         return self._context
 
     @property
     def at(self) -> datetime:
-        return self.context.at
+        return self._at_and_actor()[0]
 
     @property
     def actor(self) -> Actor:
-        return self.context.actor
+        return self._at_and_actor()[1]
+
+    def _at_and_actor(self) -> tuple[datetime, Actor]:
+        """What folds ask of the context, read without the rest of it: a rebuild asks a million times."""
+        if self._said is None:
+            if isinstance(self._context, bytes):
+                context = orjson.loads(self._context)
+                self._said = datetime.fromisoformat(context["at"]), _actor(**context["actor"])
+            else:
+                self._said = self._context.at, self._context.actor
+        return self._said
 
     def __repr__(self) -> str:
         return f"<{self.event.topic()} {self.stream_id} v{self.version} at {self.position}>"
@@ -171,6 +194,9 @@ class EventTypes:
 
     def __iter__(self) -> Iterator[type[Event]]:
         return iter(self._by_topic.values())
+
+    def __contains__(self, topic: object) -> bool:
+        return topic in self._by_topic
 
     def __getitem__(self, topic: str) -> type[Event]:
         """The type stored under `topic`; raises `UnknownTopic`."""

@@ -7,27 +7,41 @@ raises stops its own projection before that event; the others go on.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, Self
 
 from domain.events import Recorded
-from projections.building import Build
-from projections.folding import BATCH, CannotFold, Folding, Progress, no_progress, read_shares, stopped
-from projections.log import EventReader, Unreadable
+from projections.building import Build, Step
+from projections.folding import BATCH, CannotFold, Folding, Progress, batches, no_progress, share_out, stopped
+from projections.log import EventReader, LogBatch, Unreadable
 from projections.projection import Key, Projection
-from projections.read_store import ReadStore, StoredView
+from projections.read_store import Busy, Hold, ReadStore, StoredView
 from projections.replay import Verification, explain, verify
 
 REBUILD_BEYOND: Final = 50_000
 """A view that lies further behind than this many events is rebuilt aside instead of followed up."""
 
 _POLL_SECONDS: Final = 0.02
+_FIRST_POLL_SECONDS: Final = 0.001
 _IDLE_SECONDS: Final = 0.25
 """How long an idle engine may take to notice that it is to stop, or that a rebuild is asked for."""
+_CONFIRM_SECONDS: Final = 1.0
+_NOTE_SECONDS: Final = 1.0
+_A_MOMENT_SECONDS: Final = 0.02
+_STEPS_AHEAD: Final = 3
+_SWAP_TRIES: Final = 100
+_SWAP_PAUSE_SECONDS: Final = 0.005
+_STANDS_STILL_SECONDS: Final = 10.0
+"""A view that has not moved for so long has no rate."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,13 +57,20 @@ class _Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ViewStatus:
-    """How a view stands: its state, its position in the log and how many events it lies behind the head."""
+    """How a view stands: its state, its position in the log, and how far it lies behind the head."""
 
     name: str
     version: int
-    state: str
+    state: Literal["live", "faulted", "building", "outdated", "missing"]
     position: int
     lag: int
+    """In events."""
+    lag_seconds: float
+    """How long the first event that it has not folded has been in the log."""
+    rate: float
+    """Events a second that it goes through at present."""
+    rebuilt_to: int | None
+    """How far a rebuild that is going on has come."""
     error: str | None
 
 
@@ -63,6 +84,7 @@ class Engine:
         self._projecting = threading.RLock()
         self._moved = threading.Condition()
         self._moves = 0
+        self._kept_up_to = -1
         self.unknown_topics: dict[str, int] = {}
         """Topics that this code doesn't know, and where each was last seen."""
 
@@ -77,10 +99,10 @@ class Engine:
 
         while not stop.is_set():
             try:
-                with self._store.lock() as held:
-                    if held:
+                with self._store.lock() as hold:
+                    if hold:
                         self.open(unless_stopped)
-                        self._run_live(stop, unless_stopped)
+                        self._run_live(stop, hold, unless_stopped)
             except _Stopped:
                 return
             except Exception:  # noqa: BLE001  # whatever it is, the engine must outlive it
@@ -88,8 +110,12 @@ class Engine:
                 _log.exception("the engine was interrupted, and tries again")
             stop.wait(poll_seconds)
 
-    def _run_live(self, stop: threading.Event, progress: Progress) -> None:
+    def _run_live(self, stop: threading.Event, hold: Hold, progress: Progress) -> None:
+        confirmed = time.monotonic()
         while not stop.is_set():
+            if time.monotonic() - confirmed > _CONFIRM_SECONDS:
+                hold.confirm()
+                confirmed = time.monotonic()
             head = self._log.head()
             if not self.advance(progress):
                 self._log.wait(head, _IDLE_SECONDS)
@@ -103,44 +129,58 @@ class Engine:
                     writer.drop_table(Build(self._projections[name], stored[name]).table)  # of a build that died
                     if stored[name].state == "faulted":
                         writer.put(replace(stored[name], state="live", error=None))
-            head = self._log.head()
-            stale = [p for p in self._projections.values() if _is_stale(p, stored.get(p.name), head)]
-            if stale:
-                self._build(stale, progress)
+            self._build_what_is_stale(progress)
 
     def advance(self, progress: Progress = no_progress) -> bool:
-        """Folds the next batch into the views that lie furthest behind; whether there was one.
+        """Folds the next batch into every view that lies behind; whether there was one.
 
-        A view that someone asked to rebuild is rebuilt first; `progress` is told how far that is.
+        A view that someone asked to rebuild, or that lies far behind, is rebuilt first; `progress` is told how far
+        that is.
         """
         with self._projecting:
-            stored = self._store.views()
-            if requested := [
-                p for p in self._projections.values() if p.name in stored and stored[p.name].rebuild_requested
-            ]:
-                self._build(requested, progress)
-                return True
-            return self._advance()
+            return self._build_what_is_stale(progress) or self._advance()
+
+    def _build_what_is_stale(self, progress: Progress) -> bool:
+        head = self._log.head()
+        stored = self._store.views()
+        stale = [p for p in self._projections.values() if _is_stale(p, stored.get(p.name), head)]
+        if stale:
+            self._build(stale, progress)
+        return bool(stale)
 
     def _advance(self) -> bool:
+        """The views that are ahead come first: one that lies behind holds nobody up for longer than its batch takes."""
         views = self._live_views()
-        if not views:
+        positions = sorted({view.position for view in views}, reverse=True)
+        head = self._log.head()
+        ahead = [head, *positions]
+        moved = False
+        self._kept_up_to = head
+        for position, next_ahead in zip(positions, ahead, strict=False):
+            upto = min(position + BATCH, next_ahead)
+            if position < upto:
+                moved |= self._follow([view for view in views if view.position == position], position, upto)
+        return moved
+
+    def _follow(self, views: list[StoredView], position: int, upto: int) -> bool:
+        started = time.monotonic()
+        batch = self._read([self._projections[view.name] for view in views], position, upto)
+        if batch.last == position:
             return False
-        position = min(view.position for view in views)
-        group = [view for view in views if view.position == position]
-        ahead = [view.position - position for view in views if view.position > position]
-        folding, last = self._read([self._projections[view.name] for view in group], position, min([BATCH, *ahead]))
-        if last == position:
-            return False
+        shares = self._shares(batch, [self._projections[view.name] for view in views])
         with self._store.writing() as writer:
             stored = writer.views()
-            if any(stored.get(view.name) != view for view in group):
+            if any(stored.get(view.name) != view for view in views):
                 return True  # a request came, or another hand moved the view: look again
-            for share in folding:
-                share.fold_stored(writer, share.projection.table)
-            for share, view in zip(folding, group, strict=True):
-                share.write(writer, share.projection.table)
-                writer.put(_after(view, share, last))
+            for share in shares:
+                if share.events:
+                    share.fold_stored(writer, share.projection.table)
+            for share in shares:
+                if share.events:
+                    share.write(writer, share.projection.table)
+            rate = (batch.last - position) / max(time.monotonic() - started, 1e-9)
+            for share, view in zip(shares, views, strict=True):
+                writer.put(_after(view, share, batch.last, rate))
         self._tell_moved()
         return True
 
@@ -154,10 +194,11 @@ class Engine:
     def wait_for(self, position: int, names: Collection[str], timeout: float) -> bool:
         """Waits until these views have reached `position`, whichever process projects them: whether they have."""
         deadline = time.monotonic() + timeout
+        pause = _FIRST_POLL_SECONDS
         while True:
             moves = self._moves
             views = self._store.views()
-            short = [name for name in names if name not in views or views[name].position < position]
+            short = [name for name in names if not _has_reached(views.get(name), position)]
             if not short:
                 return True
             if any(name in views and views[name].state == "faulted" for name in short):
@@ -165,7 +206,8 @@ class Engine:
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            self._await_move(moves, min(left, _POLL_SECONDS))  # another process's engine tells nobody here
+            self._await_move(moves, min(left, pause))  # another process's engine tells nobody here
+            pause = min(2 * pause, _POLL_SECONDS)
 
     # --- building -----------------------------------------------------------------------------
 
@@ -175,58 +217,80 @@ class Engine:
         Raises `UnknownView`, and `CannotFold` where folds stop at an event: the view that was there stays as it was,
         unless its code is another version's.
         """
+        projections = [self.named(name) for name in names]
         with self._projecting:
-            builds = self._build([self.named(name) for name in dict.fromkeys(names)], progress)
+            builds = self._build(projections, progress)
         if failed := [f"{build.projection.name}: {build.fault}" for build in builds if build.fault]:
             raise CannotFold("; ".join(failed))
+
+    def retry(self, name: str) -> bool:
+        """Lets a view that stopped at an event try it again, in whichever process projects: whether it had stopped.
+
+        Raises `UnknownView`.
+        """
+        return self._store.retry(self.named(name).name)
 
     def _build(self, projections: list[Projection], progress: Progress) -> list[Build]:
         stored = self._store.views()
         builds = [Build(projection, stored.get(projection.name)) for projection in projections]
         with self._store.writing() as writer:
             for build in builds:
-                writer.create_table(build.table)
-        self._fold_aside(builds, progress)
+                build.start(writer)
+                if build.projection.name not in stored:
+                    writer.put(StoredView(build.projection.name, "", 0, 0, "building"))
+        with _many_objects(), _Writing(self._store) as writing:
+            self._fold_aside(builds, writing, _Noted(self._store, [p.name for p in projections], progress))
+            writing.take(step for build in builds for step in build.finish())
+            while not writing.is_done(_A_MOMENT_SECONDS):
+                self._keep_up()
         for build in builds:
-            with self._store.writing() as writer:
-                build.fill(writer)
             if build.refused:
-                self._fold_again(build)
-        with self._store.writing() as writer:
-            stored = writer.views()
-            for build in builds:
-                build.finish(writer, stored.get(build.projection.name))
-        self._tell_moved()
+                with self._store.building() as writer:
+                    build.fold_again(writer)
+            self._put_in_place(build)
         return builds
 
-    def _fold_aside(self, builds: list[Build], progress: Progress) -> None:
+    def _fold_aside(self, builds: list[Build], writing: _Writing, progress: Progress) -> None:
         """Folds the whole log, while the live views follow it."""
-        position, head = 0, self._log.head()
-        while position < head and (healthy := [build for build in builds if build.is_healthy]):
-            folding, position = self._read([build.projection for build in healthy], position, BATCH)
-            for build, share in zip(healthy, folding, strict=True):
-                build.take(share, position)
-            if flushed := [build for build in healthy if build.projection.row_per_event]:
-                with self._store.writing() as writer:
-                    for build in flushed:
-                        build.flush(writer)
-            progress(position, head)
-            self._advance()
-            head = self._log.head()
+        position = 0
+        while position < (head := self._log.head()) and (healthy := [build for build in builds if build.is_healthy]):
+            projections = [build.projection for build in healthy]
+            with closing(batches(self._log, projections, position, head)) as following:
+                for batch in following:
+                    for build, share in zip(healthy, self._shares(batch, projections), strict=True):
+                        if build.is_healthy:
+                            writing.take(build.take(share, batch.last))
+                    position = batch.last
+                    progress(position, head)
+                    self._keep_up()
 
-    def _fold_again(self, build: Build) -> None:
-        """Folds what the table refused again, writing batch by batch: up to the event whose rows it refuses."""
-        with self._store.writing() as writer:
-            writer.create_table(build.table)
-            writer.create_indexes(build.table)
-        build.position, build.fault = 0, None
-        head = self._log.head()
-        while build.position < head and not build.fault:
-            (share,), build.position = self._read([build.projection], build.position, BATCH)
-            with self._store.writing() as writer:
-                share.fold_stored(writer, build.table)
-                share.write(writer, build.table)
-            build.fault = share.fault
+    def _keep_up(self) -> None:
+        """Lets the live views follow the log while others are built."""
+        if self._log.head() != self._kept_up_to:
+            while self._advance():
+                """As far as there is."""
+
+    def _put_in_place(self, build: Build) -> None:
+        """Lets a build follow the log to its head, and swaps it in at a moment when no reader is in the way."""
+        while True:
+            self._advance()
+            self._follow_to_the_head(build)
+            for _ in range(_SWAP_TRIES):
+                try:
+                    with self._store.writing() as writer:
+                        build.put_in_place(writer, writer.views().get(build.projection.name))
+                except Busy:
+                    time.sleep(_SWAP_PAUSE_SECONDS)
+                else:
+                    self._tell_moved()
+                    return
+
+    def _follow_to_the_head(self, build: Build) -> None:
+        while not build.fault and build.position < (head := self._log.head()):
+            batch = self._read([build.projection], build.position, min(head, build.position + BATCH))
+            (share,) = self._shares(batch, [build.projection])
+            with self._store.building() as writer:
+                build.follow(share, batch.last, writer)
 
     # --- looking ------------------------------------------------------------------------------
 
@@ -234,7 +298,26 @@ class Engine:
         """Every view's state: live, faulted, behind another version of its code (`outdated`), or `missing`."""
         stored = self._store.views()
         head = self._log.head()
-        return [_status(projection, stored.get(projection.name), head) for projection in self._projections.values()]
+        return [
+            self._status(projection, stored.get(projection.name), head) for projection in self._projections.values()
+        ]
+
+    def _status(self, projection: Projection, view: StoredView | None, head: int) -> ViewStatus:
+        position = view.position if view else 0
+        waits_since = self._log.recorded_at(position + 1) if position < head else None
+        now = datetime.now(UTC)
+        moves = view and view.moved_at and (now - view.moved_at).total_seconds() < _STANDS_STILL_SECONDS
+        return ViewStatus(
+            name=projection.name,
+            version=projection.version,
+            state=_state(projection, view),
+            position=position,
+            lag=max(head - position, 0),
+            lag_seconds=max((now - waits_since).total_seconds(), 0.0) if waits_since else 0.0,
+            rate=view.rate if view and moves else 0.0,
+            rebuilt_to=view.rebuilt_to if view else None,
+            error=view.error if view else None,
+        )
 
     def verify(self, name: str, progress: Progress = no_progress) -> Verification:
         """Compares a view with a naive replay (`replay.verify`). Raises `UnknownView` and `CannotFold`."""
@@ -253,11 +336,15 @@ class Engine:
 
     # --- reading ------------------------------------------------------------------------------
 
-    def _read(self, projections: list[Projection], after: int, limit: int) -> tuple[list[Folding], int]:
-        shares, last, unknown = read_shares(self._log, projections, after, limit)
+    def _read(self, projections: list[Projection], after: int, upto: int) -> LogBatch:
+        with closing(batches(self._log, projections, after, upto)) as following:
+            return next(following, LogBatch(after, ()))
+
+    def _shares(self, batch: LogBatch, projections: list[Projection]) -> list[Folding]:
+        shares, unknown = share_out(batch, projections)
         for event in unknown:
             self._note_unknown(event)
-        return shares, last
+        return shares
 
     def _note_unknown(self, event: Unreadable) -> None:
         if event.topic not in self.unknown_topics:
@@ -287,25 +374,96 @@ class Engine:
             self._moved.notify_all()
 
 
+def _has_reached(view: StoredView | None, position: int) -> bool:
+    return view is not None and view.state != "building" and view.position >= position
+
+
 def _is_stale(projection: Projection, view: StoredView | None, head: int) -> bool:
     """Whether a view is missing, out of date, far behind, asked to be rebuilt, or ahead of a log put back from a copy."""
-    return (
-        view is None
-        or view.fingerprint != projection.fingerprint
-        or view.rebuild_requested
-        or not head - REBUILD_BEYOND <= view.position <= head
-    )
+    if view is None or view.fingerprint != projection.fingerprint or view.rebuild_requested:
+        return True
+    return view.state == "live" and not head - REBUILD_BEYOND <= view.position <= head
 
 
-def _after(view: StoredView, share: Folding, last: int) -> StoredView:
+def _after(view: StoredView, share: Folding, last: int, rate: float) -> StoredView:
     if share.fault is None:
-        return replace(view, position=last)
+        return replace(view, position=last, rate=rate, moved_at=datetime.now(UTC))
     _log.error("the view %s stopped: %s", view.name, share.fault)
     return stopped(view, share.fault)
 
 
-def _status(projection: Projection, view: StoredView | None, head: int) -> ViewStatus:
+def _state(
+    projection: Projection, view: StoredView | None
+) -> Literal["live", "faulted", "building", "outdated", "missing"]:
     if view is None:
-        return ViewStatus(projection.name, projection.version, "missing", 0, head, None)
-    state = view.state if view.fingerprint == projection.fingerprint else "outdated"
-    return ViewStatus(projection.name, projection.version, state, view.position, head - view.position, view.error)
+        return "missing"
+    if view.state == "building" or view.fingerprint == projection.fingerprint:
+        return view.state
+    return "outdated"
+
+
+class _Noted:
+    """Tells whoever watches how far a build is, here and, once a second, in the store."""
+
+    def __init__(self, store: ReadStore, names: Collection[str], progress: Progress) -> None:
+        self._store = store
+        self._names = names
+        self._progress = progress
+        self._noted_at = time.monotonic()
+        self._noted = 0
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._noted_at > _NOTE_SECONDS:
+            rate = (done - self._noted) / (now - self._noted_at)
+            with self._store.writing() as writer:
+                for name, view in writer.views().items():
+                    if name in self._names:
+                        writer.put(replace(view, rebuilt_to=done, rate=rate, moved_at=datetime.now(UTC)))
+            self._noted_at, self._noted = now, done
+        self._progress(done, total)
+
+
+class _Writing:
+    """Takes the steps of builds in a thread of its own, one after the other: folding goes on while a store writes."""
+
+    def __init__(self, store: ReadStore) -> None:
+        self._store = store
+        self._thread = ThreadPoolExecutor(1, "building")
+        self._pending: deque[Future[None]] = deque()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def take(self, steps: Iterable[Step]) -> None:
+        """Raises what an earlier step raised. Waits where steps are given faster than they are taken."""
+        for step in steps:
+            self._pending.append(self._thread.submit(self._run, step))
+            while self._pending and (step.awaited or len(self._pending) > _STEPS_AHEAD or self._pending[0].done()):
+                self._pending.popleft().result()
+
+    def is_done(self, timeout: float) -> bool:
+        """Whether no step is left, within so many seconds. Raises what a step raised."""
+        wait(self._pending, timeout)
+        while self._pending and self._pending[0].done():
+            self._pending.popleft().result()
+        return not self._pending
+
+    def _run(self, step: Step) -> None:
+        with self._store.building() as writer:
+            step.work(writer)
+
+
+@contextmanager
+def _many_objects() -> Iterator[None]:
+    """Spares the collector the rows that a build holds: it would look through all of them again and again."""
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.unfreeze()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sqlalchemy import Table
 
 from domain.events import Recorded
-from projections.log import EventReader, Unreadable
+from projections.log import EventReader, LogBatch, Unreadable
 from projections.projection import Key, Projection, Row
 from projections.read_store import Refused, StoredView, ViewWriter
 
-BATCH: Final = 2_000
+BATCH: Final = 5_000
+"""As many events are folded at once where a view lies behind; where it doesn't, as many as there are."""
 
 Progress = Callable[[int, int], None]
 """Is told how many positions are done, of how many."""
@@ -60,26 +63,28 @@ class Folding:
         return keys
 
     def fold(self, rows: dict[Key, Row | None]) -> None:
-        """Folds the events, up to the first that can't be folded."""
+        """Folds the events into `rows`, up to the first that can't be folded."""
+        apply = self.projection.apply
         for event in self.events:
             try:
                 if isinstance(event, Unreadable):
                     raise ValueError(event.reason)  # noqa: TRY301, TRY004
-                now = self.projection.apply(event, rows)
+                changed = apply(event, rows)
             except Exception as error:  # noqa: BLE001  # whatever a fold raises is that projection's fault alone
                 self.fault = Fault(event.position, f"{type(error).__name__}: {error}")
                 return
-            rows.update(now)
-            self.changed.update(now)
+            rows.update(changed)
 
     def fold_stored(self, writer: ViewWriter, table: Table) -> None:
         """Folds the events into the rows that `table` holds."""
         try:
-            rows = writer.load(table, self.keys())
+            stored = writer.load(table, self.keys())
         except Refused as refusal:
             self.refusal = str(refusal)
         else:
+            rows = dict(stored)
             self.fold(rows)
+            self.changed = {key: row for key, row in rows.items() if row is not stored.get(key)}
 
     def write(self, writer: ViewWriter, table: Table) -> None:
         """Writes what was folded. What the table refuses is halved until the event is found: it is the fault."""
@@ -102,23 +107,31 @@ class Folding:
                 return
 
 
-def read_shares(
-    log: EventReader, projections: Sequence[Projection], after: int, limit: int
-) -> tuple[list[Folding], int, Collection[Unreadable]]:
-    """The next events, decoded once and given to every projection that wants them; the position after them; and those
-    of types that this code doesn't know.
-    """
-    batch = log.read(after, limit, frozenset().union(*(projection.topics for projection in projections)))
+def share_out(batch: LogBatch, projections: Sequence[Projection]) -> tuple[list[Folding], Collection[Unreadable]]:
+    """A batch's events given to every projection that wants them; and those of types that this code doesn't know."""
     shares = [Folding(projection) for projection in projections]
+    takers: defaultdict[str, list[Callable[[Any], None]]] = defaultdict(list)
+    for share in shares:
+        for topic in share.projection.topics:
+            takers[topic].append(share.events.append)
     unknown = []
     for event in batch.events:
-        topic = event.topic if isinstance(event, Unreadable) else event.event.topic()
-        if isinstance(event, Unreadable) and not event.known_topic:
-            unknown.append(event)
-        for share in shares:
-            if topic in share.projection.topics:
-                share.events.append(event)
-    return shares, batch.last, unknown
+        if isinstance(event, Unreadable):
+            topic = event.topic
+            if not event.known_topic:
+                unknown.append(event)
+        else:
+            topic = event.event.topic()
+        for take in takers.get(topic, ()):
+            take(event)
+    return shares, unknown
+
+
+def batches(log: EventReader, projections: Sequence[Projection], after: int, upto: int) -> Generator[LogBatch]:
+    """The log between two positions, decoded for these projections."""
+    topics = frozenset[str]().union(*(projection.topics for projection in projections))
+    with closing(log.scan(after, upto, topics)) as scanned:
+        yield from scanned
 
 
 def stopped(view: StoredView, fault: Fault) -> StoredView:

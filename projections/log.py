@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from domain.events import Recorded
@@ -31,8 +32,13 @@ class EventReader(Protocol):
     def head(self) -> int:
         """The position of the last event, or 0."""
 
-    def read(self, after: int, limit: int, topics: Collection[str]) -> LogBatch:
-        """The events of these topics among the `limit` next positions after `after`, and those of unknown topics."""
+    def scan(self, after: int, upto: int, topics: Collection[str]) -> Generator[LogBatch]:
+        """The events of these topics after one position and up to another, and those of unknown topics, decoded block
+        by block: the last block ends at `upto` or at the head, whichever is less. To be closed if it is left early.
+        """
+
+    def recorded_at(self, position: int) -> datetime | None:
+        """When the event at this position was recorded, or None where there is none."""
 
     def wait(self, after: int, timeout: float) -> int:
         """The head of the log, as soon as it lies beyond `after`, or once `timeout` seconds have passed."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
@@ -41,14 +41,17 @@ class Utc(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        return None if value is None else value.replace(tzinfo=UTC)
+        if value is None or value.tzinfo is not None:
+            return value and value.astimezone(UTC)
+        return value.replace(tzinfo=UTC)
 
 
 class Rule(NamedTuple):
-    """One fold of one event type, and the rows that it applies to."""
+    """One fold of one event type, and the row that it applies to, or `several`."""
 
-    keys: Callable[[Recorded[Any]], Iterable[Key]]
+    key: Callable[[Recorded[Any]], Any]
     fold: Callable[[Any, Recorded[Any]], Row | None]
+    several: bool
 
 
 class Projection:
@@ -63,31 +66,29 @@ class Projection:
         self.table = table
         self.row_per_event = row_per_event
         self.key_columns = tuple(column.name for column in table.primary_key.columns)
-        self._columns = tuple(column.name for column in table.columns)
-        self._required = tuple(c.name for c in table.columns if not c.nullable and c.name not in self.key_columns)
-        self._rules: defaultdict[str, list[Rule]] = defaultdict(list)
+        self._parts = len(self.key_columns)
+        self._blank = dict.fromkeys(column.name for column in table.columns)
+        self._width = len(self._blank)
+        self._rules: defaultdict[type[Event], list[Rule]] = defaultdict(list)
 
     def on(self, event_type: type[E], *, key: Callable[[Recorded[E]], Any]) -> Callable[[Fold], Fold]:
         """Folds `event_type` into the one row at `key`: a value, or a tuple where several columns are the key."""
-
-        def keys(recorded: Recorded[E]) -> Iterable[Key]:
-            found = key(recorded)
-            return (found if isinstance(found, tuple) else (found,),)
-
-        return self.on_each(event_type, keys=keys)
+        return self._register(event_type, key, several=False)
 
     def on_each(self, event_type: type[E], *, keys: Callable[[Recorded[E]], Iterable[Key]]) -> Callable[[Fold], Fold]:
         """Folds `event_type` into every row at `keys`: tuples, one, several or none."""
+        return self._register(event_type, keys, several=True)
 
+    def _register(self, event_type: type[Event], key: Any, *, several: bool) -> Callable[[Fold], Fold]:
         def register(fold: Fold) -> Fold:
-            self._rules[event_type.topic()].append(Rule(keys, fold))
+            self._rules[event_type].append(Rule(key, fold, several))
             return fold
 
         return register
 
     @property
     def topics(self) -> frozenset[str]:
-        return frozenset(self._rules)
+        return frozenset(event_type.topic() for event_type in self._rules)
 
     @property
     def fingerprint(self) -> str:
@@ -98,34 +99,60 @@ class Projection:
 
     def keys_of(self, recorded: Recorded[Any]) -> list[Key]:
         """The keys of the rows that this event concerns."""
-        return [key for rule in self._rules.get(recorded.event.topic(), ()) for key in self._keys(rule, recorded)]
+        return [key for rule in self._rules.get(type(recorded.event), ()) for key in self._keys(rule, recorded)]
 
-    def apply(self, recorded: Recorded[Any], rows: dict[Key, Row | None]) -> dict[Key, Row | None]:
-        """The rows that this event changes, as they become; `rows` holds what they were, and is left alone."""
+    def apply(
+        self, recorded: Recorded[Any], rows: Mapping[Key, Row | None], among: Callable[[Key], bool] | None = None
+    ) -> Sequence[tuple[Key, Row | None]]:
+        """The rows that this event changes, as they become; `rows` holds what they were, and is left alone.
+
+        With `among`, only rows at keys of which it is true.
+        """
+        rules = self._rules.get(type(recorded.event), ())
+        if len(rules) == 1 and not rules[0].several:  # by far the most: there is nothing to bring together
+            keys_of, fold, _ = rules[0]
+            key = keys_of(recorded)
+            if type(key) is not tuple:
+                key = (key,)
+            if len(key) != self._parts:
+                raise self._wrong_key(key)
+            if among is not None and not among(key):
+                return ()
+            after = fold(rows.get(key), recorded)
+            return ((key, None if after is None else self._complete(key, after)),)
         changed: dict[Key, Row | None] = {}
-        for rule in self._rules.get(recorded.event.topic(), ()):
+        for rule in rules:
             for key in self._keys(rule, recorded):
+                if among is not None and not among(key):
+                    continue
                 before = changed[key] if key in changed else rows.get(key)
                 after = rule.fold(before, recorded)
                 changed[key] = None if after is None else self._complete(key, after)
-        return changed
+        return tuple(changed.items())
 
-    def _keys(self, rule: Rule, recorded: Recorded[Any]) -> Iterator[Key]:
-        for key in rule.keys(recorded):
-            if len(key) != len(self.key_columns):
-                raise ValueError(f"a key of {self.name} has {len(self.key_columns)} parts, not {len(key)}")
-            yield key
+    def _keys(self, rule: Rule, recorded: Recorded[Any]) -> Sequence[Key]:
+        found = rule.key(recorded)
+        keys: Sequence[Key] = tuple(found) if rule.several else (found if isinstance(found, tuple) else (found,),)
+        for key in keys:
+            if len(key) != self._parts:
+                raise self._wrong_key(key)
+        return keys
+
+    def _wrong_key(self, key: Key) -> ValueError:
+        return ValueError(f"a key of {self.name} has {self._parts} parts, not {len(key)}")
 
     def _complete(self, key: Key, row: Row) -> Row:
         """The row with its key and every column of the table; a fold's mistake is told here, at its event."""
-        complete = dict.fromkeys(self._columns)
-        complete.update(row)
-        complete.update(zip(self.key_columns, key, strict=True))
-        if len(complete) > len(self._columns):
-            raise KeyError(f"{self.name} has no column {', '.join(sorted(complete.keys() - set(self._columns)))}")
-        for name in self._required:
-            if complete[name] is None:
-                raise ValueError(f"{self.name}.{name} may not be empty")
+        if self._parts == 1:
+            name = self.key_columns[0]
+            if len(row) == self._width and row.get(name) is key[0]:
+                return row  # it was complete, and the fold changed some of it
+            complete = {**self._blank, **row, name: key[0]}
+        else:
+            complete = {**self._blank, **row}
+            complete.update(zip(self.key_columns, key, strict=True))
+        if len(complete) != self._width:
+            raise KeyError(f"{self.name} has no column {', '.join(sorted(complete.keys() - self._blank.keys()))}")
         return complete
 
     def parse_key(self, texts: Iterable[str]) -> Key:

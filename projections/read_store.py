@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Index, Table
 
 from projections.projection import Key, Projection, Row
 
-ViewState = Literal["live", "faulted"]
+ViewState = Literal["live", "faulted", "building"]
+"""Follows the log; stands before an event that it can't fold; or has no table yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,19 @@ class StoredView:
     state: ViewState = "live"
     error: str | None = None
     rebuild_requested: bool = False
+    rebuilt_to: int | None = None
+    """How far a rebuild that is going on has come."""
+    rate: float = 0.0
+    """Events a second, when it last moved or was rebuilt."""
+    moved_at: datetime | None = None
 
 
 class Refused(Exception):
     """A table can't hold these rows or keys: a projection's mistake. The transaction is as it was before them."""
+
+
+class Busy(Exception):
+    """Readers are in the way of a swap: it can be tried again at once."""
 
 
 class ViewWriter(Protocol):
@@ -50,23 +61,30 @@ class ViewWriter(Protocol):
         """Stores what is known of a view, in the same transaction."""
 
     def create_table(self, table: Table) -> None:
-        """Creates a table without its indexes, empty, in place of one that an earlier build left behind."""
+        """Creates a table without key or indexes, empty, in place of one that an earlier build left behind."""
 
-    def create_indexes(self, table: Table) -> None:
+    def create_key(self, table: Table) -> None:
+        """Makes the key of a table that has none yet. Raises `Refused` where two rows have the same."""
+
+    def create_index(self, index: Index) -> None:
         """Raises `Refused` where an index is unique and the rows are not."""
 
     def drop_table(self, table: Table) -> None:
         """Drops a table, if it is there."""
 
     def swap(self, live: Table, built: Table) -> None:
-        """Puts a table that was built aside in the live one's place."""
+        """Puts a table that was built aside in the live one's place. Raises `Busy`, with nothing done."""
 
 
 class ReadStore(Protocol):
     def reading(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one state of every view."""
 
-    def writing(self) -> AbstractContextManager[ViewWriter]: ...
+    def writing(self) -> AbstractContextManager[ViewWriter]:
+        """A transaction, the only one of its kind at a time."""
+
+    def building(self) -> AbstractContextManager[ViewWriter]:
+        """A transaction for tables that nobody else knows of yet: it may go on beside the one that writes."""
 
     def views(self, connection: Connection | None = None) -> dict[str, StoredView]:
         """What is known of each view, by name; within `connection`'s transaction if given."""
@@ -74,8 +92,20 @@ class ReadStore(Protocol):
     def rows(self, connection: Connection, projection: Projection) -> Iterator[tuple[Key, Row]]:
         """Every row of a view's live table."""
 
+    def count(self, connection: Connection, projection: Projection) -> int:
+        """How many rows a view's live table has."""
+
     def request_rebuild(self, names: Collection[str]) -> None:
         """Asks whichever process projects this store to rebuild these views."""
 
-    def lock(self) -> AbstractContextManager[bool]:
-        """Holds the right to project this store, if no other process does: whether it does."""
+    def retry(self, name: str) -> bool:
+        """Lets a view that stopped at an event try it again: whether it had stopped."""
+
+    def lock(self) -> AbstractContextManager[Hold | None]:
+        """Holds the right to project this store, if no other process does: then a hold, else None."""
+
+
+class Hold(Protocol):
+    @property
+    def confirm(self) -> Callable[[], None]:
+        """Raises where the hold was lost: another process may project now."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from domain.events import Recorded
-from projections.folding import BATCH, CannotFold, Fault, Folding, Progress, no_progress, read_shares
-from projections.log import EventReader, Unreadable
+from projections.folding import CannotFold, Fault, Progress, batches, share_out
+from projections.log import EventReader, LogBatch, Unreadable
 from projections.projection import Key, Projection, Row
 from projections.read_store import ReadStore
+
+ROWS_IN_MEMORY: Final = 200_000
+"""How many rows a verification replays at once; it replays the log again for the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,42 +43,53 @@ def verify(log: EventReader, store: ReadStore, projection: Projection, progress:
         if view and view.fingerprint != projection.fingerprint:
             raise CannotFold(f"another version of its code built the view {name}: rebuild it first")
         position = view.position if view else 0
-        expected = _replayed(log, projection, position, progress)
-        missing, different, unexpected = dict(expected), [], []
-        for key, row in store.rows(connection, projection) if view else ():
-            if key not in missing:
-                unexpected.append(key)
-            elif missing.pop(key) != row:
-                different.append(key)
-    return Verification(name, position, len(expected), tuple(missing), tuple(unexpected), tuple(different))
+        parts = max(-(-store.count(connection, projection) // ROWS_IN_MEMORY), 1) if view else 1
+        rows = 0
+        missing: list[Key] = []
+        unexpected: list[Key] = []
+        different: list[Key] = []
+        for part in range(parts):
+            expected = _replayed(log, projection, position, (part, parts), progress)
+            rows += len(expected)
+            for key, row in store.rows(connection, projection) if view else ():
+                if hash(key) % parts == part:
+                    if key not in expected:
+                        unexpected.append(key)
+                    elif expected.pop(key) != row:
+                        different.append(key)
+            missing += expected
+    return Verification(name, position, rows, tuple(missing), tuple(unexpected), tuple(different))
 
 
 def explain(log: EventReader, projection: Projection, key: Key) -> Iterator[Recorded[Any]]:
     """The events behind a row, oldest first. Raises `CannotFold`."""
-    for share in _shares(log, projection, log.head()):
-        for event in share.events:
+    for batch in batches(log, [projection], 0, log.head()):
+        for event in _of(projection, batch):
             if isinstance(event, Unreadable):
                 raise CannotFold(str(Fault(event.position, event.reason)))
             if key in projection.keys_of(event):
                 yield event
 
 
-def _replayed(log: EventReader, projection: Projection, last: int, progress: Progress) -> dict[Key, Row]:
+def _replayed(
+    log: EventReader, projection: Projection, last: int, which: tuple[int, int], progress: Progress
+) -> dict[Key, Row]:
+    """The rows that the log makes up to `last`, of those keys that are in one part of so many."""
+    part, parts = which
     rows: dict[Key, Row | None] = {}
-    for share in _shares(log, projection, last, progress):
-        share.fold(rows)
-        if share.fault:
-            raise CannotFold(str(share.fault))
+    for batch in batches(log, [projection], 0, last):
+        for event in _of(projection, batch):
+            try:
+                if isinstance(event, Unreadable):
+                    raise ValueError(event.reason)  # noqa: TRY301, TRY004
+                rows.update(projection.apply(event, rows, lambda key: hash(key) % parts == part))
+            except Exception as error:
+                raise CannotFold(str(Fault(event.position, f"{type(error).__name__}: {error}"))) from error
+        progress(part * last + batch.last, parts * last)
     return {key: row for key, row in rows.items() if row is not None}
 
 
-def _shares(log: EventReader, projection: Projection, last: int, progress: Progress = no_progress) -> Iterator[Folding]:
-    """A projection's share of the log, batch by batch, up to the position `last`."""
-    position = 0
-    while position < last:
-        (share,), reached, _ = read_shares(log, [projection], position, min(BATCH, last - position))
-        if reached == position:
-            return
-        position = reached
-        yield share
-        progress(position, last)
+def _of(projection: Projection, batch: LogBatch) -> Iterator[Recorded[Any] | Unreadable]:
+    """What of a batch this projection wants."""
+    (share,), _ = share_out(batch, [projection])
+    return iter(share.events)

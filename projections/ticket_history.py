@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Connection, Integer, String, Table, Uuid, select
+from sqlalchemy import JSON, BigInteger, Column, Connection, String, Table, Uuid, select
 
 from domain.access import Viewer
 from domain.client import ProspectRegistered
@@ -21,7 +21,7 @@ _history: Final = Table(
     "ticket_history",
     views,
     Column("ticket_id", Uuid, primary_key=True),
-    Column("position", Integer, primary_key=True),
+    Column("position", BigInteger, primary_key=True),
     Column("at", Utc, nullable=False),
     Column("actor", JSON, nullable=False),
     Column("what", String, nullable=False),
@@ -53,13 +53,13 @@ def _from_ticket(recorded: Recorded[Any]) -> tuple[Key, ...]:
 @ticket_history.on_each(ProspectRegistered, keys=_from_ticket)
 def happened(row: Row | None, recorded: Recorded[Event]) -> Row | None:
     event = recorded.event
-    hidden = {event.sealed_field} if event.sealed_field else set()
-    facts = event.model_dump(mode="json", exclude=hidden)
+    facts = recorded.open_facts
     if isinstance(event, ProspectRegistered):
-        facts["client_id"] = str(recorded.stream_id)
+        facts = {**facts, "client_id": str(recorded.stream_id)}
+    actor = recorded.actor
     return {
         "at": recorded.at,
-        "actor": recorded.actor.model_dump(),
+        "actor": {"kind": actor.kind, "id": actor.id},
         "what": event.topic(),
         "facts": facts,
     }

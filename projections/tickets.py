@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     ColumnElement,
@@ -42,7 +43,7 @@ _tickets: Final = Table(
     Column("ticket_id", Uuid, primary_key=True),
     Column("number", Integer, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("received_position", Integer, nullable=False),
+    Column("received_position", BigInteger, nullable=False),
     Column("received_at", Utc, nullable=False),
     Column("sent_at", Utc),
     Column("from_address", String),
@@ -89,7 +90,7 @@ def received(row: Row | None, recorded: Recorded[TicketReceived]) -> Row | None:
         "to": list(content.to),
         "cc": list(content.cc),
         "subject": content.subject,
-        "excerpt": " ".join(content.text[: 4 * _EXCERPT].split())[:_EXCERPT],
+        "excerpt": _excerpt(content.text),
         "automatic": event.automatic,
         "same_message_id": event.same_message_id,
         "message_id": content.message_id,
@@ -97,6 +98,14 @@ def received(row: Row | None, recorded: Recorded[TicketReceived]) -> Row | None:
         "notes": list(content.notes),
         "candidates": [],
     }
+
+
+def _excerpt(text: str) -> str:
+    """How the text begins, on one line."""
+    begins = " ".join(text[: _EXCERPT + 60].split())
+    if len(begins) <= _EXCERPT < len(text):  # there was more white space than words need
+        begins = " ".join(text[: 4 * _EXCERPT].split())
+    return begins[:_EXCERPT]
 
 
 @tickets.on(TicketClassified, key=stream)
@@ -107,9 +116,9 @@ def classified(row: Row | None, recorded: Recorded[TicketClassified]) -> Row | N
         "version": recorded.version,
         "filed_kind": event.filed_on.kind,
         "filed_id": event.filed_on.id,
-        "evidence": event.evidence.model_dump(mode="json"),
+        "evidence": recorded.open_facts["evidence"],
         "unfiled_reason": None,
-        "candidates": [candidate.model_dump(mode="json") for candidate in event.candidates],
+        "candidates": recorded.open_facts["candidates"],
     }
 
 
@@ -119,7 +128,7 @@ def left_unfiled(row: Row | None, recorded: Recorded[TicketLeftUnfiled]) -> Row 
         **row,
         "version": recorded.version,
         "unfiled_reason": recorded.event.reason,
-        "candidates": [candidate.model_dump(mode="json") for candidate in recorded.event.candidates],
+        "candidates": recorded.open_facts["candidates"],
     }
 
 

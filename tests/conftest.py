@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from adapters.databases import sqlite_url, store_url
 from adapters.desk import Desk
 from adapters.event_store.log import EventLog
 from adapters.vault import MasterKey, Vault
@@ -21,21 +22,43 @@ def master_key():
 
 
 @pytest.fixture
-def vault(tmp_path, master_key):
-    with closing(Vault(tmp_path / "vault.sqlite", master_key)) as opened:
+def stores_in(request, tmp_path):
+    """Gives, for `sqlite` or `postgres`, what gives a store's URL by its name."""
+    created = []
+
+    def stores_in(kind):
+        if kind == "sqlite":
+            return lambda name: sqlite_url(tmp_path / f"{name}.sqlite")
+        url = store_url(request.getfixturevalue("postgres").create_database())
+        created.append(url.database)
+        return lambda _: url  # each has a schema of its own in it
+
+    yield stores_in
+    for database in created:
+        request.getfixturevalue("postgres").drop_database(database)
+
+
+@pytest.fixture
+def stores(stores_in):
+    """Gives a store's URL by its name. A module whose tests concern both kinds overrides it."""
+    return stores_in("sqlite")
+
+
+@pytest.fixture
+def vault(stores, master_key):
+    with closing(Vault(stores("vault"), master_key)) as opened:
         yield opened
 
 
 @pytest.fixture
-def desk(tmp_path, vault):
-    with closing(Desk(tmp_path / "desk.sqlite", vault)) as opened:
+def desk(stores, vault):
+    with closing(Desk(stores("desk"), vault)) as opened:
         yield opened
 
 
 @pytest.fixture
-def log(tmp_path, vault, desk):
-    path = tmp_path / "log.sqlite"
-    with closing(EventLog(path, vault, office_event_types(), next_number=desk.next_number)) as opened:
+def log(stores, vault, desk):
+    with closing(EventLog(stores("log"), vault, office_event_types(), next_number=desk.next_number)) as opened:
         yield opened
 
 

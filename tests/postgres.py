@@ -30,6 +30,7 @@ class PostgresServer:
     """One server in a folder of its own. `kill` and `start` may follow each other as often as a test likes."""
 
     def __init__(self, folder: Path) -> None:
+        self.data_folder = folder
         self._wheel: Any = Wheel(folder, cleanup_mode=None)
         self._wheel.ensure_pgdata_inited()
         with (folder / "postgresql.conf").open("a") as configuration:
@@ -45,6 +46,11 @@ class PostgresServer:
 
     def stop(self) -> None:
         self._end(signal.SIGINT)
+
+    def end(self) -> None:
+        """Stops for good, whether it runs or not: nobody needs what it holds."""
+        if psutil.pid_exists(self._wheel.get_pid() or 0):
+            self.kill()
 
     def _end(self, how: signal.Signals) -> None:
         process = psutil.Process(self._wheel.get_pid())
@@ -70,6 +76,10 @@ class PostgresServer:
             connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
         return self.url(name)
 
+    def drop_database(self, name: str) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+
 
 @contextmanager
 def running_postgres() -> Iterator[PostgresServer]:
@@ -80,7 +90,6 @@ def running_postgres() -> Iterator[PostgresServer]:
         try:
             yield server
         finally:
-            server.start()
-            server.stop()
+            server.end()
     finally:
         rmtree(folder, ignore_errors=True)

@@ -13,6 +13,9 @@ from tests.served_office import demo_folder, greffier, served
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])
+_FILE = re.compile(r"^```(python|diff) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+"""A file that a page tells its reader to write, or how it changes."""
+_NOT_THE_HOUSE = shutil.ignore_patterns(".*", "build", "dist", "__pycache__", "*.egg-info")
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -21,7 +24,7 @@ def _blocks(page, language):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "sh")], ids=lambda page: page.name)
-def test_the_commands_of_a_page_work(page, tmp_path, demo_office_folder):
+def test_the_commands_of_a_page_work(page, tmp_path, demo_office_folder, request):
     folder = tmp_path / "demo"
     shutil.copytree(demo_office_folder, folder)
     with served(folder) as (url, token):
@@ -33,6 +36,8 @@ def test_the_commands_of_a_page_work(page, tmp_path, demo_office_folder):
             "TOKEN": token,
             "GREFFIER_DATA": str(folder),
         }
+        if any("postgresql://" in block for block in _blocks(page, "sh")):
+            environment |= {"PGHOST": str(request.getfixturevalue("postgres").data_folder), "PGUSER": "postgres"}
         script = "\n".join(["set -euo pipefail", *_blocks(page, "sh")])
         done = subprocess.run(
             ["bash", "-c", script],
@@ -46,10 +51,60 @@ def test_the_commands_of_a_page_work(page, tmp_path, demo_office_folder):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "python")], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_snippets_of_a_page_work(page):
     for snippet in _blocks(page, "python"):
         exec(compile(snippet, str(page), "exec"), {})  # noqa: S102  # running our own documentation is the point
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if _FILE.search(page.read_text("utf-8"))], ids=lambda p: p.name
+)
+def test_who_writes_the_files_of_a_page_has_what_it_says(page, tmp_path):
+    house = tmp_path / "house"
+    shutil.copytree(ROOT, house, ignore=_NOT_THE_HOUSE)
+    written = []
+    for kind, name, text in _FILE.findall(page.read_text("utf-8")):
+        path = house / name
+        if kind == "diff":
+            path.write_text(_changed(path.read_text("utf-8"), text), "utf-8")
+        else:
+            assert not path.exists()
+            path.write_text(text, "utf-8")
+        written.append(name)
+    for generator in ("tests.golden", "tests.event_schemas"):
+        _run(house, generator)
+    _run(house, "ruff", "check", *written)
+    _run(house, "ruff", "format", "--check", *written)
+    tests = [name for name in written if name.startswith("tests/")]
+    tests += ["tests/projections/test_ticket_history.py", "tests/projections/test_tickets.py"]
+    tests += ["tests/adapters/event_store/test_golden.py", "tests/test_event_schemas.py"]
+    _run(house, "pytest", "-q", "-p", "no:cacheprovider", "-k", "not postgres", *tests)
+
+
+def _run(folder, module, *arguments):
+    """Runs a module of this Python on the house that lies there."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _changed(text, diff):
+    """The text with the changes of a diff, whose parts are told apart by `@@` and found by what they say."""
+    for part in re.split(r"^@@\n", diff, flags=re.MULTILINE):
+        lines = [line or " " for line in part.splitlines()]
+        before = "".join(f"{line[1:]}\n" for line in lines if line[0] in " -")
+        after = "".join(f"{line[1:]}\n" for line in lines if line[0] in " +")
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    return text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
-from eventsourcing.persistence import EventStore, IntegrityError, OperationalError
+from eventsourcing.persistence import IntegrityError, OperationalError
+from sqlalchemy import URL
 
 from adapters.databases import StoreUnavailable
-from adapters.event_store.mapper import Draft, EventMapper, UnreadableEvent, context_json
-from adapters.event_store.sqlite import (
-    CommandAlreadyRecorded,
-    CommandRecord,
-    RecordedNotification,
-    SQLiteEventRecorder,
-)
-from adapters.vault import DataKey, KeyMissing, Vault
+from adapters.event_store.mapper import Draft, EventMapper, context_json
+from adapters.event_store.opening import open_recorder
+from adapters.event_store.reading import LogReader
+from adapters.event_store.recorder import Append, CommandAlreadyRecorded, CommandRecord, RecordedNotification
+from adapters.vault import DataKey, Vault
 from domain.aggregates import Aggregate, NotFound, Refusal
 from domain.commands import Answer, Command, handlers
-from domain.events import Actor, Context, Event, EventTypes, Recorded, UnknownTopic, from_microseconds
+from domain.events import Actor, Context, Event, EventTypes, Recorded, from_microseconds
 from projections.log import LogBatch, Unreadable
 
 _ATTEMPTS: Final = 10
-_EVENTS_AT_ONCE: Final = 2_000
-_OTHER_PROCESSES_POLL_SECONDS: Final = 0.1
 
 A = TypeVar("A", bound=Aggregate)
 
@@ -64,14 +57,14 @@ class IfMatch(NamedTuple):
 
 
 class EventLog:
-    """The log in `path`, sealed by `vault`. Safe to use from several threads.
+    """The log at `url`, sealed by `vault`. Safe to use from several threads.
 
     `next_number` allocates the numbers that people read; `clock` gives the time of a command (UTC).
     """
 
     def __init__(
         self,
-        path: Path,
+        url: URL,
         vault: Vault,
         types: EventTypes,
         *,
@@ -79,13 +72,12 @@ class EventLog:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         with _unavailable():
-            self._recorder = SQLiteEventRecorder(path)
+            self._recorder = open_recorder(url)
         self._mapper = EventMapper(types, vault)
-        self._store = EventStore[UUID](self._mapper, self._recorder)
+        self._reader = LogReader(self._recorder, self._mapper, vault)
         self._vault = vault
         self._next_number = next_number
         self._clock = clock
-        self._appended = threading.Condition()
 
     def close(self) -> None:
         self._recorder.close()
@@ -107,8 +99,8 @@ class EventLog:
         A caller's `command_id` makes a retry safe: it gets the first answer. Raises the domain's refusals,
         `StaleVersion`, `CommandIdReused`, `TooMuchContention` and `StoreUnavailable`.
         """
-        digest = self._digest(command)
-        if command_id is not None and (first := self._first_answer(command_id, digest)):
+        digest = self._digest(command) if command_id else b""
+        if command_id and (first := self._first_answer(command_id, digest)):
             return first
         context = Context(
             actor=actor,
@@ -120,13 +112,12 @@ class EventLog:
         for _ in range(_ATTEMPTS):
             unit = UnitOfWork(self, if_match)
             answer = unit.decide(command, context)
-            record = CommandRecord(context.command_id, digest, answer.model_dump_json().encode())
             try:
-                if not unit.drafts:
-                    with _unavailable():
-                        position = self._recorder.record_command(record, unit.expected) if command_id else self.head()
-                else:
-                    position = self._append(unit, [(record, len(unit.drafts))]).stop - 1
+                if command_id:
+                    record = CommandRecord(command_id, digest, answer.model_dump_json().encode())
+                    position = self._append(unit, record).stop - 1
+                else:  # nobody can ask again for what a command without an id was answered
+                    position = self._append(unit).stop - 1 if unit.drafts else self.head()
             except CommandAlreadyRecorded:
                 if first := self._first_answer(context.command_id, digest):
                     return first
@@ -141,17 +132,14 @@ class EventLog:
         decided. All or none; where others changed what they read, each is executed by itself. Raises as `execute` does.
         """
         unit = UnitOfWork(self)
-        answers, records = [], []
+        answers = []
         for command in commands:
             context = Context(actor=actor, at=self._clock(), command_id=uuid4())
-            answer = unit.decide(command, context)
-            answers.append((answer, len(unit.drafts)))
-            record = CommandRecord(context.command_id, self._digest(command), answer.model_dump_json().encode())
-            records.append((record, len(unit.drafts)))
+            answers.append((unit.decide(command, context), len(unit.drafts)))
         if not unit.drafts:
             return [answer.model_copy(update={"position": self.head()}) for answer, _ in answers]
         try:
-            before = self._append(unit, records).start - 1
+            before = self._append(unit).start - 1
         except IntegrityError:
             return [self.execute(command, actor) for command in commands]
         return [answer.model_copy(update={"position": before + written}) for answer, written in answers]
@@ -159,12 +147,17 @@ class EventLog:
     def _digest(self, command: Command) -> bytes:
         return self._vault.keyed_id("command", f"{type(command).__name__}{command.model_dump_json()}").bytes
 
-    def _append(self, unit: UnitOfWork, commands: Sequence[tuple[CommandRecord, int]]) -> range:
+    def append_drafts(self, drafts: Iterable[Draft]) -> int:
+        """Appends what was decided elsewhere, many events at a time; gives how many. Nothing is expected but that no
+        stream has an event of such a version yet.
+        """
         with _unavailable():
-            recordings = self._store.put(unit.drafts, expect=unit.expected, commands=commands)
-        with self._appended:
-            self._appended.notify_all()
-        return range(recordings[0].notification.id, recordings[-1].notification.id + 1)
+            return self._recorder.copy_in(map(self._mapper.to_stored_event, drafts))
+
+    def _append(self, unit: UnitOfWork, *records: CommandRecord) -> range:
+        stored = [self._mapper.to_stored_event(draft) for draft in unit.drafts]
+        with _unavailable():
+            return self._recorder.append(Append(stored, unit.expected, [(record, len(stored)) for record in records]))
 
     def _first_answer(self, command_id: UUID, digest: bytes) -> Answer | None:
         with _unavailable():
@@ -219,47 +212,26 @@ class EventLog:
             found = self._recorder.select_notifications(position, 1, stop=position)
         return from_microseconds(found[0].recorded_at) if found else None
 
-    def read(self, after: int, limit: int, topics: Collection[str]) -> LogBatch:
+    def scan(self, after: int, upto: int, topics: Collection[str]) -> Generator[LogBatch]:
+        """Raises `StoreUnavailable`; see `projections.log.EventReader`."""
         with _unavailable():
-            found = self._recorder.select_notifications(after, limit, inclusive_of_start=False)
-        self._read_keys_ahead(found, topics)
-        events = [event for one in found if (event := self._read_one(one, topics)) is not None]
-        return LogBatch(last=found[-1].id if found else after, events=events)
+            yield from self._reader.scan(after, upto, topics)
+
+    def read(self, after: int, limit: int, topics: Collection[str]) -> LogBatch:
+        """The events of these topics among the `limit` next positions after `after`, and those of unknown topics."""
+        upto = max(min(after + limit, self.head()), after)
+        return LogBatch(last=upto, events=[one for batch in self.scan(after, upto, topics) for one in batch.events])
 
     def events(self, topics: Collection[str], after: int = 0) -> Iterator[Recorded[Any] | Unreadable]:
-        """Every event of these topics after `after`, up to the head of the log as it stands now; see `read`."""
-        head = self.head()
-        while after < head:
-            batch = self.read(after, min(_EVENTS_AT_ONCE, head - after), topics)
+        """Every event of these topics after `after`, up to the head of the log as it stands now, and those of unknown
+        topics.
+        """
+        for batch in self.scan(after, self.head(), topics):
             yield from batch.events
-            after = batch.last
 
     def wait(self, after: int, timeout: float) -> int:
-        deadline = time.monotonic() + timeout
-        with self._appended:  # held while the head is read: an append can't fall between the look and the wait
-            while (head := self.head()) <= after and (left := deadline - time.monotonic()) > 0:
-                self._appended.wait(min(left, _OTHER_PROCESSES_POLL_SECONDS))
-        return head
-
-    def _read_keys_ahead(self, found: Sequence[RecordedNotification], topics: Collection[str]) -> None:
-        """Brings the keys of a whole batch with one read of the vault."""
-        key_ids = {self._mapper.sealing_key(one) for one in found if one.topic in topics}
-        try:
-            self._vault.ciphers(key_id for key_id in key_ids if key_id is not None)
-        except KeyMissing:
-            return  # the event that names it says so, at its position
-
-    def _read_one(self, found: RecordedNotification, topics: Collection[str]) -> Recorded[Any] | Unreadable | None:
-        if found.topic not in topics:
-            try:
-                self._mapper.types[found.topic]
-            except UnknownTopic as error:
-                return Unreadable(found.id, found.topic, str(error), known_topic=False)
-            return None
-        try:
-            return self._recorded(found)
-        except (UnreadableEvent, KeyMissing) as error:
-            return Unreadable(found.id, found.topic, str(error), known_topic=True)
+        with _unavailable():
+            return self._recorder.wait(after, timeout)
 
     def _recorded(self, found: RecordedNotification) -> Recorded[Any]:
         return self._mapper.to_recorded(found, found.id, found.recorded_at)

@@ -21,9 +21,10 @@ from pydantic import ValidationError
 from adapters.vault import DataKey, Vault, seal, unseal
 from domain.events import ERASED, STORED, Context, Event, EventTypes, Recorded
 
-_FRAME: Final = struct.Struct(">BHII")
+FRAME: Final = struct.Struct(">BHII")
+FRAME_FORMAT: Final = 1
+KEY_ID_BYTES: Final = 8
 _KEY_ID: Final = struct.Struct(">q")
-_FORMAT: Final = 1
 _ERASED_JSON: Final = ERASED.model_dump_json().encode()
 _UNREADABLE: Final = (struct.error, InvalidTag, ValueError, LookupError, AttributeError, TypeError)
 """What altered bytes, facts of another shape, and an upcaster that is missing or fails on them raise."""
@@ -67,7 +68,7 @@ class EventMapper(Mapper[UUID]):
             key_id, cipher = draft.key
             bound_to = _binding(draft.originator_id, draft.originator_version)
             sealed = _KEY_ID.pack(key_id) + seal(cipher, personal, bound_to)
-        frame = _FRAME.pack(_FORMAT, event.class_version, len(draft.context), len(facts))
+        frame = FRAME.pack(FRAME_FORMAT, event.class_version, len(draft.context), len(facts))
         return StoredEvent(
             originator_id=draft.originator_id,
             originator_version=draft.originator_version,
@@ -109,20 +110,19 @@ class EventMapper(Mapper[UUID]):
         """
         cls = self.types[topic]
         try:
-            frame_format, class_version, context_length, facts_length = _FRAME.unpack_from(state)
-            if frame_format != _FORMAT:
+            frame_format, class_version, context_length, facts_length = FRAME.unpack_from(state)
+            if frame_format != FRAME_FORMAT:
                 raise UnreadableEvent(f"{_place(topic, stream, version)} has the unknown frame format {frame_format}")
             if class_version > cls.class_version:
                 raise UnreadableEvent(
                     f"{_place(topic, stream, version)} has the class version {class_version}: newer code wrote it"
                 )
-            start = _FRAME.size + context_length
+            start = FRAME.size + context_length
             end = start + facts_length
             facts = state[start:end]
             if cls.sealed_field is not None and len(state) > end:
                 personal = self._unsealed(state, end, stream, version)
-                comma = b"," if len(facts) > 2 else b""  # noqa: PLR2004  # the two braces of an empty object
-                facts = b'%b%b"%b":%b}' % (facts[:-1], comma, cls.sealed_field.encode(), personal)
+                facts = with_sealed(cls, facts, personal)
             if class_version < cls.class_version:
                 facts = orjson.dumps(_upcast(cls, orjson.loads(facts), class_version))
             # The method behind `model_validate_json`, which costs half as much again: this is a rebuild's hottest line.
@@ -134,7 +134,7 @@ class EventMapper(Mapper[UUID]):
         except _UNREADABLE as error:
             reason = f"{type(error).__name__} {error}"
             raise UnreadableEvent(f"{_place(topic, stream, version)} can't be read: {reason}") from error
-        return event, state[_FRAME.size : start]
+        return event, state[FRAME.size : start]
 
     def _unsealed(self, state: bytes, start: int, stream: bytes, version: int) -> bytes:
         key_id: int = _KEY_ID.unpack_from(state, start)[0]
@@ -147,11 +147,17 @@ class EventMapper(Mapper[UUID]):
 def sealing_key(state: bytes) -> int | None:
     """The id of the key that seals the personal values in this state, if it has any."""
     try:
-        _, _, context, facts = _FRAME.unpack_from(state)
-        key_id: int = _KEY_ID.unpack_from(state, _FRAME.size + context + facts)[0]
+        _, _, context, facts = FRAME.unpack_from(state)
+        key_id: int = _KEY_ID.unpack_from(state, FRAME.size + context + facts)[0]
     except struct.error:
         return None  # nothing is sealed, or the event is unreadable: reading it says so
     return key_id
+
+
+def with_sealed(cls: type[Event], facts: bytes, personal: bytes) -> bytes:
+    """An event's JSON: its facts in the open, and the one that was sealed."""
+    comma = b"," if len(facts) > 2 else b""  # noqa: PLR2004  # the two braces of an empty object
+    return b'%b%b"%b":%b}' % (facts[:-1], comma, str(cls.sealed_field).encode(), personal)
 
 
 def context_json(context: Context) -> bytes:

@@ -1,8 +1,4 @@
-"""The log in SQLite: one table of events in one order without gaps, and one of the commands that wrote them.
-
-A position is the last one plus one, taken under the write lock, and never given again (`AUTOINCREMENT` keeps the highest
-even when a tail is deleted). `recorded_at`, in microseconds, is stamped there too and never decreases.
-"""
+"""The log in SQLite: one table of events in one order without gaps, and one of the commands that wrote them."""
 
 from __future__ import annotations
 
@@ -10,74 +6,87 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Never
+from typing import ClassVar, Final
 from uuid import UUID
 
-from eventsourcing.persistence import (
-    ApplicationRecorder,
-    IntegrityError,
-    Notification,
-    OperationalError,
-    StoredEvent,
+from eventsourcing.persistence import OperationalError, StoredEvent
+from sqlalchemy import URL, Connection
+
+from adapters.databases import BUSY_TIMEOUT_SECONDS, Migrations, open_database
+from adapters.event_store.recorder import (
+    EVENTS_A_BLOCK,
+    EVENTS_A_TRANSACTION,
+    Append,
+    CommandAlreadyRecorded,
+    CommandRecord,
+    EventRecorder,
+    RecordedNotification,
+    Row,
+    VersionConflict,
+    expectations,
 )
 
-from adapters.databases import BUSY_TIMEOUT_SECONDS
-
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS events (
-    position INTEGER PRIMARY KEY AUTOINCREMENT,
-    originator_id BLOB NOT NULL,
-    originator_version INTEGER NOT NULL,
-    topic TEXT NOT NULL,
-    state BLOB NOT NULL,
-    recorded_at INTEGER NOT NULL,
-    UNIQUE (originator_id, originator_version)
-);
-CREATE TABLE IF NOT EXISTS commands (
-    command_id BLOB PRIMARY KEY,
-    digest BLOB NOT NULL,
-    answer BLOB NOT NULL,
-    position INTEGER NOT NULL
-) WITHOUT ROWID;
+_CACHE_KIB: Final = 32_768
+"""A bulk append touches pages all over the index of streams: with SQLite's own 2 MiB it writes them several times."""
+_INSERT_EVENT: Final = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_COMMAND: Final = "INSERT INTO commands VALUES (?, ?, ?, ?)"
+_LAST: Final = """
+    SELECT max(coalesce((SELECT max(position) FROM events), 0), coalesce((SELECT max(position) FROM deleted), 0)),
+           coalesce((SELECT recorded_at FROM events ORDER BY position DESC LIMIT 1), 0)
 """
-_SCHEMA_VERSION: Final = 1
+_RECORDED: Final = "SELECT originator_id, originator_version, topic, state, position, recorded_at FROM events "
 
 
-@dataclass(frozen=True)
-class RecordedNotification(Notification):
-    recorded_at: int
-    """Microseconds since 1970, UTC."""
+def _create_tables(connection: Connection) -> None:
+    connection.exec_driver_sql("""
+        CREATE TABLE events (
+            position INTEGER PRIMARY KEY,
+            originator_id BLOB NOT NULL,
+            originator_version INTEGER NOT NULL,
+            topic TEXT NOT NULL,
+            state BLOB NOT NULL,
+            recorded_at INTEGER NOT NULL,
+            UNIQUE (originator_id, originator_version)
+        )""")
+    connection.exec_driver_sql("""
+        CREATE TABLE commands (
+            command_id BLOB PRIMARY KEY,
+            digest BLOB NOT NULL,
+            answer BLOB NOT NULL,
+            position INTEGER NOT NULL
+        )""")
 
 
-@dataclass(frozen=True)
-class CommandRecord:
-    """What is kept of a command so that its retry gets the first answer: ids and positions, never bodies."""
-
-    command_id: UUID
-    digest: bytes
-    answer: bytes
-    position: int = 0
-    """The head of the log once the command was recorded, which the recorder gives."""
-
-
-class VersionConflict(IntegrityError):
-    """A stream that the decision read has moved on."""
+def _remember_what_is_deleted(connection: Connection) -> None:
+    # A position is never given again, even when a tail was deleted. AUTOINCREMENT would see to it too, at the cost of a
+    # further page that each append writes.
+    connection.exec_driver_sql("CREATE TABLE deleted (position INTEGER NOT NULL)")
+    connection.exec_driver_sql("""
+        CREATE TRIGGER remember_deleted AFTER DELETE ON events
+        WHEN old.position > coalesce((SELECT max(position) FROM deleted), 0)
+        BEGIN
+            DELETE FROM deleted;
+            INSERT INTO deleted VALUES (old.position);
+        END""")
 
 
-class CommandAlreadyRecorded(IntegrityError):
-    """The command of this id is in the log."""
+_MIGRATIONS: Final[Migrations] = (_create_tables, _remember_what_is_deleted)
 
 
-class SQLiteEventRecorder(ApplicationRecorder):
-    """Opens or creates the log at `path`."""
+class SQLiteEventRecorder(EventRecorder):
+    """Opens or creates the log at `url`. Raises `StoreUnavailable`."""
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
+    poll_seconds: ClassVar[float] = 0.05
+
+    def __init__(self, url: URL) -> None:
+        super().__init__()
+        with closing(open_database("log", url, durable=True)) as database:
+            database.migrate(_MIGRATIONS)
+        self._path = Path(str(url.database))
         self._writing = threading.Lock()
         self._connections: list[sqlite3.Connection] = []
         self._idle_readers: deque[sqlite3.Connection] = deque()
@@ -85,7 +94,6 @@ class SQLiteEventRecorder(ApplicationRecorder):
         try:
             with _translated():
                 self._writer = self._connect()
-                self._create_schema()
         except BaseException:
             self.close()
             raise
@@ -95,47 +103,43 @@ class SQLiteEventRecorder(ApplicationRecorder):
             for connection in self._connections:
                 connection.close()
 
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
-        """Appends all events or none; gives their positions.
+    # --- appending ----------------------------------------------------------------------------
 
-        `expect` maps streams to the versions at which they were read; `commands` are recorded in the same transaction,
-        each with how many of the events were written once it was done.
-        Raises `VersionConflict`, `CommandAlreadyRecorded`, or the library's `IntegrityError` and `OperationalError`.
-        """
-        return list(self._append(stored_events, kwargs.get("expect") or {}, kwargs.get("commands") or ()))
-
-    def record_command(self, command: CommandRecord, expect: Mapping[UUID, int]) -> int:
-        """Records a command that changed nothing, at the head of the log, which it gives."""
-        return self._append([], expect, [(command, 0)]).stop - 1
-
-    def _append(
-        self,
-        stored_events: Sequence[StoredEvent],
-        expect: Mapping[UUID, int],
-        commands: Sequence[tuple[CommandRecord, int]],
-    ) -> range:
+    def _append_together(self, appends: Sequence[Append]) -> Sequence[range]:
+        expected = expectations(appends)
         with self._write() as connection:
-            for command, _ in commands:
-                if self._command_in(connection, command.command_id) is not None:
-                    raise CommandAlreadyRecorded(str(command.command_id))
-            for stream_id, version in expect.items():
+            last, recorded_at = self._last_in(connection)
+            given, events, commands = [], [], []
+            for append in appends:
+                given.append(range(last + 1, last + 1 + len(append.events)))
+                commands += [(c.command_id.bytes, c.digest, c.answer, last + written) for c, written in append.commands]
+                events += [
+                    (position, _bytes(s.originator_id), s.originator_version, s.topic, s.state, recorded_at)
+                    for position, s in zip(given[-1], append.events, strict=True)
+                ]
+                last += len(append.events)
+            connection.executemany(_INSERT_COMMAND, commands)
+            for stream_id, version in expected.items():
                 if _version_in(connection, stream_id) != version:
                     raise VersionConflict(f"{stream_id} is no longer at version {version}")
-            last, last_recorded_at = self._head_in(connection)
-            recorded_at = max(time.time_ns() // 1000, last_recorded_at)
-            positions = range(last + 1, last + 1 + len(stored_events))
-            connection.executemany(
-                "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    (position, _bytes(s.originator_id), s.originator_version, s.topic, s.state, recorded_at)
-                    for position, s in zip(positions, stored_events, strict=True)
-                ],
-            )
-            connection.executemany(
-                "INSERT INTO commands VALUES (?, ?, ?, ?)",
-                [(c.command_id.bytes, c.digest, c.answer, last + written) for c, written in commands],
-            )
-        return positions
+            connection.executemany(_INSERT_EVENT, events)
+        return given
+
+    def copy_in(self, events: Iterable[StoredEvent]) -> int:
+        left = iter(events)
+        written = 0
+        while some := list(islice(left, EVENTS_A_TRANSACTION)):
+            self._append_together([Append(some, {}, ())])
+            self._wake_waiting()
+            written += len(some)
+        return written
+
+    def _last_in(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """The last position that was given, and the time for the next."""
+        last, recorded_at = connection.execute(_LAST).fetchone()
+        return last, max(time.time_ns() // 1000, recorded_at)
+
+    # --- reading ------------------------------------------------------------------------------
 
     def select_events(
         self,
@@ -168,19 +172,15 @@ class SQLiteEventRecorder(ApplicationRecorder):
         among = f"AND topic IN ({','.join('?' * len(topics))}) " if topics else ""
         with self._read() as connection:
             rows = connection.execute(
-                "SELECT originator_id, originator_version, topic, state, position, recorded_at FROM events "
-                f"WHERE position >= ? AND position <= ? {among}ORDER BY position LIMIT ?",
+                f"{_RECORDED} WHERE position >= ? AND position <= ? {among}ORDER BY position LIMIT ?",
                 (first, _or(stop, 2**62), *topics, limit),
             )
             return [RecordedNotification(UUID(bytes=id_), *rest) for id_, *rest in rows]
 
     def select_stream(self, stream_id: UUID) -> Sequence[RecordedNotification]:
-        """A stream's events with their positions."""
         with self._read() as connection:
             rows = connection.execute(
-                "SELECT originator_id, originator_version, topic, state, position, recorded_at FROM events "
-                "WHERE originator_id = ? ORDER BY originator_version",
-                (stream_id.bytes,),
+                f"{_RECORDED} WHERE originator_id = ? ORDER BY originator_version", (stream_id.bytes,)
             )
             return [RecordedNotification(UUID(bytes=id_), *rest) for id_, *rest in rows]
 
@@ -189,38 +189,26 @@ class SQLiteEventRecorder(ApplicationRecorder):
             last: int | None = connection.execute("SELECT max(position) FROM events").fetchone()[0]
             return last
 
-    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Never:
-        raise NotImplementedError("SQLite notifies nobody: the log's `wait` wakes its readers")
-
     def find_command(self, command_id: UUID) -> CommandRecord | None:
         with self._read() as connection:
-            return self._command_in(connection, command_id)
-
-    def _command_in(self, connection: sqlite3.Connection, command_id: UUID) -> CommandRecord | None:
-        row = connection.execute(
-            "SELECT digest, answer, position FROM commands WHERE command_id = ?",
-            (command_id.bytes,),
-        ).fetchone()
+            row = connection.execute(
+                "SELECT digest, answer, position FROM commands WHERE command_id = ?", (command_id.bytes,)
+            ).fetchone()
         return CommandRecord(command_id, *row) if row else None
 
-    def _head_in(self, connection: sqlite3.Connection) -> tuple[int, int]:
-        row = connection.execute(
-            "SELECT max(s.seq, coalesce(max(e.position), 0)), coalesce(e.recorded_at, 0) "
-            "FROM (SELECT coalesce(max(seq), 0) AS seq FROM sqlite_sequence WHERE name = 'events') AS s "
-            "LEFT JOIN (SELECT position, recorded_at FROM events ORDER BY position DESC LIMIT 1) AS e"
-        ).fetchone()
-        return row[0], row[1]
+    def scan(self, after: int, upto: int, without: Collection[str] = ()) -> Iterator[list[Row]]:
+        # One statement a block: a long one would keep the WAL from being brought into the file.
+        but_for = f"AND topic NOT IN ({','.join('?' * len(without))}) " if without else ""
+        block = f"SELECT * FROM events WHERE position > ? AND position <= ? {but_for}ORDER BY position LIMIT ?"
+        while after < upto:
+            with self._read() as connection:
+                rows = connection.execute(block, (after, upto, *without, EVENTS_A_BLOCK)).fetchall()
+            if not rows:
+                return
+            yield rows
+            after = rows[-1][0]
 
-    def _create_schema(self) -> None:
-        with closing(self._writer.execute("PRAGMA user_version")) as cursor:
-            version = cursor.fetchone()[0]
-        if version > _SCHEMA_VERSION:
-            raise OperationalError(f"the log has schema {version}, newer than this program's {_SCHEMA_VERSION}")
-        if version < _SCHEMA_VERSION:
-            with self._write() as connection:
-                for statement in _SCHEMA.split(";")[:-1]:
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+    # --- connections --------------------------------------------------------------------------
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -255,6 +243,7 @@ class SQLiteEventRecorder(ApplicationRecorder):
             self._connections.append(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         return connection
 
 
@@ -263,7 +252,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except sqlite3.IntegrityError as error:
-        raise IntegrityError(error) from error
+        raise (CommandAlreadyRecorded if "commands." in str(error) else VersionConflict)(error) from error
     except sqlite3.Error as error:
         raise OperationalError(error) from error
 

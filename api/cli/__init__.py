@@ -1,7 +1,8 @@
 """The `greffier` command.
 
 Exit codes: 0 done; 1 refused, or something was not found; 2 the command line or a setting is wrong; 3 a store can't be
-used now, try again; 4 there is no office here, or its master key is missing or wrong.
+used now, try again; 4 there is no office here, or its master key is missing or wrong; 5 a view stands still, or is not
+what the log says.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from api.cli import demo, keys, mail, office, projections, tickets
+from api.cli import backup, demo, generate, keys, mail, office, projections, tickets
 from api.cli.session import Failure, failure_of, remember_flags
 
 app = typer.Typer(
@@ -34,7 +35,9 @@ def greffier(
 
 
 office.register(app)
+backup.register(app)
 demo.register(app)
+generate.register(app)
 mail.register(app)
 app.add_typer(mail.mail, name="mail")
 app.add_typer(mail.quarantine, name="quarantine")

@@ -7,8 +7,10 @@ import socket
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
-from api.bootstrap import Greffier, OfficeExists, create_office, has_office, open_greffier
+from adapters.databases import shown_url
+from api.bootstrap import Greffier, OfficeExists, create_office, has_office, open_greffier, place_of
 from api.cli.session import CommandFailed, JsonOption, console, office, print_json, print_table, settings
 from api.settings import Settings
 from api.staff import COMMAND_LINE, find_collaborator, welcome
@@ -16,6 +18,13 @@ from domain.office import OFFICE_ID, CollaboratorIdentity, Office, OpenOffice
 
 HostOption = Annotated[str | None, typer.Option(help="The address to listen on (environment: GREFFIER_HOST).")]
 PortOption = Annotated[int | None, typer.Option(help="The port; 0 takes a free one (environment: GREFFIER_PORT).")]
+ProjectOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--project/--no-project",
+        help="Whether to keep the views up in this process; on PostgreSQL `greffier projections run` does, if not given.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -35,17 +44,22 @@ def init(
         create_office(in_force)
     with open_greffier(in_force) as greffier:
         if greffier.log.state(Office, OFFICE_ID).name is not None:
-            raise OfficeExists(in_force.data)
+            raise OfficeExists(place_of(in_force))
         greffier.log.execute(command, COMMAND_LINE)
-    console.print(f"The office is open in [bold]{in_force.data}[/]. Its master key is in {in_force.key_file}:")
-    console.print("keep a copy elsewhere, and never with the backups. Without it nothing can be read.")
+    console.print(f"The office is open in [bold]{escape(place_of(in_force))}[/].", end=" ")
+    if in_force.master_key is None:
+        console.print(f"Its master key is in {escape(str(in_force.key_file))}:")
+        console.print("keep a copy elsewhere, and never with the backups. Without it nothing can be read.")
+    else:
+        console.print("Its master key is the one in GREFFIER_MASTER_KEY.")
     console.print("Next: [bold]greffier token ADDRESS --first-name … --last-name …[/], then [bold]greffier serve[/].")
 
 
-def serve(host: HostOption = None, port: PortOption = None) -> None:
-    """Serve the API of the office, and keep its views up."""
+def serve(host: HostOption = None, port: PortOption = None, project: ProjectOption = None) -> None:
+    """Serve the API of the office; where the views are in SQLite, keep them up, too."""
     with office(host=host, port=port) as greffier:
-        serve_api(greffier, listen(greffier.settings))
+        in_sqlite = greffier.settings.stores.views.get_backend_name() == "sqlite"
+        serve_api(greffier, listen(greffier.settings), projects=in_sqlite if project is None else project)
 
 
 def listen(in_force: Settings) -> socket.socket:
@@ -62,7 +76,7 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if listening.family == socket.AF_INET6 else f"http://{host}:{port}"
 
 
-def serve_api(greffier: Greffier, listening: socket.socket) -> None:
+def serve_api(greffier: Greffier, listening: socket.socket, *, projects: bool = True) -> None:
     """Serves until it is interrupted."""
     import uvicorn
 
@@ -71,7 +85,9 @@ def serve_api(greffier: Greffier, listening: socket.socket) -> None:
     logging.getLogger().setLevel(logging.INFO)
     address = url_of(listening)
     console.print(f"Greffier answers on {address} (documentation: {address}/docs)", soft_wrap=True)
-    config = uvicorn.Config(create_app(greffier), log_level="warning", server_header=False)
+    if not projects:
+        console.print("It leaves the views to whichever process runs `greffier projections run`.", soft_wrap=True)
+    config = uvicorn.Config(create_app(greffier, projects=projects), log_level="warning", server_header=False)
     with listening:
         uvicorn.Server(config).run(sockets=[listening])
 
@@ -101,6 +117,7 @@ def show_settings(as_json: JsonOption = False) -> None:
     """Print the settings in force, secrets masked."""
     in_force = settings()
     shown = in_force.model_dump(mode="json") | {"master_key_file": str(in_force.key_file)}
+    shown |= {name: shown_url(url) for name, url in in_force.stores._asdict().items()}
     if as_json:
         print_json(shown)
         return

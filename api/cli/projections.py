@@ -1,39 +1,153 @@
-"""The read models: how they stand, rebuilding, verifying and explaining them."""
+"""The read models: how they stand, keeping them up, rebuilding, verifying and explaining them."""
 
 from __future__ import annotations
 
+import select
+import signal
+import socket
 import time
-from dataclasses import asdict
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
+from typing import Annotated, Any, Final, NamedTuple, cast
 
+import orjson
 import typer
 
+from adapters.databases import StoreUnavailable
 from api.bootstrap import Greffier
-from api.cli.session import CommandFailed, JsonOption, console, office, print_json, print_table, progress_bar
-from projections.engine import UnknownView
+from api.cli.session import (
+    CommandFailed,
+    JsonOption,
+    ViewsWrong,
+    console,
+    office,
+    print_json,
+    print_table,
+    progress_bar,
+)
+from projections.engine import Engine, UnknownView, ViewStatus
+from projections.folding import Progress
 from projections.office import office_projections
+from projections.read_store import Hold, ReadStore, StoredView
 
-projections = typer.Typer(help="The read models: status, rebuild, verify, explain.", no_args_is_help=True)
+projections = typer.Typer(help="The read models: status, run, rebuild, verify, retry, explain.", no_args_is_help=True)
 
-_NAMES = [projection.name for projection in office_projections()]
+_NAMES: Final = [projection.name for projection in office_projections()]
 NamesArgument = Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(_NAMES)}.")]
-_REBUILD_BOUND_SECONDS = 600.0
-_LOOK_AGAIN_SECONDS = 0.1
+NameArgument = Annotated[str, typer.Argument(help=f"Of {', '.join(_NAMES)}.")]
+_STANDS_STILL_SECONDS: Final = 600.0
+"""A rebuild in another process that has not moved for so long is given up."""
+_LOOK_AGAIN_SECONDS: Final = 0.2
+_SHOW_AGAIN_SECONDS: Final = 0.5
 
 
 @projections.command()
 def status(as_json: JsonOption = False) -> None:
-    """Show each view's state, position and lag."""
+    """Show each view's state, its lag, and the progress of a rebuild; exit code 5 where one stands still."""
     with office() as greffier:
         views = greffier.engine.status()
         head = greffier.log.head()
     if as_json:
         print_json({"head": head, "views": [asdict(view) for view in views]})
     else:
-        print_table(
-            ("view", "version", "state", "position", "lag", "error"), [tuple(asdict(view).values()) for view in views]
-        )
+        columns = ("view", "version", "state", "position", "lag", "for", "rate", "rebuild", "error")
+        print_table(columns, [_line(view, head) for view in views])
         console.print(f"The log's head is at {head}.")
+    if faulted := [view.name for view in views if view.state == "faulted"]:
+        raise ViewsWrong(f"at an event that can't be folded: {', '.join(faulted)}")
+
+
+def _line(view: ViewStatus, head: int) -> tuple[object, ...]:
+    waits = f"{view.lag_seconds:,.1f} s" if view.lag else None
+    rate = f"{view.rate:,.0f}/s" if view.rate else None
+    rebuild = None if view.rebuilt_to is None else f"{view.rebuilt_to / max(head, 1):.0%}"
+    return view.name, view.version, view.state, view.position, view.lag, waits, rate, rebuild, view.error
+
+
+# --- run ----------------------------------------------------------------------------------------
+
+
+@projections.command()
+def run(as_json: JsonOption = False) -> None:
+    """Keep the views up until it is interrupted; while another process does, wait to take over."""
+    tell = _tell_in_json if as_json else _tell
+    with (
+        office() as greffier,
+        _until_told_to_stop() as is_told_to_stop,
+        progress_bar("Projecting", silent=as_json) as show,
+        _running(greffier, tell),
+    ):
+        while not is_told_to_stop():
+            with suppress(StoreUnavailable):  # the engine says so, and tries again
+                show(*_progress(greffier))
+
+
+def _running(greffier: Greffier, tell: Callable[[bool], None]) -> Any:
+    telling = cast("ReadStore", _Telling(greffier.views, tell))
+    return replace(greffier, engine=Engine(greffier.log, telling, office_projections())).projecting()
+
+
+class _Telling:
+    """A read store that tells whenever the right to project it comes to this process, or is another's."""
+
+    def __init__(self, store: ReadStore, tell: Callable[[bool], None]) -> None:
+        self._store = store
+        self._tell = tell
+        self._told: bool | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @contextmanager
+    def lock(self) -> Iterator[Hold | None]:
+        with self._store.lock() as hold:
+            if self._told != (hold is not None):
+                self._told = hold is not None
+                self._tell(self._told)
+            yield hold
+
+
+def _tell(projects: bool) -> None:
+    if projects:
+        console.print("This process keeps the views up.")
+    else:
+        console.print("Another process keeps the views up: this one waits to take over.")
+
+
+def _tell_in_json(projects: bool) -> None:
+    print(orjson.dumps({"projecting": projects}).decode(), flush=True)
+
+
+@contextmanager
+def _until_told_to_stop() -> Iterator[Callable[[], bool]]:
+    """Gives what waits for a moment, and says whether the process was told to stop; a second time, that ends it."""
+    heard, hears = socket.socketpair()
+    hears.setblocking(False)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    wakes = signal.set_wakeup_fd(hears.fileno())
+
+    def stop_listening(*_: object) -> None:
+        signal.set_wakeup_fd(wakes)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in before:
+        signal.signal(number, stop_listening)
+    with heard, hears:
+        try:
+            yield lambda: bool(select.select([heard], [], [], _SHOW_AGAIN_SECONDS)[0])
+        finally:
+            stop_listening()
+
+
+def _progress(greffier: Greffier) -> tuple[int, int]:
+    """How far the views, or rebuilds of them, have come, of how many events."""
+    reached = [view.position if view.rebuilt_to is None else view.rebuilt_to for view in greffier.engine.status()]
+    return min(reached, default=0), greffier.log.head()
+
+
+# --- rebuild ------------------------------------------------------------------------------------
 
 
 @projections.command()
@@ -57,35 +171,72 @@ def rebuild(
         console.print(f"Rebuilt {', '.join(wanted)} from {head} events.")
 
 
-def _rebuild(greffier: Greffier, names: list[str], show: Any) -> None:
-    """Rebuilds here, or asks the process that projects this store, and waits for it."""
+def _rebuild(greffier: Greffier, names: list[str], show: Progress) -> None:
+    def how_far(now: dict[str, StoredView]) -> int | None:
+        waiting = [now.get(name) for name in names if not _is_rebuilt(now.get(name))]
+        return min((view.rebuilt_to or 0 if view else 0 for view in waiting), default=None)
+
+    asking = _Elsewhere(lambda: greffier.views.request_rebuild(names), how_far)
+    if _done_here(greffier, lambda: greffier.engine.rebuild(names, show), asking, show):
+        return
+    now = greffier.views.views()
+    if failed := [f"{name}: {now[name].error}" for name in names if now[name].error]:
+        raise ViewsWrong("; ".join(failed))
+
+
+def _is_rebuilt(view: StoredView | None) -> bool:
+    return view is not None and not view.rebuild_requested and view.state != "building"
+
+
+class _Elsewhere(NamedTuple):
+    """What another process is asked to do, and how far it has come by what is known of the views: None when done."""
+
+    ask: Callable[[], object]
+    how_far: Callable[[dict[str, StoredView]], int | None]
+
+
+def _done_here(greffier: Greffier, do: Callable[[], None], elsewhere: _Elsewhere, show: Progress) -> bool:
+    """Does it here, unless another process projects this store: asks that one, and follows it. Whether it was here.
+
+    That one may be a command that ends before it has done it: then it falls to us.
+    """
     asked = False
-    deadline = time.monotonic() + _REBUILD_BOUND_SECONDS
+    seen: dict[str, StoredView] = {}
+    moved_at = time.monotonic()
     while True:
         with greffier.views.lock() as held:
             if held:
-                greffier.engine.rebuild(names, show)
-                return
+                do()
+                return True
         if not asked:
-            greffier.views.request_rebuild(names)
+            elsewhere.ask()
             asked = True
         now = greffier.views.views()
-        if all(name in now and not now[name].rebuild_requested for name in names):
-            break
-        if time.monotonic() > deadline:
-            raise CommandFailed("the process that projects this store has not rebuilt the views")
+        reached = elsewhere.how_far(now)
+        if reached is None:
+            return False
+        show(reached, greffier.log.head())
+        if now != seen:
+            seen, moved_at = now, time.monotonic()
+        elif time.monotonic() - moved_at > _STANDS_STILL_SECONDS:
+            raise CommandFailed("the process that projects this store doesn't get on with it")
         time.sleep(_LOOK_AGAIN_SECONDS)
-    if failed := [f"{name}: {now[name].error}" for name in names if now[name].error]:
-        raise CommandFailed("; ".join(failed))
+
+
+# --- verify, retry, explain ---------------------------------------------------------------------
 
 
 @projections.command()
 def verify(names: NamesArgument = None, as_json: JsonOption = False) -> None:
-    """Compare views row by row with a naive replay of the log."""
-    with office() as greffier, progress_bar("Verifying", silent=as_json) as show:
+    """Compare views row by row with a naive replay of the log; exit code 5 where one is not equal to it."""
+    wanted = _known(names or _NAMES)
+    with office() as greffier:
         if not greffier.views.views():
             greffier.catch_up()
-        results = [greffier.engine.verify(name, show) for name in _known(names or _NAMES)]
+        results = []
+        for name in wanted:
+            with progress_bar(f"Verifying {name}", silent=as_json) as show:
+                results.append(greffier.engine.verify(name, show))
     if as_json:
         print_json([asdict(result) | {"equal": result.equal} for result in results])
     else:
@@ -94,12 +245,40 @@ def verify(names: NamesArgument = None, as_json: JsonOption = False) -> None:
             [(r.name, r.position, r.rows, len(r.missing), len(r.unexpected), len(r.different)) for r in results],
         )
     if wrong := [result.name for result in results if not result.equal]:
-        raise CommandFailed(f"not equal to a replay of the log: {', '.join(wrong)}")
+        raise ViewsWrong(f"not equal to a replay of the log: {', '.join(wrong)}")
+
+
+@projections.command()
+def retry(name: NameArgument, as_json: JsonOption = False) -> None:
+    """Let a view that stopped at an event try it again; exit code 5 where it stops again."""
+    with office() as greffier:
+        if not greffier.engine.retry(name):
+            raise CommandFailed(f"{name} does not stand at an event that can't be folded: there is nothing to retry")
+        with progress_bar("Catching up", silent=as_json) as show:
+            _bring_on(greffier, name, show)
+        now = next(view for view in greffier.engine.status() if view.name == name)
+    if as_json:
+        print_json(asdict(now))
+    if now.state == "faulted":
+        raise ViewsWrong(f"{name} stopped again: {now.error}")
+    if not as_json:
+        console.print(f"{name} goes on: it stands at {now.position}.")
+
+
+def _bring_on(greffier: Greffier, name: str, show: Progress) -> None:
+    head = greffier.log.head()
+
+    def how_far(now: dict[str, StoredView]) -> int | None:
+        view = now[name]
+        return None if view.state == "faulted" or view.position >= head else view.rebuilt_to or view.position
+
+    elsewhere = _Elsewhere(lambda: None, how_far)  # what was stored when it was retried tells that process enough
+    _done_here(greffier, lambda: greffier.engine.catch_up(show), elsewhere, show)
 
 
 @projections.command()
 def explain(
-    name: Annotated[str, typer.Argument(help=f"Of {', '.join(_NAMES)}.")],
+    name: NameArgument,
     key: Annotated[list[str], typer.Argument(help="The row's key, part by part.")],
     as_json: JsonOption = False,
 ) -> None:
@@ -110,7 +289,12 @@ def explain(
             parsed = projection.parse_key(key)
         except ValueError as error:
             raise CommandFailed(f"KEY: {error}") from None
-        events = list(greffier.engine.explain(name, parsed))
+        head = greffier.log.head()
+        events = []
+        with progress_bar("Looking", silent=as_json) as show:
+            for recorded in greffier.engine.explain(name, parsed):
+                events.append(recorded)
+                show(recorded.position, head)
     if not events:
         raise CommandFailed(f"no event concerns the row {' '.join(key)} of {name}")
     shown = [

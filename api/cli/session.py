@@ -13,10 +13,19 @@ import orjson
 import typer
 from pydantic import BaseModel
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column, Table
 from rich.text import Text
 
+from adapters.backup import BackupDamaged, BackupExists, NotEmpty
 from adapters.databases import StoreUnavailable
 from adapters.event_store.log import CommandIdReused, StaleVersion
 from adapters.event_store.mapper import UnreadableEvent
@@ -54,6 +63,10 @@ class CommandFailed(Exception):
     """A command that can't do what it was asked, and says why."""
 
 
+class ViewsWrong(Exception):
+    """A command did what it was asked, and found views that stand still, or that differ from what the log says."""
+
+
 _EXIT_CODES: Final[dict[type[Exception], int]] = {
     CommandFailed: 1,
     Refusal: 1,
@@ -62,10 +75,12 @@ _EXIT_CODES: Final[dict[type[Exception], int]] = {
     CommandIdReused: 1,
     NoSuchCollaborator: 1,
     OfficeExists: 1,
+    BackupDamaged: 1,
+    BackupExists: 1,
+    NotEmpty: 1,
     AnotherOffice: 1,
     SourceError: 1,
     UnknownView: 1,
-    CannotFold: 1,
     FileDamaged: 1,
     UnreadableEvent: 1,
     UnknownTopic: 1,
@@ -75,6 +90,8 @@ _EXIT_CODES: Final[dict[type[Exception], int]] = {
     KeyMissing: 4,
     NoOffice: 4,
     MasterKeyError: 4,
+    ViewsWrong: 5,
+    CannotFold: 5,
 }
 
 
@@ -145,10 +162,18 @@ def progress_bar(label: str, *, silent: bool) -> Iterator[Any]:
     if silent or not notices.is_terminal:
         yield no_progress
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=notices, transient=True) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+class _Rate(ProgressColumn):
+    """How many are done a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f}/s")
 
 
 def _plain(value: Any) -> Any:

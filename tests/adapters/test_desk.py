@@ -1,32 +1,40 @@
 import base64
 import hashlib
 import os
+import sqlite3
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from adapters.databases import StoreUnavailable
+from adapters.databases import StoreUnavailable, libpq_url
 from adapters.desk import TOKEN_PREFIX, Desk, LogPoint
 from adapters.files import SealedFile
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "desk.sqlite"
+@pytest.fixture(params=["sqlite", "postgres"])
+def stores(request, stores_in):
+    return stores_in(request.param)
 
 
 @pytest.fixture
-def open_desk(path, vault):
-    """Opens further desks on the file of `desk`, as other processes or a restart would."""
+def url(stores):
+    return stores("desk")
+
+
+@pytest.fixture
+def open_desk(url, vault):
+    """Opens further desks on the store of `desk`, as other processes or a restart would."""
     opened = []
 
     def open_desk():
-        opened.append(Desk(path, vault))
+        opened.append(Desk(url, vault))
         return opened[-1]
 
     yield open_desk
@@ -34,8 +42,18 @@ def open_desk(path, vault):
         one.close()
 
 
-def on_disk(path):
-    return b"".join(file.read_bytes() for file in path.parent.iterdir() if file.name.startswith(path.name))
+def stored(url):
+    """All that the desk's files hold, byte by byte."""
+    if url.get_backend_name() == "sqlite":
+        path = Path(url.database)
+        return b"".join(file.read_bytes() for file in path.parent.iterdir() if file.name.startswith(path.name))
+    with closing(psycopg.connect(libpq_url(url), autocommit=True)) as opened:
+        opened.execute("CHECKPOINT")
+        files = opened.execute(
+            "SELECT current_setting('data_directory') || '/' || pg_relation_filepath(oid) FROM pg_class "
+            "WHERE relnamespace = 'greffier_desk'::regnamespace AND relkind IN ('r', 'i', 't')"
+        )
+        return b"".join(Path(name).read_bytes() for (name,) in files.fetchall())
 
 
 def put_aside(desk, content=b"bytes", reason="no header", origin="box.mbox, message 3"):
@@ -76,12 +94,12 @@ def test_no_number_is_given_twice_by_threads_or_by_several_desks(desk, open_desk
 
 NUMBERS = """
 import sys
-from pathlib import Path
+from adapters.databases import store_url
 from adapters.desk import Desk
 from adapters.vault import MasterKey, Vault
 
-folder = Path(sys.argv[1])
-desk = Desk(folder / "desk.sqlite", Vault(folder / "vault.sqlite", MasterKey(bytes.fromhex(sys.argv[2]))))
+vault = Vault(store_url(sys.argv[2]), MasterKey(bytes.fromhex(sys.argv[3])))
+desk = Desk(store_url(sys.argv[1]), vault)
 print("ready", flush=True)
 sys.stdin.readline()
 print(*(desk.next_number("ticket") for _ in range(300)), flush=True)
@@ -89,8 +107,8 @@ sys.stdin.readline()
 """
 
 
-def test_no_number_is_given_twice_by_processes_nor_after_one_was_killed(desk, tmp_path, master_key, start_python):
-    processes = [start_python(NUMBERS, tmp_path, master_key.raw.hex()) for _ in range(2)]
+def test_no_number_is_given_twice_by_processes_nor_after_one_was_killed(desk, stores, master_key, start_python):
+    processes = [start_python(NUMBERS, stores("desk"), stores("vault"), master_key.raw.hex()) for _ in range(2)]
     for process in processes:
         assert process.stdout.readline() == "ready\n"
     for process in processes:
@@ -146,15 +164,15 @@ def test_a_token_names_its_collaborator_and_no_other_text_does(desk, open_desk):
         assert desk.collaborator_of(wrong) is None
 
 
-def test_only_the_digest_of_a_token_is_kept(desk, path):
+def test_only_the_digest_of_a_token_is_kept(desk, url):
     token = desk.issue_token(uuid4())
     secret = token.removeprefix(TOKEN_PREFIX)
     raw = base64.urlsafe_b64decode(secret + "=")
     assert len(raw) == 32
-    stored = on_disk(path)
-    assert hashlib.sha256(token.encode()).digest() in stored
+    held = stored(url)
+    assert hashlib.sha256(token.encode()).digest() in held
     for form in (secret.encode(), raw, raw.hex().encode()):
-        assert form not in stored
+        assert form not in held
 
 
 # --- quarantine -------------------------------------------------------------------------------
@@ -231,19 +249,19 @@ def test_an_unknown_entry_is_none(desk):
     assert len(list(desk.all_quarantined())) == 0
 
 
-def test_the_desk_tells_neither_origin_nor_key_nor_digest_of_a_quarantined_message(desk, path):
+def test_the_desk_tells_neither_origin_nor_key_nor_digest_of_a_quarantined_message(desk, url):
     entry, _ = put_aside(desk, b"one")
-    stored = on_disk(path)
-    assert entry.file.name.encode() in stored
+    held = stored(url)
+    assert entry.file.name.encode() in held
     for secret in (entry.file.key, hashlib.sha256(b"one").digest(), b"box.mbox"):
         for form in (secret, secret.hex().encode(), base64.b64encode(secret), base64.urlsafe_b64encode(secret)):
-            assert form not in stored
+            assert form not in held
 
 
-def test_an_entry_opens_only_under_its_own_name(desk, path):
+def test_an_entry_opens_only_under_its_own_name(desk):
     put_aside(desk, b"one")
     with desk._database.writing() as connection:
-        connection.exec_driver_sql("UPDATE quarantine SET entry_id = ?", (uuid4().hex,))
+        connection.exec_driver_sql(f"UPDATE quarantine SET entry_id = '{uuid4().hex}'")
     with pytest.raises(InvalidTag):
         desk.quarantined()
 
@@ -259,18 +277,37 @@ def test_an_origin_does_not_open_as_a_key(desk):
 # --- when it can't be used --------------------------------------------------------------------
 
 
-def test_a_desk_that_cannot_be_opened_says_so(path, vault):
-    path.write_bytes(b"no database" * 1000)
-    with pytest.raises(StoreUnavailable, match="desk"):
-        Desk(path, vault)
+class TestADeskInAFile:
+    @pytest.fixture
+    def stores(self, stores_in):
+        return stores_in("sqlite")
+
+    def test_that_cannot_be_opened_says_so(self, url, vault):
+        Path(url.database).write_bytes(b"no database" * 1000)
+        with pytest.raises(StoreUnavailable, match="desk"):
+            Desk(url, vault)
+
+    def test_that_the_first_version_made_still_opens(self, url, vault):
+        with closing(Desk(url, vault)) as desk:
+            entry, _ = put_aside(desk)
+        with closing(sqlite3.connect(url.database)) as opened:
+            opened.execute("PRAGMA user_version = 0")
+        with closing(Desk(url, vault)) as desk:
+            assert desk.quarantined() == [entry]
 
 
-def test_a_desk_that_is_written_by_another_for_too_long_says_so(path, vault, monkeypatch):
+def test_a_desk_that_is_written_by_another_for_too_long_says_so(url, vault, monkeypatch):
     monkeypatch.setattr("adapters.databases.BUSY_TIMEOUT_SECONDS", 0.01)
-    with closing(Desk(path, vault)) as desk, closing(Desk(path, vault)) as other:
+    with closing(Desk(url, vault)) as desk, closing(Desk(url, vault)) as other:
         with other._database.writing(), pytest.raises(StoreUnavailable, match="desk"):
             desk.next_number("client")
         assert desk.next_number("client") == 1
+
+
+def test_a_reason_that_no_database_could_hold_is_kept(desk, open_desk):
+    entry, _ = put_aside(desk, reason="nul \0 and half a character \ud83d")
+    assert open_desk().quarantined() == [entry]
+    assert entry.reason == "nul \ufffd and half a character \ufffd"
 
 
 def test_what_fails_in_a_transaction_leaves_nothing_behind(desk):

@@ -5,6 +5,7 @@ import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -192,6 +193,12 @@ def test_a_rename_that_is_not_durable_leaves_nothing_behind(files, folder, monke
         files.store(io.BytesIO(b"content"))
     assert len(synced) == 3
     assert on_disk(folder) == []
+
+
+def test_a_folder_opens_while_another_process_finishes_its_files(files, folder, monkeypatch):
+    (folder / "incoming-there").write_bytes(b"")
+    monkeypatch.setattr(Path, "glob", lambda *_: [folder / "incoming-gone", folder / "incoming-there"])
+    FileStore(folder)
 
 
 FULL_DISK = """

@@ -79,6 +79,7 @@ class RealValues:
                 if line["attachment_count"]
                 for attached in api.ticket(line["ticket_id"])["attachments"]
             ],
+            ("name",): [{"name": view["name"]} for view in api.get("/projections").json()["items"]],
             ("entry_id",): [{"entry_id": entry["entry_id"]} for entry in api.get("/quarantine").json()["items"]],
         }
         self._cursors = {

@@ -1,13 +1,16 @@
 """Health, the documentation page and the document: what needs no token."""
 
 import re
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import pytest
 from openapi_pydantic import OpenAPI
 
 from api.app import OPERATIONS
+from api.health import LATE_AFTER_SECONDS
+from api.problems import RETRY_AFTER_SECONDS
 from projections.tickets import tickets
 from tests.api.letters import letter
 
@@ -62,7 +65,7 @@ def test_views_that_stand_still_degrade_it_once_they_are_late(halted, monkeypatc
     status, told = health(client)
     assert (status, told["status"]) == (200, "ok")
     assert all(view["lag"] > 0 for view in told["views"])
-    monkeypatch.setattr("api.app.datetime", Later)
+    monkeypatch.setattr("projections.engine.datetime", Later)
     status, told = health(client)
     assert (status, told["status"]) == (503, "degraded")
     assert 60 <= told["lag_seconds"] < 120
@@ -73,7 +76,49 @@ def test_views_that_were_never_built_degrade_it(halted):
 
     status, told = health(client)
 
-    assert (status, {view["state"] for view in told["views"]}) == (503, {"missing"})
+    assert (status, told["status"], {view["state"] for view in told["views"]}) == (503, "not_ready", {"missing"})
+
+
+def test_views_that_are_built_for_the_first_time_are_not_ready(halted):
+    greffier, client = halted
+    greffier.catch_up()
+    _note(greffier, state="building", rebuilt_to=1)
+
+    status, told = health(client)
+
+    assert (status, told["status"]) == (503, "not_ready")
+
+
+def test_views_may_lie_behind_while_one_is_rebuilt_but_not_while_that_stands_still(halted, monkeypatch):
+    greffier, client = halted
+    greffier.catch_up()
+    client.receive(letter())
+    later = datetime.now(UTC) + timedelta(seconds=LATE_AFTER_SECONDS + 1)
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return later.astimezone(tz)
+
+    monkeypatch.setattr("projections.engine.datetime", Later)
+    assert health(client)[1]["status"] == "degraded"
+    _note(greffier, rebuilt_to=1, rate=100.0, moved_at=later - timedelta(seconds=1))
+    status, told = health(client)
+    assert (status, told["status"]) == (200, "ok")
+    assert {view["name"] for view in told["views"] if view["rebuilding"]} == {"tickets"}
+    _note(greffier, rebuilt_to=1, rate=100.0, moved_at=later - timedelta(minutes=1))
+    assert health(client)[1]["status"] == "degraded"
+
+
+def _note(greffier, **changes):
+    with greffier.views.writing() as writer:
+        writer.put(replace(writer.views()["tickets"], **changes))
+
+
+def test_who_is_told_that_it_is_not_well_is_told_when_to_ask_again(halted):
+    _, client = halted
+    answer = client.get("/health")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, str(RETRY_AFTER_SECONDS))
 
 
 def test_events_of_an_unknown_type_degrade_it(api, greffier, monkeypatch):
@@ -103,7 +148,7 @@ def test_the_documentation_page_loads_nothing(page):
 def test_the_documentation_page_lists_every_operation(page):
     shown = re.findall(r'<span class="method">(\w+)</span> <code>([^<]*)</code>', page)
 
-    public = [("GET", "/health"), ("GET", "/openapi.json"), ("GET", "/docs")]
+    public = [("GET", "/health"), ("GET", "/metrics"), ("GET", "/openapi.json"), ("GET", "/docs")]
     expected = [(operation.method, operation.path) for operation in OPERATIONS] + public
     assert sorted((method, unescape(path)) for method, path in shown) == sorted(expected)
 
@@ -114,7 +159,7 @@ def test_the_document_is_openapi_3_1(api):
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     document = answer.json()
     assert OpenAPI.model_validate(document).openapi == "3.1.0"
-    assert sum(len(item) for item in document["paths"].values()) == len(OPERATIONS) + 3
+    assert sum(len(item) for item in document["paths"].values()) == len(OPERATIONS) + 4
     references = set(re.findall(r'"\$ref":"#/components/schemas/([^"]*)"', answer.text))
     assert references <= document["components"]["schemas"].keys()
 

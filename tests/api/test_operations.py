@@ -12,6 +12,7 @@ PLACEHOLDER = "11111111-1111-4111-8111-111111111111"
 
 SUCCESSES = {
     "health": 200,
+    "metrics": 200,
     "this_document": 200,
     "the_documentation_page": 200,
     "list_tickets": 200,
@@ -35,6 +36,8 @@ SUCCESSES = {
     "show_quarantined": 200,
     "show_quarantined_raw": 200,
     "retry_quarantined": 202,
+    "list_projections": 200,
+    "show_projection": 200,
 }
 
 

@@ -1,52 +1,92 @@
-"""Runs every measurement, prints their table and writes `build/bench.json`."""
+"""Runs the measurements, prints their table and writes `build/bench.json`."""
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import commands, intake
-from tests.bench.measuring import Figure, Measurement, measured
+from tests.bench import appends, commands, intake, memory, rebuilding
+from tests.bench.measuring import Figure, Measurement, measured, measured_quickly
 
-MEASUREMENTS: tuple[Measurement, ...] = (intake.STORED, intake.PARSED_AND_STORED, commands.EXECUTED)
-RUNS = 9
-_QUICK_SIZE = 4
+MEASUREMENTS: Mapping[str, Sequence[Measurement]] = {
+    "intake": (intake.STORED, intake.PARSED_AND_STORED),
+    "commands": (commands.EXECUTED,),
+    "appends": appends.APPENDS,
+    "rebuilds": rebuilding.REBUILDS,
+    "runner": rebuilding.RUNNER,
+    "growth": rebuilding.GROWTH,
+}
 
-
-def figures(measurements: Sequence[Measurement], *, quick: bool) -> Iterator[Figure]:
-    for measurement in measurements:
-        yield measured(measurement, _QUICK_SIZE if quick else measurement.size, 1 if quick else RUNS)
+_WIDTH_IN_A_FILE = 180
 
 
 def table(figures: Sequence[Figure]) -> Table:
-    shown = Table("what", "a second", "beside", "a second", "ratio", "target", "runs")
+    shown = Table("store", "what", "a second", "beside", "a second", "ratio", "target", "reached", "runs")
     for figure in figures:
-        as_json = figure.as_json()
+        measurement = figure.measurement
         shown.add_row(
-            figure.measurement.what,
+            measurement.store,
+            measurement.what,
             f"{figure.ours:,.0f}",
-            figure.measurement.beside,
+            measurement.beside,
             f"{figure.beside:,.0f}",
             f"{figure.ratio:.2f}",
-            figure.measurement.target or "none yet",
-            str(as_json["runs"]),
+            measurement.target or "none yet",
+            _told(figure.reached),
+            str(len(figure.pairs)),
         )
     return shown
 
 
+def memory_table(figures: Sequence[memory.Figure]) -> Table:
+    shown = Table("store", "what", "memory", "target", "reached")
+    for figure in figures:
+        shown.add_row(figure.store, figure.what, figure.told, figure.target, _told(figure.reached))
+    return shown
+
+
+def _print(shown: Table) -> None:
+    console = Console()
+    Console(width=console.width if console.is_terminal else _WIDTH_IN_A_FILE).print(shown)
+
+
+def _told(reached: bool | None) -> str:
+    return "" if reached is None else "yes" if reached else "no"
+
+
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(MEASUREMENTS)}: all, if none")
+    parser.add_argument("--store", choices=("SQLite", "PostgreSQL"), help="only what concerns this one")
     parser.add_argument("--quick", action="store_true", help="one tiny run of each: the figures mean nothing")
+    parser.add_argument("--memory", action="store_true", help="measures memory over a million events instead")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     options = parser.parse_args(arguments)
-    found = list(figures(MEASUREMENTS, quick=options.quick))
-    Console().print(table(found))
+    if unknown := [name for name in options.names if name not in MEASUREMENTS]:
+        parser.error(f"{', '.join(unknown)}: there are {', '.join(MEASUREMENTS)}")
+    if options.memory:
+        taken = memory.measured(options.store, memory.QUICK_EVENTS if options.quick else memory.EVENTS)
+        _print(memory_table(taken))
+        return
+    chosen = [
+        measurement
+        for name in options.names or MEASUREMENTS
+        for measurement in MEASUREMENTS[name]
+        if options.store in {None, measurement.store}
+    ]
+    figures = []
+    for figure in measured_quickly(chosen) if options.quick else measured(chosen):
+        print(f"{figure.measurement.store}: {figure.measurement.what}: {figure.ratio:.2f}", file=sys.stderr, flush=True)
+        figures.append(figure)
+    _print(table(figures))
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps([figure.as_json() for figure in found], ensure_ascii=False, indent=2) + "\n")
+    options.output.write_text(json.dumps([figure.as_json() for figure in figures], ensure_ascii=False, indent=2) + "\n")
+    if not options.quick and (slow := [figure for figure in figures if figure.measurement.must and not figure.reached]):
+        sys.exit(f"{slow[0].measurement.what} ({slow[0].measurement.store}): too slow for what stands beside it")
 
 
 if __name__ == "__main__":

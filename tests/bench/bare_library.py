@@ -13,7 +13,7 @@ from eventsourcing.persistence import DatetimeAsISO, EventStore, JSONTranscoder,
 from eventsourcing.sqlite import SQLiteFactory
 from eventsourcing.utils import Environment
 
-from domain.events import Recorded
+from domain.events import Recorded, office_event_types
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def bare_store(folder: Path) -> Iterator[EventStore[UUID]]:
 
 def saves_of(log: Any, after: int) -> list[Sequence[BareEvent]]:
     """What the log recorded after that position, as the saves that brought it: one for each command."""
-    recorded = [one for position in range(after, log.head()) for one in log.read(position, 1, _every_topic()).events]
+    recorded = log.events(every_topic(), after)
     return [[_bare(one) for one in events] for _, events in groupby(recorded, lambda one: one.context.command_id)]
 
 
@@ -57,7 +57,5 @@ def _bare(recorded: Recorded[Any]) -> BareEvent:
     )
 
 
-def _every_topic() -> list[str]:
-    from domain.events import office_event_types
-
+def every_topic() -> list[str]:
     return [event_type.topic() for event_type in office_event_types()]

@@ -5,11 +5,14 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+RUNS = 9
 
 
 class Pair(NamedTuple):
@@ -23,11 +26,18 @@ class Pair(NamedTuple):
 class Measurement:
     what: str
     beside: str
-    run: Callable[[Path, int], Pair]
-    """Does both on a fresh folder, so many times each."""
+    run: Callable[[Any, int], Pair]
+    """Does both, so many times each, on a fresh folder, or on what `prepare` gives."""
     size: int
     at_least: float | None = None
     """The target: our rate, divided by the other's."""
+    store: str = "SQLite"
+    prepare: Callable[[Path, int], AbstractContextManager[Any]] | None = None
+    """Makes, in a fresh folder, what all the runs work on: it is not timed."""
+    runs: int = RUNS
+    quick_size: int = 4
+    must: bool = False
+    """Whether the bench fails where the target is not reached: the figures beside would mean nothing."""
 
     @property
     def target(self) -> str | None:
@@ -55,23 +65,55 @@ class Figure:
     def ratio(self) -> float:
         return self.ours / self.beside
 
+    @property
+    def reached(self) -> bool | None:
+        """Whether the target is reached; None where there is none."""
+        at_least = self.measurement.at_least
+        return None if at_least is None else self.ratio >= at_least
+
     def as_json(self) -> dict[str, object]:
         return {
+            "store": self.measurement.store,
             "what": self.measurement.what,
             "beside": self.measurement.beside,
+            "ours_per_second": round(self.ours),
+            "beside_per_second": round(self.beside),
             "ratio": round(self.ratio, 3),
             "target": self.measurement.target,
+            "reached": self.reached,
             "runs": len(self.pairs),
         }
 
 
-def measured(measurement: Measurement, size: int, runs: int) -> Figure:
-    """So many pairs, each on a fresh folder; one more goes before them and is not counted."""
-    pairs = []
-    for _ in range(runs + 1):
-        with fresh_folder() as folder:
-            pairs.append(measurement.run(folder, size))
-    return Figure(measurement, size, tuple(pairs[1:]))
+def measured(measurements: Iterable[Measurement]) -> Iterator[Figure]:
+    """As many pairs as each asks for; one more goes before them and is not counted."""
+    for one, size, pairs in _timed(measurements, lambda one: one.size, lambda one: one.runs + 1):
+        yield Figure(one, size, pairs[1:])
+
+
+def measured_quickly(measurements: Iterable[Measurement]) -> Iterator[Figure]:
+    """One tiny pair of each, to see that it runs: the figures mean nothing."""
+    for one, size, pairs in _timed(measurements, lambda one: one.quick_size, lambda _one: 1):
+        yield Figure(one, size, pairs)
+
+
+def _timed(
+    measurements: Iterable[Measurement], size_of: Callable[[Measurement], int], runs_of: Callable[[Measurement], int]
+) -> Iterator[tuple[Measurement, int, tuple[Pair, ...]]]:
+    """Neighbours that have one preparation, for one size, share what it makes."""
+    for (prepare, size), several in groupby(measurements, lambda one: (one.prepare, size_of(one))):
+        if prepare is None:
+            for one in several:
+                yield one, size, tuple(_on_a_fresh_folder(one, size) for _ in range(runs_of(one)))
+        else:
+            with fresh_folder() as folder, prepare(folder, size) as prepared:
+                for one in several:
+                    yield one, size, tuple(one.run(prepared, size) for _ in range(runs_of(one)))
+
+
+def _on_a_fresh_folder(measurement: Measurement, size: int) -> Pair:
+    with fresh_folder() as folder:
+        return measurement.run(folder, size)
 
 
 @contextmanager

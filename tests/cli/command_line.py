@@ -12,6 +12,7 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -40,10 +41,11 @@ class Ran:
 
 
 class Office:
-    """`greffier` on one data folder."""
+    """`greffier` on one data folder, and on the stores that the environment names."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **environment):
         self.folder = folder
+        self._environment = environment
         self._started = []
 
     def __call__(self, *arguments, stdin=b"", exit_code=0):
@@ -52,7 +54,7 @@ class Office:
         before = sys.argv, sys.stdin
         sys.argv, sys.stdin = ["greffier", *self._with_data(arguments)], io.TextIOWrapper(io.BytesIO(stdin))
         try:
-            with redirect_stdout(out), redirect_stderr(err):
+            with redirect_stdout(out), redirect_stderr(err), self._in_environment():
                 main()
             ended = 0
         except SystemExit as end:
@@ -67,7 +69,8 @@ class Office:
     def start(self, *arguments, **how):
         """Starts the command in a process of its own, which does not outlive the test."""
         how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
-        process = subprocess.Popen([GREFFIER, *self._with_data(arguments)], **how)
+        with self._in_environment():
+            process = subprocess.Popen([GREFFIER, *self._with_data(arguments)], **how)
         self._started.append(process)
         return process
 
@@ -82,7 +85,14 @@ class Office:
         return process, address_of(process)
 
     def open(self):
-        return open_greffier(Settings(data=self.folder))
+        return open_greffier(self.settings())
+
+    def settings(self):
+        with self._in_environment():
+            return Settings(data=self.folder)
+
+    def _in_environment(self):
+        return mock.patch.dict(os.environ, self._environment)
 
     def stop(self):
         for process in self._started:
@@ -154,8 +164,8 @@ def offices(apart):
     """Makes offices, each on a folder of this name; their processes end with the test."""
     made = []
 
-    def office(name):
-        made.append(Office(apart / name))
+    def office(name, **environment):
+        made.append(Office(apart / name, **environment))
         return made[-1]
 
     yield office

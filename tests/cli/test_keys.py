@@ -105,7 +105,7 @@ def _start_within_a_rotation(demo, patched, *command):
     def rotate_and_start(vault, new):
         rewrapped = rotate(vault, new)
         started.append(demo.start(*command))
-        wait_until(lambda: _holds_open(started[0], "vault.sqlite.lock"), "the other command at the lock")
+        wait_until(lambda: _holds_open(started[0], "vault.sqlite.rotation.lock"), "the other command at the lock")
         return rewrapped
 
     patched.setattr(Vault, "rotate", rotate_and_start)
@@ -143,7 +143,7 @@ def test_a_rotation_that_was_cut_short_is_finished_before_the_next(demo, monkeyp
 
 
 def test_a_rotation_is_done_again_after_the_disk_failed_it_at_its_end(demo, monkeypatch):
-    def fail(_):
+    def fail(*_):
         raise StoreUnavailable("vault", "disk I/O error")
 
     with demo.open() as greffier:

@@ -1,10 +1,17 @@
 """The read models on the command line, whether this process projects them or a server does."""
 
+import io
+import re
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
 
 import pytest
+from rich.console import Console
 
+from api.cli import session
 from projections.office import office_projections
 from tests.cli.command_line import errors
 
@@ -50,7 +57,7 @@ def test_a_row_that_is_not_what_the_log_says_is_found(projected):
     with closing(sqlite3.connect(projected.folder / "views.sqlite", isolation_level=None)) as views:
         views.execute("UPDATE tickets SET subject = 'forged' WHERE number = 7")
         views.execute("DELETE FROM tickets WHERE number = 8")
-    ran = projected("projections", "verify", "tickets", "clients", "--json", exit_code=1)
+    ran = projected("projections", "verify", "tickets", "clients", "--json", exit_code=5)
     found = {view["name"]: view for view in ran.json}
     assert [(name, found[name]["equal"]) for name in ("tickets", "clients")] == [("tickets", False), ("clients", True)]
     assert (len(found["tickets"]["different"]), len(found["tickets"]["missing"])) == (1, 1)
@@ -79,6 +86,89 @@ def test_the_events_behind_a_row_are_listed(projected):
     assert "TicketReceived" in projected("projections", "explain", "tickets", ticket["ticket_id"]).stdout
 
 
+# --- a view that stops ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stopped(demo):
+    """The demonstration's office; its tickets' view stopped at an event that was altered, and is whole again."""
+    state = "SELECT position, state FROM events WHERE topic = 'TicketReceived' ORDER BY position DESC LIMIT 1"
+    with closing(sqlite3.connect(demo.folder / "log.sqlite", isolation_level=None)) as log:
+        ((position, whole),) = log.execute(state).fetchall()
+        log.execute("UPDATE events SET state = ? WHERE position = ?", (whole[:-1], position))
+        with demo.open() as office:
+            with office.views.writing() as writer:
+                for view in writer.views().values():
+                    writer.put(replace(view, fingerprint="another"))
+            office.engine.open()
+        yield demo, position, lambda: log.execute("UPDATE events SET state = ? WHERE position = ?", (whole, position))
+
+
+def test_a_view_that_stopped_is_shown_with_its_error_and_by_the_exit_code(stopped):
+    demo, position, _ = stopped
+    ran = demo("projections", "status", "--json", exit_code=5)
+    shown = {view["name"]: view for view in ran.json["views"]}
+    assert shown["tickets"]["state"] == "faulted"
+    assert f"event {position}: " in shown["tickets"]["error"]
+    assert shown["tickets"]["lag"] == ran.json["head"] - position + 1
+    assert shown["clients"]["state"] == "live"
+    (line,) = errors(ran)
+    assert line.startswith("greffier: at an event that can't be folded: ")
+    assert "tickets" in line
+    assert f"event {position}: " in demo("projections", "status", exit_code=5).stdout
+
+
+@pytest.mark.parametrize("with_server", [False, True], ids=["alone", "beside a server"])
+def test_a_view_that_stopped_goes_on_once_it_is_mended_and_retried(stopped, with_server):
+    demo, position, mend = stopped
+    if with_server:
+        demo.serve()
+    ran = demo("projections", "retry", "tickets", "--json", exit_code=5)
+    assert ran.json["state"] == "faulted"
+    assert errors(ran)[-1].startswith(f"greffier: tickets stopped again: event {position}: ")
+    mend()
+    if with_server:
+        assert demo("projections", "retry", "tickets").stdout.startswith("tickets goes on: it stands at ")
+    else:
+        assert demo.json("projections", "retry", "tickets")["state"] == "live"
+    demo("projections", "verify", "tickets")
+    (line,) = errors(demo("projections", "retry", "tickets", exit_code=1))
+    assert "nothing to retry" in line
+
+
+# --- progress -------------------------------------------------------------------------------------
+
+
+def test_a_rebuild_in_another_process_is_shown(demo):
+    with demo.open() as office, office.views.writing() as writer:
+        view = writer.views()["tickets"]
+        writer.put(replace(view, rebuilt_to=view.position // 4, rate=1234.0, moved_at=datetime.now(UTC)))
+    shown = {view["name"]: view for view in demo.json("projections", "status")["views"]}
+    assert (shown["tickets"]["rebuilt_to"], shown["tickets"]["rate"]) == (view.position // 4, 1234)
+    said = demo("projections", "status").stdout
+    assert "25%" in said
+    assert "1,234/s" in said
+
+
+def test_a_progress_bar_tells_the_rate_and_the_time_left(monkeypatch):
+    screen, clock = io.StringIO(), count()
+    watched = Console(file=screen, force_terminal=True, width=120, get_time=lambda: float(next(clock)))
+    monkeypatch.setattr(session, "notices", watched)
+    with session.progress_bar("Rebuilding", silent=False) as show:
+        for done in range(0, 5_000, 500):
+            show(done, 10_000)
+    last = screen.getvalue()
+    assert "Rebuilding" in last
+    assert re.search(r"\d+/s", last)
+    assert re.search(r"\d:\d\d:\d\d", last)
+
+
+def test_nothing_is_shown_where_nobody_watches(capsys):
+    with session.progress_bar("Rebuilding", silent=False) as show:
+        show(1, 2)
+    assert capsys.readouterr() == ("", "")
+
+
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
@@ -91,6 +181,8 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
         (["explain", "nothing", UNKNOWN], 1, "nothing"),
         (["rebuild", "nothing"], 1, "nothing"),
         (["verify", "nothing"], 1, "nothing"),
+        (["retry", "nothing"], 1, "nothing"),
+        (["retry", "tickets"], 1, "nothing to retry"),
         (["rebuild"], 2, "--all"),
         (["rebuild", "tickets", "--all"], 2, "--all"),
     ],
@@ -113,11 +205,11 @@ def damaged(demo):
 def test_a_rebuild_that_meets_an_altered_event_fails_and_leaves_the_view(damaged, with_server):
     if with_server:
         damaged.serve()
-    line = errors(damaged.run("projections", "rebuild", "tickets", exit_code=1))[-1]
+    line = errors(damaged.run("projections", "rebuild", "tickets", exit_code=5))[-1]
     assert line.startswith("greffier: tickets: ")
     assert "event " in line
     assert damaged.json("tickets", "list")["total"] == 195
-    (line,) = errors(damaged("projections", "verify", "tickets", exit_code=1))
+    (line,) = errors(damaged("projections", "verify", "tickets", exit_code=5))
     assert "event " in line
 
 
@@ -139,8 +231,6 @@ def test_a_rebuild_asked_of_a_server_waits_for_views_that_are_still_missing(demo
     with demo.open() as office, office.views.lock() as held:
         assert held
         process = demo.start("projections", "rebuild", "--all", "--json")
-        while not (demo.folder / "views.sqlite.lock").exists():
-            assert process.poll() is None
         office.engine.open()
     _, err = process.communicate(timeout=20)
     assert process.returncode == 0, err

@@ -14,9 +14,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from adapters.databases import sqlite_url
 from adapters.desk import Desk
 from adapters.event_store.log import EventLog
-from adapters.read_store import SQLiteReadStore
+from adapters.read_store import open_read_store
 from adapters.vault import MasterKey, Vault
 from domain.access import Viewer
 from domain.client import AssociateEmailAddress, NewClient, Person, RegisterClient, RemoveEmailAddress
@@ -154,12 +155,12 @@ class FilingMachine(RuleBasedStateMachine):
         super().__init__()
         self.opened = ExitStack()
         folder = Path(self.opened.enter_context(tempfile.TemporaryDirectory(prefix="greffier-test-")))
-        vault = self.opened.enter_context(closing(Vault(folder / "vault.sqlite", MasterKey.generate())))
-        desk = self.opened.enter_context(closing(Desk(folder / "desk.sqlite", vault)))
+        vault = self.opened.enter_context(closing(Vault(sqlite_url(folder / "vault.sqlite"), MasterKey.generate())))
+        desk = self.opened.enter_context(closing(Desk(sqlite_url(folder / "desk.sqlite"), vault)))
         self.log = self.opened.enter_context(
-            closing(EventLog(folder / "log.sqlite", vault, office_event_types(), next_number=desk.next_number))
+            closing(EventLog(sqlite_url(folder / "log.sqlite"), vault, office_event_types(), next_number=desk.next_number))
         )
-        self.store = self.opened.enter_context(closing(SQLiteReadStore(folder / "views.sqlite")))
+        self.store = self.opened.enter_context(closing(open_read_store(sqlite_url(folder / "views.sqlite"))))
         self.threads = self.opened.enter_context(ThreadPoolExecutor(2))
         self.engine = Engine(self.log, self.store, office_projections())
         self.actor = Actor.collaborator(uuid4())

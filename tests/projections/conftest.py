@@ -6,8 +6,9 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Uuid
 
+from adapters.databases import sqlite_url
 from adapters.event_store.log import EventLog
-from adapters.read_store import SQLiteReadStore
+from adapters.read_store import open_read_store
 from domain.access import Viewer
 from domain.client import ActivateClient, ClientActivated, NewClient, Person, ProspectRegistered, RegisterClient
 from domain.events import Actor, Context, Recorded, office_event_types
@@ -16,9 +17,14 @@ from projections.log import EventReader, LogBatch
 from projections.projection import Projection, fold_all, stream
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def views_url(request, stores_in):
+    return stores_in(request.param)("views")
+
+
 @pytest.fixture
-def store(tmp_path):
-    with closing(SQLiteReadStore(tmp_path / "views.sqlite")) as opened:
+def store(views_url):
+    with closing(open_read_store(views_url)) as opened:
         yield opened
 
 
@@ -72,8 +78,8 @@ def office(log, store, tmp_path):
 @pytest.fixture
 def reopened_log(tmp_path, vault, desk, log):
     """The same log as another process would open it."""
-    path = tmp_path / "log.sqlite"
-    with closing(EventLog(path, vault, office_event_types(), next_number=desk.next_number)) as opened:
+    url = sqlite_url(tmp_path / "log.sqlite")
+    with closing(EventLog(url, vault, office_event_types(), next_number=desk.next_number)) as opened:
         yield opened
 
 
@@ -168,18 +174,22 @@ class Telling:
 
 
 class MemoryLog(EventReader):
-    """A log in memory."""
+    """A log in memory, which gives so many events at once."""
 
-    def __init__(self, events=()):
+    def __init__(self, events=(), block=1_000):
         self.events = list(events)
+        self.block = block
 
     def head(self):
         return len(self.events)
 
-    def read(self, after, limit, topics):
-        found = self.events[after : after + limit]
-        wanted = [recorded for recorded in found if recorded.event.topic() in topics]
-        return LogBatch(last=found[-1].position if found else after, events=wanted)
+    def scan(self, after, upto, topics):
+        for start in range(after, upto, self.block):
+            found = self.events[start : min(start + self.block, upto)]
+            yield LogBatch(found[-1].position, [one for one in found if one.event.topic() in topics])
+
+    def recorded_at(self, position):
+        return self.events[position - 1].recorded_at
 
     def wait(self, after, timeout):  # noqa: ARG002  # nothing comes while one waits
         return self.head()

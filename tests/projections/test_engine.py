@@ -1,5 +1,7 @@
 import logging
+import re
 import threading
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
@@ -13,16 +15,18 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    event,
     func,
+    inspect,
     select,
     text,
 )
 
 from adapters.databases import StoreUnavailable
-from adapters.read_store import SQLiteReadStore
+from adapters.event_store import sqlite
+from adapters.read_store import open_read_store
 from domain.client import ClientActivated, ProspectRegistered
 from projections import engine as engine_module
-from projections import replay
 from projections.engine import Engine, UnknownView
 from projections.folding import CannotFold
 from projections.projection import Projection, stream
@@ -31,8 +35,8 @@ from projections.projection import Projection, stream
 @pytest.fixture
 def batches_of(monkeypatch):
     def of(size):
-        for module in (engine_module, replay):
-            monkeypatch.setattr(module, "BATCH", size)
+        monkeypatch.setattr(engine_module, "BATCH", size)
+        monkeypatch.setattr(sqlite, "EVENTS_A_BLOCK", size)
 
     return of
 
@@ -147,8 +151,8 @@ def test_views_at_different_positions_meet_without_folding_twice(office, make_na
     office.register(*"ijk")
     batches_of(100)
     both = office.engine(ahead.projection, behind.projection)
-    both.advance()
-    assert office.view(behind.projection).position == office.view(ahead.projection).position == 8
+    both.advance()  # nobody waits for who lies behind
+    assert (office.view(behind.projection).position, office.view(ahead.projection).position) == (8, 11)
     both.catch_up()
     for each in (ahead, behind):
         assert office.view(each.projection).position == 11
@@ -172,7 +176,7 @@ def test_views_ahead_of_a_log_put_back_from_a_copy_are_rebuilt(office, names):
     office.register("Claire", "Bruno")
     office.engine(names.projection).catch_up()
     office.damage_log("DELETE FROM events WHERE position = 2")
-    office.damage_log("UPDATE sqlite_sequence SET seq = 1")
+    office.damage_log("DELETE FROM deleted")
     office.engine(names.projection).catch_up()
     assert seen(office, names) == {"Claire": 1}
     office.register("Chloé")
@@ -249,15 +253,15 @@ def test_a_stopped_view_far_behind_holds_nothing_up(office, make_names, monkeypa
 
 MISTAKES = {
     "a column that does not exist": ({"name": "B", "seen": 1, "age": 4}, "KeyError: 'bad has no column age'"),
-    "a column that is missing": ({"name": "B"}, "ValueError: bad.seen may not be empty"),
-    "an empty column": ({"name": None, "seen": 1}, "ValueError: bad.name may not be empty"),
+    "a column that is missing": ({"name": "B"}, "NOT NULL constraint failed: bad.*\\.seen|NotNullViolation bad(__1)? seen"),
+    "an empty column": ({"name": None, "seen": 1}, "NOT NULL constraint failed: bad.*\\.name|NotNullViolation bad(__1)? name"),
     "no row at all": (object(), "TypeError"),
-    "a value of another type": ({"name": "B", "seen": object()}, "type 'object' is not supported"),
-    "a flag that is none": ({"name": "B", "seen": 1, "flag": "maybe"}, "TypeError"),
-    "a number too large": ({"name": "B", "seen": 2**70}, "OverflowError"),
+    "a value of another type": ({"name": "B", "seen": object()}, "type 'object' is not supported|ProgrammingError"),
+    "a flag that is none": ({"name": "B", "seen": 1, "flag": "maybe"}, "can't hold|InvalidTextRepresentation|DatatypeMismatch"),
+    "a number too large": ({"name": "B", "seen": 2**70}, "OverflowError|NumericValueOutOfRange"),
     "half a character": ({"name": "\ud800", "seen": 1}, "UnicodeEncodeError"),
-    "what the table checks": ({"name": "B", "seen": -1}, "CHECK constraint failed"),
-    "a value that is another row's": ({"name": "Claire", "seen": 1}, "UNIQUE constraint failed"),
+    "what the table checks": ({"name": "B", "seen": -1}, "CHECK constraint failed|CheckViolation bad__1_seen_check"),
+    "a value that is another row's": ({"name": "Claire", "seen": 1}, "UNIQUE constraint failed|UniqueViolation bad_by_name__1"),
 }
 
 
@@ -291,7 +295,7 @@ def test_what_a_table_can_not_hold_stops_its_view_alone_at_that_event(
     stopped = office.view(bad.projection)
     assert (stopped.state, stopped.position) == ("faulted", 2)
     assert stopped.error.startswith("event 3: ")
-    assert reason in stopped.error
+    assert re.search(reason, stopped.error)
     bad.returns.clear()
     office.engine(good.projection, bad.projection).catch_up()
     assert office.rows(bad.projection).keys() == office.rows(good.projection).keys()
@@ -300,15 +304,12 @@ def test_what_a_table_can_not_hold_stops_its_view_alone_at_that_event(
 
 def indexes(office, table):
     with office.store.reading() as connection:
-        found = connection.execute(
-            text("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = :t"), {"t": table}
-        )
-        return {name for (name,) in found if not name.startswith("sqlite_")}
+        return {found["name"] for found in inspect(connection).get_indexes(table)} - {f"{table}__1_key", f"{table}__2_key"}
 
 
 def tables(office):
     with office.store.reading() as connection:
-        return {name for (name,) in connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))}
+        return set(inspect(connection).get_table_names())
 
 
 @pytest.mark.parametrize("key", ["not a UUID", None, (uuid4(), 1), 3.5, ["no", "key"]])
@@ -341,7 +342,7 @@ def test_values_that_change_places_within_a_batch_are_no_fault(office, make_name
     (claire,) = office.register("Claire")
     engine.catch_up()
     office.activate(claire)
-    swapped.projection._rules["ClientActivated"].clear()
+    swapped.projection._rules[ClientActivated].clear()
     swapped.projection.on(ClientActivated, key=stream)(lambda row, _: {**row, "name": "Claire (active)"})
     swapped.returns["Bruno"] = {"name": "Claire", "seen": 1}
     office.register("Bruno")
@@ -353,12 +354,24 @@ def test_values_that_change_places_within_a_batch_are_no_fault(office, make_name
 def test_a_store_that_can_not_be_used_is_no_view_s_fault(office, names):
     engine = office.engine(names.projection)
     engine.catch_up()
-    with office.store._database.writing() as connection:
-        connection.execute(text("ALTER TABLE names RENAME TO gone"))
     office.register("Claire")
-    with pytest.raises(StoreUnavailable):
+    with only_readable(office.store), pytest.raises(StoreUnavailable, match=r"read-?only"):
         engine.advance()
     assert (office.view(names.projection).state, office.view(names.projection).position) == ("live", 0)
+
+
+@contextmanager
+def only_readable(store):
+    """What the store's connections meet on a file that may only be read."""
+
+    def begun(connection):
+        on_sqlite = connection.dialect.name == "sqlite"
+        connection.exec_driver_sql("PRAGMA query_only = ON" if on_sqlite else "SET TRANSACTION READ ONLY")
+
+    event.listen(store.database.engine, "begin", begun)
+    yield
+    event.remove(store.database.engine, "begin", begun)
+    store.database.engine.dispose()
 
 
 def test_a_value_in_an_error_is_not_told(office, make_names):
@@ -415,8 +428,7 @@ def test_another_version_of_the_code_rebuilds_the_view(office, make_names):
     with pytest.raises(CannotFold, match="another version"):
         engine.verify("names")
     office.register("Chloé")
-    assert not engine.advance()  # its folds may not fit the table
-    engine.catch_up()
+    assert engine.advance()
     assert newer.folded == 3
     assert [(view.state, view.version) for view in engine.status()] == [("live", 2)]
     assert office.view(newer.projection).generation == 2
@@ -493,7 +505,7 @@ def test_a_rebuild_mends_a_table_that_was_changed(office, names):
     office.register("Claire", "Bruno")
     engine = office.engine(names.projection)
     engine.catch_up()
-    with office.store._database.writing() as connection:
+    with office.store.database.writing() as connection:
         connection.execute(text("UPDATE names SET name = 'Mallory'"))
     progress = []
     engine.rebuild(["names"], lambda *at: progress.append(at))
@@ -526,11 +538,11 @@ def test_what_a_build_that_died_left_behind_is_dropped(office, names, monkeypatc
     assert seen(office, names) == {"Claire": 1}
 
 
-def test_another_process_can_ask_for_a_rebuild(office, names, tmp_path):
+def test_another_process_can_ask_for_a_rebuild(office, names, views_url):
     office.register("Claire")
     engine = office.engine(names.projection)
     engine.catch_up()
-    elsewhere = SQLiteReadStore(tmp_path / "views.sqlite")
+    elsewhere = open_read_store(views_url)
     try:
         elsewhere.request_rebuild(["names", "unheard of"])
     finally:
@@ -546,14 +558,14 @@ def test_a_rebuild_asked_for_while_a_batch_is_folded_is_not_forgotten(office, na
     engine = office.engine(names.projection)
     engine.catch_up()
     office.register("Bruno")
-    read = office.log.read
+    scan = office.log.scan
 
     def ask_meanwhile(*arguments):
-        office.log.read = read
+        office.log.scan = scan
         office.store.request_rebuild(["names"])
-        return read(*arguments)
+        return scan(*arguments)
 
-    office.log.read = ask_meanwhile
+    office.log.scan = ask_meanwhile
     while engine.advance():
         pass
     assert office.view(names.projection).generation == 2
@@ -565,14 +577,14 @@ def test_two_engines_that_both_believe_to_hold_the_store_fold_nothing_twice(offi
     one, other = office.engine(names.projection), office.engine(names.projection)
     one.catch_up()
     office.activate(claire)
-    read = office.log.read
+    scan = office.log.scan
 
     def overtaken(*arguments):
-        office.log.read = read
+        office.log.scan = scan
         other.advance()
-        return read(*arguments)
+        return scan(*arguments)
 
-    office.log.read = overtaken
+    office.log.scan = overtaken
     while one.advance():
         pass
     assert seen(office, names) == {"Claire": 2}
@@ -662,7 +674,7 @@ def test_verify_finds_what_was_changed_lost_and_added(office, names):
     assert engine.verify("names").equal
     assert engine.verify("names").rows == 3
     stray = uuid4()
-    with office.store._database.writing() as connection:
+    with office.store.database.writing() as connection:
         table = names.projection.table
         connection.execute(table.update().where(table.c.client_id == claire).values(name="Clara"))
         connection.execute(table.delete().where(table.c.client_id == bruno))
@@ -764,8 +776,8 @@ def test_an_engine_at_work_brings_readers_what_they_wrote(office, names, running
         assert len(office.rows(names.projection)) == number + 1
 
 
-def test_one_engine_projects_a_store_at_a_time(office, names, tmp_path, running):
-    other_store = SQLiteReadStore(tmp_path / "views.sqlite")
+def test_one_engine_projects_a_store_at_a_time(office, names, views_url, running):
+    other_store = open_read_store(views_url)
     try:
         with other_store.lock() as held:
             assert held
@@ -794,6 +806,17 @@ def test_waiting_for_another_process_s_engine(office, names, tmp_path):
     assert here.wait_for(0, [], timeout=0)
     assert not here.wait_for(1, ["names", "unheard of"], timeout=0)
     assert not here.wait_for(2, ["names"], timeout=0.03)
+
+
+def test_a_view_that_is_being_built_for_the_first_time_is_waited_for(office, names, monkeypatch):
+    engine = office.engine(names.projection)
+    with monkeypatch.context() as dying:
+        dying.setattr(engine_module.Build, "finish", raising)
+        with pytest.raises(AssertionError):
+            engine.open()
+    assert not engine.wait_for(0, ["names"], timeout=0)  # it has no table yet
+    engine.open()
+    assert engine.wait_for(0, ["names"], timeout=0)
 
 
 def test_nobody_waits_for_a_view_that_stands_still(office, make_names, monkeypatch):
@@ -869,7 +892,7 @@ def test_an_engine_stops_in_the_middle_of_a_build(office, names, batches_of):
     )
     engine.run(stop)  # comes back by itself
     assert names.folded == 3
-    assert office.store.views() == {}
+    assert [(view.state, view.position) for view in engine.status()] == [("building", 0)]
     engine.catch_up()
     assert len(office.rows(names.projection)) == 6
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.read_store import SQLiteReadStore
+from adapters.databases import sqlite_url
+from adapters.read_store import open_read_store
 from domain.client import ClientActivated, Company, Person, ProspectRegistered
 from domain.email_address import Address, EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
 from domain.events import ERASED, Actor, Context, Recorded, office_event_types
@@ -27,8 +28,8 @@ from domain.ticket import (
     TicketUnclassified,
 )
 from domain.values import Target, storable
+from projections import building, replay
 from projections import engine as engine_module
-from projections import replay
 from projections.engine import Engine
 from projections.office import office_projections
 from projections.projection import fold_all
@@ -126,12 +127,13 @@ def folder():
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(history=histories, batch=st.integers(1, 9), arrivals=st.lists(st.integers(1, 12), max_size=6))
-def test_incremental_rebuilt_and_replayed_rows_are_equal(folder, memory_log, monkeypatch, history, batch, arrivals):
-    for module in (engine_module, replay):
-        monkeypatch.setattr(module, "BATCH", batch)
-    events, log = recorded(history), memory_log()
-    with closing(SQLiteReadStore(folder / f"{uuid4()}.sqlite")) as store:
+@given(history=histories, batch=st.integers(1, 9), held=st.integers(1, 20), arrivals=st.lists(st.integers(1, 12), max_size=6))
+def test_incremental_rebuilt_and_replayed_rows_are_equal(folder, memory_log, monkeypatch, history, batch, held, arrivals):
+    monkeypatch.setattr(engine_module, "BATCH", batch)
+    monkeypatch.setattr(building, "ROWS_IN_MEMORY", held)
+    monkeypatch.setattr(replay, "ROWS_IN_MEMORY", held)
+    events, log = recorded(history), memory_log(block=batch)
+    with closing(open_read_store(sqlite_url(folder / f"{uuid4()}.sqlite"))) as store:
         for size in [0, *arrivals, len(events)]:
             log.events += events[len(log.events) : len(log.events) + size]
             Engine(log, store, office_projections()).catch_up()  # each time as after a restart

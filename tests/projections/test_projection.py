@@ -41,7 +41,7 @@ def test_rules_for_the_same_row_see_each_other_s_work_and_leave_what_was_alone(s
     )
     seen.on(ClientActivated, key=lambda r: (r.stream_id, 0))(lambda row, _: {**row, "count": row["count"] * 10})
     before = {(CLAIRE, 0): {"client_id": CLAIRE, "part": 0, "count": 4, "note": "x"}}
-    changed = seen.apply(happened(CLAIRE), before)
+    changed = dict(seen.apply(happened(CLAIRE), before))
     assert changed == {(CLAIRE, 0): {"client_id": CLAIRE, "part": 0, "count": 50, "note": None}}
     assert before[CLAIRE, 0]["count"] == 4
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from adapters.databases import sqlite_url
 from adapters.event_store.mapper import EventMapper
 from adapters.vault import MasterKey, Vault
 from domain.events import Erased, office_event_types
@@ -18,7 +19,7 @@ STREAM = UUID("00000000-0000-8000-8000-00000000cafe")
 
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory):
-    with closing(Vault(tmp_path_factory.mktemp("golden") / "vault.sqlite", MasterKey.generate())) as opened:
+    with closing(Vault(sqlite_url(tmp_path_factory.mktemp("golden") / "vault.sqlite"), MasterKey.generate())) as opened:
         yield opened
 
 

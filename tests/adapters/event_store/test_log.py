@@ -1,14 +1,14 @@
-import sqlite3
-import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from eventsourcing.persistence import OperationalError
+from sqlalchemy import make_url
 
-from adapters.databases import StoreUnavailable
+from adapters.databases import StoreUnavailable, sqlite_url
 from adapters.event_store.log import CommandIdReused, EventLog, IfMatch, StaleVersion, TooMuchContention
+from adapters.event_store.mapper import Draft, context_json
 from domain.aggregates import NotFound
 from domain.client import (
     ActivateClient,
@@ -28,7 +28,7 @@ from domain.email_address import (
     EmailAddressRemoved,
     email_address_id,
 )
-from domain.events import Actor, EventTypes, office_event_types
+from domain.events import Actor, Context, EventTypes, office_event_types
 from domain.message import MessageIdentity
 from domain.ticket import MessageContent, ReceiveMessage, StoredFile
 from projections.log import Unreadable
@@ -63,13 +63,12 @@ def events(log):
 
 
 @pytest.fixture
-def open_log(tmp_path, vault):
-    """Opens further logs on the file of `log`, as other processes would."""
+def open_log(url, vault):
+    """Opens the log of `log` again, as other processes would."""
     opened = []
 
     def open_log(next_number=lambda _: 1, types=None, **others):
-        path = tmp_path / "log.sqlite"
-        opened.append(EventLog(path, vault, types or office_event_types(), next_number=next_number, **others))
+        opened.append(EventLog(url, vault, types or office_event_types(), next_number=next_number, **others))
         return opened[-1]
 
     yield open_log
@@ -149,6 +148,28 @@ def test_every_event_of_a_command_carries_its_envelope(open_log, actor):
         assert one.context.command_id == command_id
         assert (one.context.correlation_id, one.context.causation_id) == (correlation_id, causation_id)
         assert one.recorded_at == recorded[0].recorded_at
+
+
+def test_commands_of_several_threads_that_share_appends_are_each_answered_for_themselves(log, actor):
+    clients = [uuid4() for _ in range(60)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda one: log.execute(register(one, f"{one}@exemple.fr"), actor), clients))
+    assert sorted(answer.position for answer in answers) == list(range(2, 121, 2))
+    for client_id, answer in zip(clients, answers, strict=True):
+        (recorded,) = log.stream(client_id)
+        assert (recorded.position, answer.versions[client_id]) == (answer.position - 1, 1)
+
+
+def test_drafts_are_appended_as_they_are_and_read_as_any_event(log, vault, actor):
+    context = Context(actor=actor, at=datetime(2026, 3, 31, tzinfo=UTC), command_id=uuid4())
+    streams, key = [uuid4() for _ in range(5)], vault.new_key()
+    registered = ProspectRegistered(number=7, identity=Person(last_name="Petit"))
+    drafts = [Draft(stream_id, 1, registered, context_json(context), key) for stream_id in streams]
+    assert log.append_drafts(iter(drafts)) == 5
+    for position, stream_id in enumerate(streams, 1):
+        (recorded,) = log.stream(stream_id)
+        assert (recorded.position, recorded.event, recorded.context) == (position, registered, context)
+    assert log.execute(ActivateClient(client_id=streams[0]), actor).position == 6
 
 
 def test_a_command_without_an_id_gets_one_of_its_own(log):
@@ -390,17 +411,16 @@ def test_an_event_of_an_unknown_type_is_told_to_every_reader(log, open_log, acto
     assert unknown.known_topic is False
 
 
-def damage(tmp_path, position, state):
-    with closing(sqlite3.connect(tmp_path / "log.sqlite")) as raw, raw:
-        raw.execute("UPDATE events SET state = ? WHERE position = ?", (state, position))
+def damage(raw, position, state):
+    raw.change("UPDATE events SET state = :state WHERE position = :position", state=state, position=position)
 
 
 @pytest.mark.parametrize("length", [0, 5, 40, -1])
-def test_a_damaged_event_is_told_to_who_wants_it_and_stops_no_other(log, actor, tmp_path, length):
+def test_a_damaged_event_is_told_to_who_wants_it_and_stops_no_other(log, actor, raw, length):
     for _ in range(3):
         log.execute(register(), actor)
     state = log._recorder.select_notifications(2, 1)[0].state
-    damage(tmp_path, 2, state[:length])
+    damage(raw, 2, state[:length])
     first, damaged, third = log.read(0, 10, {"ProspectRegistered"}).events
     assert (first.position, third.position) == (1, 3)
     assert isinstance(damaged, Unreadable)
@@ -408,12 +428,12 @@ def test_a_damaged_event_is_told_to_who_wants_it_and_stops_no_other(log, actor, 
     assert log.read(0, 10, {"ClientActivated"}).events == []
 
 
-def test_an_event_whose_key_is_missing_is_told_at_its_position(log, actor, tmp_path):
+def test_an_event_whose_key_is_missing_is_told_at_its_position(log, actor, raw):
     for _ in range(2):
         log.execute(register(), actor)
     state = log._recorder.select_notifications(1, 1)[0].state
     key_id = log._mapper.sealing_key(log._recorder.select_notifications(1, 1)[0])
-    damage(tmp_path, 1, state.replace(key_id.to_bytes(8), (99_999).to_bytes(8)))
+    damage(raw, 1, state.replace(key_id.to_bytes(8), (99_999).to_bytes(8)))
     missing, readable = log.read(0, 10, {"ProspectRegistered"}).events
     assert isinstance(missing, Unreadable)
     assert (missing.position, missing.known_topic) == (1, True)
@@ -428,71 +448,28 @@ def test_waiting_ends_at_once_where_the_log_is_ahead_and_in_time_where_it_is_not
     assert log.wait(1, timeout=0.01) == 1
 
 
-def test_an_append_of_this_process_wakes_who_waits(log, actor, monkeypatch):
-    monkeypatch.setattr("adapters.event_store.log._OTHER_PROCESSES_POLL_SECONDS", 60)
-    looked = threading.Event()
-    head = log.head
-
-    def looking():
-        found = head()
-        looked.set()
-        return found
-
-    monkeypatch.setattr(log, "head", looking)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(log.wait, 0, timeout=60)
-        assert looked.wait(10)
-        log.execute(register(), actor)
-        assert waiting.result(10) == 1
-
-
-OTHER_PROCESS = """
-import sys
-from pathlib import Path
-from uuid import UUID, uuid4
-from adapters.event_store.log import EventLog
-from adapters.vault import MasterKey, Vault
-from domain.client import NewClient, Person, RegisterClient
-from domain.events import Actor, office_event_types
-
-folder = Path(sys.argv[1])
-vault = Vault(folder / "vault.sqlite", MasterKey(bytes.fromhex(sys.argv[2])))
-log = EventLog(folder / "log.sqlite", vault, office_event_types(), next_number=lambda _: 1)
-new = NewClient(client_id=UUID(sys.argv[3]), identity=Person(last_name="Petit"))
-print("ready", flush=True)
-sys.stdin.readline()
-log.execute(RegisterClient(client=new), Actor.rule("a rule"))
-"""
-
-
-def test_an_append_of_another_process_wakes_who_waits(log, tmp_path, master_key, start_python):
-    client_id = uuid4()
-    other = start_python(OTHER_PROCESS, tmp_path, master_key.raw.hex(), client_id)
-    assert other.stdout.readline() == "ready\n"
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(log.wait, 0, timeout=60)
-        other.stdin.write("go\n")
-        other.stdin.flush()
-        assert waiting.result(30) == 1
-    assert log.stream(client_id)[0].event.identity.last_name == "Petit"
-
-
 # --- when the store can't be used ---------------------------------------------------------------
 
 
-def test_a_log_that_cannot_be_written_says_so_and_takes_the_command_later(log, actor):
+def test_a_log_that_cannot_be_written_says_so_and_takes_the_command_later(log, actor, monkeypatch):
     client_id, command_id = uuid4(), uuid4()
-    log._recorder._writer.execute("PRAGMA query_only = ON")
-    with pytest.raises(StoreUnavailable, match="log"):
-        log.execute(register(client_id), actor, command_id=command_id)
-    log._recorder._writer.execute("PRAGMA query_only = OFF")
+    with monkeypatch.context() as broken:
+        broken.setattr(log._recorder._group, "_commit", refuse)
+        with pytest.raises(StoreUnavailable, match="the log can't be used now: the disk is full"):
+            log.execute(register(client_id), actor, command_id=command_id)
     assert log.execute(register(client_id), actor, command_id=command_id).position == 1
 
 
+def refuse(_appends):
+    raise OperationalError("the disk is full")
+
+
 def test_a_log_that_cannot_be_opened_says_so(tmp_path, vault):
-    (tmp_path / "log.sqlite").write_bytes(b"no database" * 1000)
     with pytest.raises(StoreUnavailable, match="log"):
-        EventLog(tmp_path / "log.sqlite", vault, office_event_types(), next_number=lambda _: 1)
+        EventLog(sqlite_url(tmp_path), vault, office_event_types(), next_number=lambda _: 1)
+    nowhere = make_url(f"postgresql://postgres@/office?host={tmp_path}")
+    with pytest.raises(StoreUnavailable, match="log"):
+        EventLog(nowhere, vault, office_event_types(), next_number=lambda _: 1)
 
 
 def test_a_closed_log_says_so(log, actor):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from adapters.databases import sqlite_url
 from adapters.event_store.mapper import Draft, EventMapper, UnreadableEvent, context_json
 from adapters.vault import KeyMissing, MasterKey, Vault
 from domain.client import ClientActivated, Company, Person, ProspectRegistered
@@ -71,7 +72,7 @@ class DossierClosed(Event):
 
 @pytest.fixture(scope="module")
 def vault(tmp_path_factory):
-    with closing(Vault(tmp_path_factory.mktemp("mapper") / "vault.sqlite", MasterKey.generate())) as opened:
+    with closing(Vault(sqlite_url(tmp_path_factory.mktemp("mapper") / "vault.sqlite"), MasterKey.generate())) as opened:
         yield opened
 
 
@@ -328,7 +329,10 @@ def test_an_event_that_names_no_key_of_the_vault_says_so(mapper, key, key_id):
 
 def test_an_event_of_another_vault_misses_its_key(mapper, key, tmp_path):
     stored = mapper.to_stored_event(draft(REGISTERED, key))
-    with closing(Vault(tmp_path / "vault.sqlite", MasterKey.generate())) as another, pytest.raises(KeyMissing):
+    with (
+        closing(Vault(sqlite_url(tmp_path / "vault.sqlite"), MasterKey.generate())) as another,
+        pytest.raises(KeyMissing),
+    ):
         EventMapper(office_event_types(), another).to_event(stored)
 
 
@@ -347,14 +351,14 @@ def test_the_fault_of_an_event_never_tells_its_personal_values(local, frame, key
 
 def test_once_its_key_is_destroyed_an_event_reads_as_erased_with_its_plain_facts(tmp_path):
     master_key = MasterKey.generate()
-    with closing(Vault(tmp_path / "vault.sqlite", master_key)) as vault:
+    with closing(Vault(sqlite_url(tmp_path / "vault.sqlite"), master_key)) as vault:
         mapper, key, other = EventMapper(office_event_types(), vault), vault.new_key(), vault.new_key()
         stored = mapper.to_stored_event(draft(REGISTERED, key))
         elsewhere = mapper.to_stored_event(draft(REGISTERED, other))
         vault.destroy([key[0]])
         assert mapper.to_event(stored) == REGISTERED.model_copy(update={"identity": ERASED})
         assert mapper.to_event(elsewhere) == REGISTERED
-    with closing(Vault(tmp_path / "vault.sqlite", master_key)) as vault:
+    with closing(Vault(sqlite_url(tmp_path / "vault.sqlite"), master_key)) as vault:
         mapper = EventMapper(office_event_types(), vault)
         assert mapper.to_event(stored) == REGISTERED.model_copy(update={"identity": ERASED})
         assert mapper.to_event(elsewhere) == REGISTERED

@@ -1,0 +1,15 @@
+"""Opens the recorder that fits the log's address."""
+
+from __future__ import annotations
+
+from sqlalchemy import URL
+
+from adapters.event_store.postgres import PostgresEventRecorder
+from adapters.event_store.recorder import EventRecorder
+from adapters.event_store.sqlite import SQLiteEventRecorder
+
+
+def open_recorder(url: URL) -> EventRecorder:
+    """Opens the log at `url`, and brings its schema up to date. Raises `StoreUnavailable`."""
+    kind = SQLiteEventRecorder if url.get_backend_name() == "sqlite" else PostgresEventRecorder
+    return kind(url)

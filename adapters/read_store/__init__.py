@@ -1,0 +1,16 @@
+"""The read store: the views' tables, and how far each has come; on SQLite or PostgreSQL."""
+
+from sqlalchemy import URL
+
+from adapters.databases import PostgresDatabase, open_database
+from adapters.read_store.postgres import PostgresReadStore
+from adapters.read_store.sqlite import SQLiteReadStore
+from adapters.read_store.store import ReadStore
+
+__all__ = ["ReadStore", "open_read_store"]
+
+
+def open_read_store(url: URL) -> ReadStore:
+    """Opens or creates the read store at `url`. Raises `StoreUnavailable`."""
+    database = open_database("read store", url, durable=False)
+    return PostgresReadStore(database) if isinstance(database, PostgresDatabase) else SQLiteReadStore(database)

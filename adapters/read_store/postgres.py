@@ -1,0 +1,127 @@
+"""Views in PostgreSQL: bulk statements by `unnest`, builds by COPY, and a swap that no reader sees half of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from typing import Any
+
+import psycopg
+import psycopg.errors
+from sqlalchemy import Table
+from sqlalchemy.exc import DBAPIError
+
+from adapters.read_store.rows import RowCodec
+from adapters.read_store.store import ReadStore, ViewWriter, quoted
+from projections.projection import Key, Row
+from projections.read_store import Busy, Refused
+
+_OLDER_READERS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+  AND backend_xmin IS NOT NULL AND age(backend_xmin) > age(%s::text::xid)
+"""
+"""Readers whose snapshot may be older than what this transaction finds: they would see a table half-built."""
+
+_REFUSED = (
+    psycopg.IntegrityError,
+    psycopg.DataError,
+    psycopg.ProgrammingError,
+    psycopg.NotSupportedError,
+)
+
+
+class PostgresViewWriter(ViewWriter):
+    def load(self, table: Table, keys: Collection[Key]) -> dict[Key, Row | None]:
+        if not keys:
+            return {}
+        codec = self.codec(table)
+        columns = ", ".join(f"t.{quoted(name)}" for name in codec.names)
+        select = f"SELECT {columns} FROM {quoted(table.name)} t JOIN {self._keys(table, codec)}"
+        with self.refusing():
+            return codec.read(self.driver.execute(select, _arrays(codec.key_columns(keys))))
+
+    def put_rows(self, table: Table, rows: list[Row]) -> None:
+        codec = self.codec(table)
+        names = list(map(quoted, codec.names))
+        others = [quoted(name) for name in codec.names if name not in codec.key_names]
+        change = f"UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}" if others else "NOTHING"
+        self.driver.execute(
+            f"INSERT INTO {quoted(table.name)} ({', '.join(names)}) "
+            f"SELECT * FROM unnest({', '.join(self._parameters(table, codec.names))}) "
+            f"ON CONFLICT ({', '.join(map(quoted, codec.key_names))}) DO {change}",
+            _arrays(codec.columns(rows)),
+        )
+
+    def delete(self, table: Table, keys: list[Key]) -> None:
+        codec = self.codec(table)
+        self.driver.execute(
+            f"DELETE FROM {quoted(table.name)} t USING {self._keys(table, codec, on='WHERE')}",
+            _arrays(codec.key_columns(keys)),
+        )
+
+    def insert(self, table: Table, rows: Iterable[Row]) -> None:
+        codec = self.codec(table)
+        copy_in = f"COPY {quoted(table.name)} ({', '.join(map(quoted, codec.names))}) FROM STDIN"
+        with self.refusing(), self.driver.cursor() as cursor, cursor.copy(copy_in) as copy:
+            for row in codec.tuples(rows):
+                copy.write_row(row)
+
+    def create_key(self, table: Table) -> None:
+        columns = ", ".join(quoted(column.name) for column in table.primary_key.columns)
+        name = quoted(f"{table.name}_key")
+        with self.refusing():
+            self.driver.execute(f"ALTER TABLE {quoted(table.name)} ADD CONSTRAINT {name} PRIMARY KEY ({columns})")
+
+    def swap(self, live: Table, built: Table) -> None:
+        now = self.connection.exec_driver_sql("SELECT pg_current_xact_id()::text").scalar()
+        if self.connection.exec_driver_sql(_OLDER_READERS, (now,)).scalar():
+            raise Busy
+        try:
+            with self.connection.begin_nested():
+                self.connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+                self.drop_table(live)
+                self.connection.exec_driver_sql(f"ALTER TABLE {quoted(built.name)} RENAME TO {quoted(live.name)}")
+        except DBAPIError as error:
+            if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                raise Busy from error
+            raise
+
+    def _parameters(self, table: Table, names: Iterable[str]) -> Iterator[str]:
+        for name in names:
+            yield f"%s::{table.columns[name].type.compile(self.connection.dialect)}[]"
+
+    def _keys(self, table: Table, codec: RowCodec, on: str = "ON") -> str:
+        names = list(map(quoted, codec.key_names))
+        arrays = ", ".join(self._parameters(table, codec.key_names))
+        return (
+            f"unnest({arrays}) AS k({', '.join(names)}) {on} {' AND '.join(f't.{name} = k.{name}' for name in names)}"
+        )
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        with super().refusing():
+            try:
+                yield
+            except psycopg.errors.ReadOnlySqlTransaction:
+                raise
+            except _REFUSED as error:
+                raise Refused(self.reason(error)) from None
+
+    def reason(self, error: BaseException | None) -> str:
+        if not isinstance(error, psycopg.Error):
+            return type(error).__name__
+        told = (error.diag.constraint_name, error.diag.table_name, error.diag.column_name)
+        return " ".join(chain([type(error).__name__], filter(None, told)))
+
+
+def _arrays(columns: Iterable[Sequence[Any]]) -> list[list[Any]]:
+    """The driver takes a list for an array, and a tuple for a row."""
+    return [list(column) for column in columns]
+
+
+class PostgresReadStore(ReadStore):
+    """A schema of one database. Readers keep to the state that they began with."""
+
+    writer = PostgresViewWriter

@@ -1,0 +1,204 @@
+"""What the read stores share: how far each view has come, and a transaction that writes views."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
+from typing import Any, ClassVar, cast
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError, StatementError
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from adapters.databases import Database, Hold
+from adapters.read_store.rows import RowCodec
+from projections.projection import Key, Projection, Row, Utc
+from projections.read_store import Refused, StoredView
+
+_metadata = MetaData()
+_views = Table(
+    "greffier_views",
+    _metadata,
+    Column("name", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("error", String),
+    Column("rebuild_requested", Boolean, nullable=False),
+    Column("rebuilt_to", BigInteger),
+    Column("rate", Float, nullable=False),
+    Column("moved_at", Utc),
+)
+
+
+def _begin_anew(connection: Connection) -> None:
+    """Views can be made again: what an older program knew of them is dropped, and every one is rebuilt."""
+    _metadata.drop_all(connection)
+    _metadata.create_all(connection)
+
+
+class ReadStore:
+    """The views' tables and where each view stands (`projections.read_store.ReadStore`)."""
+
+    writer: ClassVar[type[ViewWriter]]
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        try:
+            database.migrate([_begin_anew])
+        except BaseException:
+            database.close()
+            raise
+
+    def close(self) -> None:
+        self.database.close()
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        return self.database.reading()
+
+    @contextmanager
+    def writing(self) -> Iterator[ViewWriter]:
+        with self.database.writing() as connection:
+            yield self.writer(self.database, connection)
+
+    @contextmanager
+    def building(self) -> Iterator[ViewWriter]:
+        with self.database.writing_beside() as connection:
+            yield self.writer(self.database, connection)
+
+    def views(self, connection: Connection | None = None) -> dict[str, StoredView]:
+        if connection is None:
+            with self.reading() as own:
+                return self.views(own)
+        return stored_views(connection)
+
+    def rows(self, connection: Connection, projection: Projection) -> Iterator[tuple[Key, Row]]:
+        for row in self.database.stream(connection, select(projection.table)):
+            values = dict(row._mapping)  # noqa: SLF001  # its documented name
+            yield tuple(values[name] for name in projection.key_columns), values
+
+    def count(self, connection: Connection, projection: Projection) -> int:
+        return connection.scalar(select(func.count()).select_from(projection.table)) or 0
+
+    def request_rebuild(self, names: Collection[str]) -> None:
+        with self.database.writing() as connection:
+            connection.execute(update(_views).where(_views.c.name.in_(names)).values(rebuild_requested=True))
+
+    def retry(self, name: str) -> bool:
+        stopped = update(_views).where(_views.c.name == name, _views.c.state == "faulted")
+        with self.database.writing() as connection:
+            return bool(connection.execute(stopped.values(state="live", error=None)).rowcount)
+
+    def lock(self) -> AbstractContextManager[Hold | None]:
+        return self.database.lock("projecting")
+
+
+class ViewWriter(ABC):
+    """One write transaction (`projections.read_store.ViewWriter`)."""
+
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self.connection = connection
+        self._upsert = database.upsert
+        self.driver: Any = connection.connection.driver_connection
+
+    def codec(self, table: Table) -> RowCodec:
+        return RowCodec(table, self.connection.dialect)
+
+    def views(self) -> dict[str, StoredView]:
+        return stored_views(self.connection)
+
+    def put(self, view: StoredView) -> None:
+        values = asdict(view)
+        statement = self._upsert(_views).values(values)
+        self.connection.execute(statement.on_conflict_do_update(index_elements=[_views.c.name], set_=values))
+
+    @abstractmethod
+    def load(self, table: Table, keys: Collection[Key]) -> dict[Key, Row | None]: ...
+
+    def write(self, table: Table, rows: Mapping[Key, Row | None]) -> None:
+        with self.refusing():
+            if kept := [row for row in rows.values() if row is not None]:
+                self.put_rows(table, kept)
+            if gone := [key for key, row in rows.items() if row is None]:
+                self.delete(table, gone)
+
+    @abstractmethod
+    def put_rows(self, table: Table, rows: list[Row]) -> None: ...
+
+    @abstractmethod
+    def delete(self, table: Table, keys: list[Key]) -> None: ...
+
+    @abstractmethod
+    def insert(self, table: Table, rows: Iterable[Row]) -> None: ...
+
+    def create_table(self, table: Table) -> None:
+        self.drop_table(table)
+        self.connection.execute(CreateTable(without_key(table)))
+
+    @abstractmethod
+    def create_key(self, table: Table) -> None: ...
+
+    def create_index(self, index: Index) -> None:
+        with self.refusing():
+            self.connection.execute(CreateIndex(index))
+
+    def drop_table(self, table: Table) -> None:
+        self.connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(table.name)}")
+
+    @abstractmethod
+    def swap(self, live: Table, built: Table) -> None: ...
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Tells what a table refuses from a store that can't be used; then nothing of it is done."""
+        try:
+            with self.connection.begin_nested():
+                yield
+        except (IntegrityError, DataError, InterfaceError, ProgrammingError) as error:
+            raise Refused(self.reason(error.orig)) from None
+        except DBAPIError:
+            raise
+        except StatementError as error:  # a value of another type than its column's
+            raise Refused(self.reason(error.orig)) from None
+        except (AttributeError, TypeError, ValueError, OverflowError) as error:
+            raise Refused(f"{type(error).__name__}: a value that its column can't hold") from None
+
+    @abstractmethod
+    def reason(self, error: BaseException | None) -> str:
+        """Why the driver refused; without the value: rows are personal."""
+
+
+def stored_views(connection: Connection) -> dict[str, StoredView]:
+    return {row.name: StoredView(**cast("Any", row._mapping)) for row in connection.execute(select(_views))}  # noqa: SLF001  # its documented name
+
+
+def without_key(table: Table) -> Table:
+    """The same table without its key, which is made once the rows are there."""
+    keyless = table.to_metadata(MetaData())
+    for column in keyless.primary_key.columns:
+        column.primary_key = False
+        column.nullable = False
+    keyless.append_constraint(PrimaryKeyConstraint())
+    return keyless
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,112 @@
+"""An engine is killed (SIGKILL) at random moments of following the log and of rebuilding, while others write."""
+
+import multiprocessing
+import os
+import random
+import threading
+import time
+from contextlib import contextmanager
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import inspect
+
+from adapters.generated_office import Extent, generate
+from api.bootstrap import create_office, open_greffier
+from api.settings import Settings
+from api.staff import COMMAND_LINE
+from domain.client import ActivateClient, NewClient, Person, RegisterClient
+
+KILLS = 100
+"""On each kind of store: half of them while the views follow the log, half while they are rebuilt."""
+LOOKS = 10
+"""How often all rows are compared meanwhile."""
+
+starting = multiprocessing.get_context("forkserver")
+starting.set_forkserver_preload(["tests.crashes.projecting"])
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request, tmp_path):
+    store = None
+    if request.param == "postgres":
+        postgres = request.getfixturevalue("postgres")
+        store = postgres.url(postgres.new_name())
+    made = Settings(data=tmp_path / "office", **({"store": store} if store else {}))
+    create_office(made)
+    with open_greffier(made) as office:
+        generate(office.log, office.files, Extent(clients=40, seed=5, events=3_000), lambda *_: None)
+        office.catch_up()
+    return made
+
+
+def test_an_engine_killed_a_hundred_times_folds_every_event_once(settings):
+    dice, in_the_middle = random.Random(9), {"follow": 0, "rebuild": 0}
+    with open_greffier(settings) as office, writing(office):
+        for kill in range(KILLS):
+            work = ("follow", "rebuild")[kill % 2]
+            process, ready = projecting(settings, work)
+            assert ready.recv() == "ready"
+            spend(dice.random() * 0.15)
+            process.kill()
+            process.join()
+            in_the_middle[work] += is_in_the_middle(office, work)
+            if kill % (KILLS // LOOKS) == 0:
+                check(office)
+    with open_greffier(settings) as office:
+        check(office)
+    assert in_the_middle["rebuild"] > KILLS // 8, "most must die before they end, or nothing is tested"
+    assert in_the_middle["follow"] > KILLS // 8
+
+
+def projecting(settings, work):
+    from tests.crashes.projecting import project
+
+    ours, its = starting.Pipe(duplex=False)
+    process = starting.Process(target=project, args=(settings, work, its), daemon=True)
+    process.start()
+    its.close()
+    return process, ours
+
+
+@contextmanager
+def writing(office):
+    """Clients are registered and activated all the while."""
+    stop = threading.Event()
+
+    def write():
+        while not stop.is_set():
+            client_id = uuid4()
+            new = NewClient(client_id=client_id, identity=Person(last_name="Essai"))
+            office.log.execute(RegisterClient(client=new), COMMAND_LINE)
+            office.log.execute(ActivateClient(client_id=client_id), COMMAND_LINE)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def is_in_the_middle(office, work):
+    if work == "follow":
+        return office.log.head() > min(view.position for view in office.views.views().values())
+    with office.views.reading() as connection:
+        return any("__" in name for name in inspect(connection).get_table_names())
+
+
+def check(office):
+    assert office.catch_up(timeout=60)
+    for view in office.engine.status():
+        assert view.state == "live", view
+        found = office.engine.verify(view.name)
+        assert found.equal, found
+
+
+def spend(seconds):
+    """Lets that much time pass, busily, so that the moment is exact."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        os.sched_yield()
