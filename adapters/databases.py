@@ -43,6 +43,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from projections.read_store import Unavailable
+
 BUSY_TIMEOUT_SECONDS: Final = 15.0
 _CONNECT_TIMEOUT_SECONDS: Final = 5
 _ROWS_AT_ONCE: Final = 5_000
@@ -52,7 +54,7 @@ Migrations: TypeAlias = Sequence[Callable[[Connection], None]]
 """The steps that bring a store's schema from nothing to today's; a released step is never changed, only followed."""
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(Unavailable):
     """A store can't be read or written now: its disk is full, it is locked, read-only or gone. Try again later."""
 
     def __init__(self, store: str, reason: object) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,10 +68,15 @@ class Greffier:
     engine: Engine
 
     @contextmanager
-    def projecting(self) -> Iterator[None]:
-        """Keeps the views up with the log, in a thread, for as long as no other process does."""
+    def projecting(self, tell: Callable[[bool], None] = lambda _: None) -> Iterator[None]:
+        """Keeps the views up with the log, in a thread, for as long as no other process does.
+
+        `tell` hears whether it is this process that does, at first and whenever that changes.
+        """
         stop = threading.Event()
-        thread = threading.Thread(target=self.engine.run, args=(stop,), name="projections", daemon=True)
+        thread = threading.Thread(
+            target=self.engine.run, args=(stop,), kwargs={"tell": tell}, name="projections", daemon=True
+        )
         thread.start()
         try:
             yield

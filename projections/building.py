@@ -20,7 +20,7 @@ from projections.read_store import Refused, StoredView, ViewWriter
 
 ROWS_IN_MEMORY: Final = 100_000
 """A view's rows that a build holds before it writes them."""
-ROWS_A_STEP: Final = 10_000
+ROWS_A_STEP: Final = 5000
 
 _log = logging.getLogger(__name__)
 

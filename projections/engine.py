@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from projections.building import Build, Step
 from projections.folding import BATCH, CannotFold, Folding, Progress, batches, no_progress, share_out, stopped
 from projections.log import EventReader, LogBatch, Unreadable
 from projections.projection import Key, Projection
-from projections.read_store import Busy, Hold, ReadStore, StoredView
+from projections.read_store import Busy, Hold, ReadStore, StoredView, Unavailable
 from projections.replay import Verification, explain, verify
 
 REBUILD_BEYOND: Final = 50_000
@@ -47,6 +47,8 @@ _log = logging.getLogger(__name__)
 
 
 class UnknownView(LookupError):
+    """There is no view of this name."""
+
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"there is no view {name!r}: there are {', '.join(sorted(known))}")
 
@@ -81,6 +83,7 @@ class Engine:
         self._log = log
         self._store = store
         self._projections = {projection.name: projection for projection in projections}
+        self._fingerprints = {projection.name: projection.fingerprint for projection in projections}
         self._projecting = threading.RLock()
         self._moved = threading.Condition()
         self._moves = 0
@@ -90,23 +93,37 @@ class Engine:
 
     # --- running ------------------------------------------------------------------------------
 
-    def run(self, stop: threading.Event, *, poll_seconds: float = 1.0) -> None:
-        """Projects until `stop` is set, whenever no other process does. Runs in a thread of its own."""
+    def run(
+        self,
+        stop: threading.Event,
+        *,
+        poll_seconds: float = 1.0,
+        tell: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        """Projects until `stop` is set, whenever no other process does. Runs in a thread of its own.
+
+        `tell` hears whether it is this process that projects, at first and whenever that changes.
+        """
 
         def unless_stopped(_done: int, _total: int) -> None:
             if stop.is_set():
                 raise _Stopped
 
+        told: bool | None = None
         while not stop.is_set():
             try:
                 with self._store.lock() as hold:
+                    if told is not bool(hold):
+                        told = bool(hold)
+                        tell(told)
                     if hold:
                         self.open(unless_stopped)
                         self._run_live(stop, hold, unless_stopped)
             except _Stopped:
                 return
+            except Unavailable as error:  # a full disk, a store that is locked or gone: what is stored stays
+                _log.warning("the engine was interrupted, and tries again: %s", error)
             except Exception:  # noqa: BLE001  # whatever it is, the engine must outlive it
-                # A full disk, a store that is locked or gone: what is stored stays, and the engine tries again.
                 _log.exception("the engine was interrupted, and tries again")
             stop.wait(poll_seconds)
 
@@ -198,7 +215,7 @@ class Engine:
         while True:
             moves = self._moves
             views = self._store.views()
-            short = [name for name in names if not _has_reached(views.get(name), position)]
+            short = [name for name in names if not self._has_reached(name, views.get(name), position)]
             if not short:
                 return True
             if any(name in views and views[name].state == "faulted" for name in short):
@@ -208,6 +225,11 @@ class Engine:
                 return False
             self._await_move(moves, min(left, pause))  # another process's engine tells nobody here
             pause = min(2 * pause, _POLL_SECONDS)
+
+    def _has_reached(self, name: str, view: StoredView | None, position: int) -> bool:
+        """Whether a view can answer for `position`; what another version of its code built can't."""
+        fingerprint = self._fingerprints.get(name)
+        return view is not None and view.fingerprint == fingerprint and view.position >= position
 
     # --- building -----------------------------------------------------------------------------
 
@@ -372,10 +394,6 @@ class Engine:
         with self._moved:
             self._moves += 1
             self._moved.notify_all()
-
-
-def _has_reached(view: StoredView | None, position: int) -> bool:
-    return view is not None and view.state != "building" and view.position >= position
 
 
 def _is_stale(projection: Projection, view: StoredView | None, head: int) -> bool:

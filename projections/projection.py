@@ -65,9 +65,9 @@ class Projection:
         self.version = version
         self.table = table
         self.row_per_event = row_per_event
-        self.key_columns = tuple(column.name for column in table.primary_key.columns)
+        self.key_columns = tuple(str(column.name) for column in table.primary_key.columns)
         self._parts = len(self.key_columns)
-        self._blank = dict.fromkeys(column.name for column in table.columns)
+        self._blank = dict.fromkeys(str(column.name) for column in table.columns)
         self._width = len(self._blank)
         self._rules: defaultdict[type[Event], list[Rule]] = defaultdict(list)
 

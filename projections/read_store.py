@@ -34,6 +34,10 @@ class StoredView:
     moved_at: datetime | None = None
 
 
+class Unavailable(Exception):
+    """A store can't be read or written now. Try again later."""
+
+
 class Refused(Exception):
     """A table can't hold these rows or keys: a projection's mistake. The transaction is as it was before them."""
 

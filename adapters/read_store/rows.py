@@ -41,21 +41,23 @@ class RowCodec:
     """Between a view's rows and the tuples that a driver takes, in the table's order of columns."""
 
     def __init__(self, table: Table, dialect: Dialect) -> None:
-        self.names = tuple(column.name for column in table.columns)
-        self.key_names = tuple(column.name for column in table.primary_key.columns)
+        self.names = tuple(str(column.name) for column in table.columns)
+        self.key_names = tuple(str(column.name) for column in table.primary_key.columns)
         codecs = [_codec(column, dialect) for column in table.columns]
         self._writers = [
             _Writer(codec.write, bool(column.nullable)) for codec, column in zip(codecs, table.columns, strict=True)
         ]
         self._readers = [(number, codec.read) for number, codec in enumerate(codecs) if codec.read]
         self._key_writers = [_Writer(_codec(column, dialect).write, nullable=False) for column in table.primary_key]
-        self._values = itemgetter(*self.names) if len(self.names) > 1 else _only(self.names[0])
+        self.values: Callable[[Row], tuple[Any, ...]] = (
+            itemgetter(*self.names) if len(self.names) > 1 else _only(self.names[0])
+        )
         self._key = itemgetter(*map(self.names.index, self.key_names))
         self._key_is_one = len(self.key_names) == 1
 
     def columns(self, rows: Iterable[Row]) -> list[Sequence[Any]]:
         """The rows' values, as the driver takes them, a sequence for each column."""
-        return _converted(map(self._values, rows), self._writers)
+        return _converted(map(self.values, rows), self._writers)
 
     def tuples(self, rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
         return zip(*self.columns(rows), strict=True)

@@ -8,8 +8,8 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
-from typing import Annotated, Any, Final, NamedTuple, cast
+from dataclasses import asdict
+from typing import Annotated, Final, NamedTuple
 
 import orjson
 import typer
@@ -26,10 +26,10 @@ from api.cli.session import (
     print_table,
     progress_bar,
 )
-from projections.engine import Engine, UnknownView, ViewStatus
+from projections.engine import UnknownView, ViewStatus
 from projections.folding import Progress
 from projections.office import office_projections
-from projections.read_store import Hold, ReadStore, StoredView
+from projections.read_store import StoredView
 
 projections = typer.Typer(help="The read models: status, run, rebuild, verify, retry, explain.", no_args_is_help=True)
 
@@ -76,36 +76,11 @@ def run(as_json: JsonOption = False) -> None:
         office() as greffier,
         _until_told_to_stop() as is_told_to_stop,
         progress_bar("Projecting", silent=as_json) as show,
-        _running(greffier, tell),
+        greffier.projecting(tell),
     ):
         while not is_told_to_stop():
             with suppress(StoreUnavailable):  # the engine says so, and tries again
                 show(*_progress(greffier))
-
-
-def _running(greffier: Greffier, tell: Callable[[bool], None]) -> Any:
-    telling = cast("ReadStore", _Telling(greffier.views, tell))
-    return replace(greffier, engine=Engine(greffier.log, telling, office_projections())).projecting()
-
-
-class _Telling:
-    """A read store that tells whenever the right to project it comes to this process, or is another's."""
-
-    def __init__(self, store: ReadStore, tell: Callable[[bool], None]) -> None:
-        self._store = store
-        self._tell = tell
-        self._told: bool | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    @contextmanager
-    def lock(self) -> Iterator[Hold | None]:
-        with self._store.lock() as hold:
-            if self._told != (hold is not None):
-                self._told = hold is not None
-                self._tell(self._told)
-            yield hold
 
 
 def _tell(projects: bool) -> None:

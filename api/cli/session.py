@@ -165,7 +165,13 @@ def progress_bar(label: str, *, silent: bool) -> Iterator[Any]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=notices, transient=True) as progress:
         task = progress.add_task(label, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+        def show(done: int, total: int) -> None:
+            if progress.finished and done < total:  # there is more to do since
+                progress.reset(task)
+            progress.update(task, completed=done, total=total)
+
+        yield show
 
 
 class _Rate(ProgressColumn):

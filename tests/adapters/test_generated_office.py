@@ -32,8 +32,8 @@ from domain.email_address import (
     email_address_id,
 )
 from domain.events import Actor, office_event_types
-from domain.message import Message
-from domain.office import OFFICE_ID, Office, OpenOffice
+from domain.message import Message, MessageTakenIn
+from domain.office import OFFICE_ID, CollaboratorJoined, Office, OfficeOpened, OpenOffice
 from domain.ticket import (
     ClassifyTicket,
     ExistingClient,
@@ -138,7 +138,20 @@ def test_a_few_clients_write_most(told_of):
 
 
 def test_everything_that_can_happen_does(told_of):
-    assert set(told_of) == set(office_event_types())
+    assert {
+        ClientActivated,
+        CollaboratorJoined,
+        EmailAddressAssociated,
+        EmailAddressMoved,
+        EmailAddressRemoved,
+        MessageTakenIn,
+        OfficeOpened,
+        ProspectRegistered,
+        TicketClassified,
+        TicketLeftUnfiled,
+        TicketReceived,
+        TicketUnclassified,
+    } <= set(told_of)
     assert {event.reason for event in told_of[TicketLeftUnfiled]} == {
         "no_sender_address",
         "unknown_address",

@@ -27,7 +27,8 @@ from projections.projection import Key, Row
 _POSTGRES: Final = postgresql.dialect()
 _TRACKING: Final = "read_models_tracking"
 _LONGEST_RUN_SECONDS: Final = 600
-_EVENTS_AT_ONCE: Final = 1_000
+_EVENTS_AT_ONCE: Final = 100
+"""The library sends all of a save before it reads an answer: a large one fills the buffers both ways, and stands still."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from api.cli import session
 from projections.office import office_projections
-from tests.cli.command_line import errors
+from tests.cli.command_line import errors, wait_until
 
 NAMES = [projection.name for projection in office_projections()]
 
@@ -122,7 +122,7 @@ def test_a_view_that_stopped_is_shown_with_its_error_and_by_the_exit_code(stoppe
 def test_a_view_that_stopped_goes_on_once_it_is_mended_and_retried(stopped, with_server):
     demo, position, mend = stopped
     if with_server:
-        demo.serve()
+        _serve_until_it_projects(demo)
     ran = demo("projections", "retry", "tickets", "--json", exit_code=5)
     assert ran.json["state"] == "faulted"
     assert errors(ran)[-1].startswith(f"greffier: tickets stopped again: event {position}: ")
@@ -134,6 +134,16 @@ def test_a_view_that_stopped_goes_on_once_it_is_mended_and_retried(stopped, with
     demo("projections", "verify", "tickets")
     (line,) = errors(demo("projections", "retry", "tickets", exit_code=1))
     assert "nothing to retry" in line
+
+
+def _serve_until_it_projects(demo):
+    """Serves the office, and waits until the engine has begun: then it tries what had stopped once more."""
+    with demo.open() as office:
+        with office.views.writing() as writer:
+            writer.put(replace(writer.views()["clients"], fingerprint="another"))
+        demo.serve()
+        wait_until(lambda: office.views.views()["clients"].fingerprint != "another", "the server's engine")
+        wait_until(lambda: office.views.views()["tickets"].state == "faulted", "what it can't fold")
 
 
 # --- progress -------------------------------------------------------------------------------------
@@ -161,6 +171,17 @@ def test_a_progress_bar_tells_the_rate_and_the_time_left(monkeypatch):
     assert "Rebuilding" in last
     assert re.search(r"\d+/s", last)
     assert re.search(r"\d:\d\d:\d\d", last)
+
+
+def test_a_progress_bar_that_was_full_goes_on_when_there_is_more_to_do(monkeypatch):
+    screen, clock = io.StringIO(), count()
+    watched = Console(file=screen, force_terminal=True, width=120, get_time=lambda: float(next(clock)))
+    monkeypatch.setattr(session, "notices", watched)
+    with session.progress_bar("Projecting", silent=False) as show:
+        show(500, 500)
+        for done in range(500, 5_000, 500):
+            show(done, 10_000)
+    assert re.search(r"4500/10000\S*\s+\d+/s", re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()))
 
 
 def test_nothing_is_shown_where_nobody_watches(capsys):

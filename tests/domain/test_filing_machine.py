@@ -158,7 +158,9 @@ class FilingMachine(RuleBasedStateMachine):
         vault = self.opened.enter_context(closing(Vault(sqlite_url(folder / "vault.sqlite"), MasterKey.generate())))
         desk = self.opened.enter_context(closing(Desk(sqlite_url(folder / "desk.sqlite"), vault)))
         self.log = self.opened.enter_context(
-            closing(EventLog(sqlite_url(folder / "log.sqlite"), vault, office_event_types(), next_number=desk.next_number))
+            closing(
+                EventLog(sqlite_url(folder / "log.sqlite"), vault, office_event_types(), next_number=desk.next_number)
+            )
         )
         self.store = self.opened.enter_context(closing(open_read_store(sqlite_url(folder / "views.sqlite"))))
         self.threads = self.opened.enter_context(ThreadPoolExecutor(2))

@@ -253,15 +253,27 @@ def test_a_stopped_view_far_behind_holds_nothing_up(office, make_names, monkeypa
 
 MISTAKES = {
     "a column that does not exist": ({"name": "B", "seen": 1, "age": 4}, "KeyError: 'bad has no column age'"),
-    "a column that is missing": ({"name": "B"}, "NOT NULL constraint failed: bad.*\\.seen|NotNullViolation bad(__1)? seen"),
-    "an empty column": ({"name": None, "seen": 1}, "NOT NULL constraint failed: bad.*\\.name|NotNullViolation bad(__1)? name"),
+    "a column that is missing": (
+        {"name": "B"},
+        "NOT NULL constraint failed: bad.*\\.seen|NotNullViolation bad(__1)? seen",
+    ),
+    "an empty column": (
+        {"name": None, "seen": 1},
+        "NOT NULL constraint failed: bad.*\\.name|NotNullViolation bad(__1)? name",
+    ),
     "no row at all": (object(), "TypeError"),
     "a value of another type": ({"name": "B", "seen": object()}, "type 'object' is not supported|ProgrammingError"),
-    "a flag that is none": ({"name": "B", "seen": 1, "flag": "maybe"}, "can't hold|InvalidTextRepresentation|DatatypeMismatch"),
+    "a flag that is none": (
+        {"name": "B", "seen": 1, "flag": "maybe"},
+        "can't hold|InvalidTextRepresentation|DatatypeMismatch",
+    ),
     "a number too large": ({"name": "B", "seen": 2**70}, "OverflowError|NumericValueOutOfRange"),
     "half a character": ({"name": "\ud800", "seen": 1}, "UnicodeEncodeError"),
     "what the table checks": ({"name": "B", "seen": -1}, "CHECK constraint failed|CheckViolation bad__1_seen_check"),
-    "a value that is another row's": ({"name": "Claire", "seen": 1}, "UNIQUE constraint failed|UniqueViolation bad_by_name__1"),
+    "a value that is another row's": (
+        {"name": "Claire", "seen": 1},
+        "UNIQUE constraint failed|UniqueViolation bad_by_name__1",
+    ),
 }
 
 
@@ -304,7 +316,10 @@ def test_what_a_table_can_not_hold_stops_its_view_alone_at_that_event(
 
 def indexes(office, table):
     with office.store.reading() as connection:
-        return {found["name"] for found in inspect(connection).get_indexes(table)} - {f"{table}__1_key", f"{table}__2_key"}
+        return {found["name"] for found in inspect(connection).get_indexes(table)} - {
+            f"{table}__1_key",
+            f"{table}__2_key",
+        }
 
 
 def tables(office):

@@ -97,7 +97,9 @@ EVENTS = {
         identity=st.just(CollaboratorIdentity(last_name="Petit", email_address="p@example.fr")) | st.just(ERASED),
     ),
 }
-histories = st.lists(st.tuples(ids, st.one_of(*EVENTS.values()), moments), max_size=30)
+OTHERS = [st.from_type(event_type) for event_type in office_event_types() if event_type not in EVENTS]
+"""Of event types that need no more than their fields say."""
+histories = st.lists(st.tuples(ids, st.one_of(*EVENTS.values(), *OTHERS), moments), max_size=30)
 
 
 def recorded(history):
@@ -114,10 +116,6 @@ def recorded(history):
     ]
 
 
-def test_every_event_of_the_office_is_in_these_histories():
-    assert set(EVENTS) == set(office_event_types())
-
-
 @pytest.fixture(scope="module")
 def folder():
     with tempfile.TemporaryDirectory(prefix="greffier-test-") as made:
@@ -127,8 +125,15 @@ def folder():
 @settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(history=histories, batch=st.integers(1, 9), held=st.integers(1, 20), arrivals=st.lists(st.integers(1, 12), max_size=6))
-def test_incremental_rebuilt_and_replayed_rows_are_equal(folder, memory_log, monkeypatch, history, batch, held, arrivals):
+@given(
+    history=histories,
+    batch=st.integers(1, 9),
+    held=st.integers(1, 20),
+    arrivals=st.lists(st.integers(1, 12), max_size=6),
+)
+def test_incremental_rebuilt_and_replayed_rows_are_equal(
+    folder, memory_log, monkeypatch, history, batch, held, arrivals
+):
     monkeypatch.setattr(engine_module, "BATCH", batch)
     monkeypatch.setattr(building, "ROWS_IN_MEMORY", held)
     monkeypatch.setattr(replay, "ROWS_IN_MEMORY", held)

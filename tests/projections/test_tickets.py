@@ -3,9 +3,9 @@ from uuid import UUID
 
 import pytest
 
-from domain.events import ERASED
+from domain.events import ERASED, office_event_types
 from domain.filing import AddressOwned, CollaboratorChoice
-from domain.ticket import Attachment, TicketLeftUnfiled, TicketUnclassified
+from domain.ticket import Attachment, TicketEvent, TicketLeftUnfiled, TicketUnclassified
 from projections import tickets
 from projections.paging import BadCursor
 from tests.projections.facts import ADDRESS, filed, received, sharing, target
@@ -196,3 +196,9 @@ def test_an_erased_ticket_is_not_shown(views, inbox, ticket):
     views.happened(T2, received(2))
     assert numbers(inbox()) == [2]
     assert ticket(T1) is None
+
+
+def test_every_event_of_a_ticket_moves_its_version():
+    """Or `If-Match` would be told a version that no ticket has any more."""
+    of_a_ticket = {event_type.topic() for event_type in office_event_types() if issubclass(event_type, TicketEvent)}
+    assert of_a_ticket <= tickets.tickets.topics

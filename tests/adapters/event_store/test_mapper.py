@@ -3,7 +3,7 @@ import binascii
 import json
 import sys
 from contextlib import closing
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, ClassVar, Literal, Union, get_args, get_origin
@@ -135,6 +135,7 @@ LEAVES = {
     bool: st.booleans(),
     int: st.integers(0, 2**53),
     UUID: st.uuids(),
+    date: st.dates(),
     datetime: st.datetimes(
         min_value=datetime(1900, 1, 1),  # noqa: DTZ001  # Hypothesis wants it so, and adds the zone
         timezones=st.integers(-12 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes))),
