@@ -538,7 +538,10 @@ def _sqlite_engine(path: Path, synchronous: str) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"):
+        pragmas = ["journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"]
+        if synchronous == "NORMAL":
+            pragmas.append("wal_autocheckpoint = 10000")  # pages: a build writes much, and again and again to some
+        for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

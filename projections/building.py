@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final
 
 from sqlalchemy import Index, MetaData, Table
@@ -45,6 +45,8 @@ class Build:
         self.fault: Fault | None = None
         self.refused = False
         self._rows: dict[Key, Row | None] = {}
+        self._new: list[tuple[Key, Row | None]] = []
+        """In place of `_rows`, where an event only ever makes new rows."""
         self._loaded: set[Key] = set()
         self._written: _Written | None = None
 
@@ -57,11 +59,17 @@ class Build:
 
     def take(self, share: Folding, last: int) -> Iterator[Step]:
         """Folds a share of the log; gives what there is to write before the next."""
+        if self.projection.row_per_event:
+            share.fold_new(self._new)
+            self.position, self.fault = last, share.fault
+            if len(self._new) >= ROWS_A_STEP:
+                yield from self._write_out()
+            return
         if self._written is not None and (keys := self._written.among(share.keys() - self._rows.keys())):
             yield self._unless_refused(lambda writer: self._load(writer, keys), awaited=True)
         share.fold(self._rows)
         self.position, self.fault = last, share.fault
-        if len(self._rows) >= (ROWS_A_STEP if self.projection.row_per_event else ROWS_IN_MEMORY):
+        if len(self._rows) >= ROWS_IN_MEMORY:
             yield from self._write_out()
 
     def finish(self) -> Iterator[Step]:
@@ -109,7 +117,8 @@ class Build:
 
     def _write_out(self, *, to_go_on: bool = True) -> Iterator[Step]:
         rows, loaded, self._rows, self._loaded = self._rows, self._loaded, {}, set()
-        new = (row for key, row in rows.items() if row is not None and key not in loaded)
+        made, self._new = self._new, []
+        new = (row for key, row in chain(made, rows.items()) if row is not None and not (loaded and key in loaded))
         while some := list(islice(new, ROWS_A_STEP)):
             yield self._unless_refused(lambda writer, some=some: writer.insert(self.table, some))  # type: ignore[misc]
         if loaded:

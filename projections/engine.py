@@ -24,7 +24,7 @@ from projections.building import Build, Step
 from projections.folding import BATCH, CannotFold, Folding, Progress, batches, no_progress, share_out, stopped
 from projections.log import EventReader, LogBatch, Unreadable
 from projections.projection import Key, Projection
-from projections.read_store import Busy, Hold, ReadStore, StoredView, Unavailable
+from projections.read_store import Busy, CarelessTransaction, Hold, Overtaken, ReadStore, StoredView, Unavailable
 from projections.replay import Verification, explain, verify
 
 REBUILD_BEYOND: Final = 50_000
@@ -160,7 +160,7 @@ class Engine:
     def _build_what_is_stale(self, progress: Progress) -> bool:
         head = self._log.head()
         stored = self._store.views()
-        stale = [p for p in self._projections.values() if _is_stale(p, stored.get(p.name), head)]
+        stale = [p for p in self._projections.values() if self._is_stale(p, stored.get(p.name), head)]
         if stale:
             self._build(stale, progress)
         return bool(stale)
@@ -170,10 +170,9 @@ class Engine:
         views = self._live_views()
         positions = sorted({view.position for view in views}, reverse=True)
         head = self._log.head()
-        ahead = [head, *positions]
-        moved = False
         self._kept_up_to = head
-        for position, next_ahead in zip(positions, ahead, strict=False):
+        moved = False
+        for position, next_ahead in zip(positions, [head, *positions], strict=False):
             upto = min(position + BATCH, next_ahead)
             if position < upto:
                 moved |= self._follow([view for view in views if view.position == position], position, upto)
@@ -181,25 +180,36 @@ class Engine:
 
     def _follow(self, views: list[StoredView], position: int, upto: int) -> bool:
         started = time.monotonic()
-        batch = self._read([self._projections[view.name] for view in views], position, upto)
+        projections = [self._projections[view.name] for view in views]
+        batch = self._read(projections, position, upto)
         if batch.last == position:
             return False
-        shares = self._shares(batch, [self._projections[view.name] for view in views])
-        with self._store.writing() as writer:
-            stored = writer.views()
-            if any(stored.get(view.name) != view for view in views):
-                return True  # a request came, or another hand moved the view: look again
-            for share in shares:
-                if share.events:
-                    share.fold_stored(writer, share.projection.table)
-            for share in shares:
-                if share.events:
-                    share.write(writer, share.projection.table)
-            rate = (batch.last - position) / max(time.monotonic() - started, 1e-9)
-            for share, view in zip(shares, views, strict=True):
-                writer.put(_after(view, share, batch.last, rate))
-        self._tell_moved()
+        try:
+            self._write(views, batch, self._shares(batch, projections), started, careful=False)
+        except CarelessTransaction:
+            self._write(views, batch, self._shares(batch, projections), started, careful=True)
         return True
+
+    def _write(
+        self, views: list[StoredView], batch: LogBatch, shares: list[Folding], started: float, *, careful: bool
+    ) -> None:
+        """Folds a batch and writes it, rows and positions in one transaction."""
+        try:
+            with self._store.writing(careful=careful) as writer:
+                of_some = [share for share in shares if share.events]
+                for share in of_some:
+                    share.fold_stored(writer, share.projection.table)
+                for share in of_some:
+                    share.write(writer, share.projection.table)
+                rate = (batch.last - views[0].position) / max(time.monotonic() - started, 1e-9)
+                writer.move(views, batch.last, rate)
+                for share, view in zip(shares, views, strict=True):
+                    if share.fault:
+                        _log.error("the view %s stopped: %s", view.name, share.fault)
+                        writer.put(stopped(view, share.fault))
+        except Overtaken:
+            return  # a request came, or another hand moved a view: it is looked at again
+        self._tell_moved()
 
     def catch_up(self, progress: Progress = no_progress) -> None:
         """Brings every view to the head of the log, as it stands now."""
@@ -225,6 +235,12 @@ class Engine:
                 return False
             self._await_move(moves, min(left, pause))  # another process's engine tells nobody here
             pause = min(2 * pause, _POLL_SECONDS)
+
+    def _is_stale(self, projection: Projection, view: StoredView | None, head: int) -> bool:
+        """Whether a view is missing, out of date, far behind, asked to be rebuilt, or ahead of a log put back from a copy."""
+        if view is None or view.fingerprint != self._fingerprints[projection.name] or view.rebuild_requested:
+            return True
+        return view.state == "live" and not head - REBUILD_BEYOND <= view.position <= head
 
     def _has_reached(self, name: str, view: StoredView | None, position: int) -> bool:
         """Whether a view can answer for `position`; what another version of its code built can't."""
@@ -380,7 +396,7 @@ class Engine:
             for view in self._store.views().values()
             if view.state == "live"
             and (projection := self._projections.get(view.name))
-            and view.fingerprint == projection.fingerprint
+            and view.fingerprint == self._fingerprints[projection.name]
         ]
 
     def _reached(self) -> int:
@@ -394,20 +410,6 @@ class Engine:
         with self._moved:
             self._moves += 1
             self._moved.notify_all()
-
-
-def _is_stale(projection: Projection, view: StoredView | None, head: int) -> bool:
-    """Whether a view is missing, out of date, far behind, asked to be rebuilt, or ahead of a log put back from a copy."""
-    if view is None or view.fingerprint != projection.fingerprint or view.rebuild_requested:
-        return True
-    return view.state == "live" and not head - REBUILD_BEYOND <= view.position <= head
-
-
-def _after(view: StoredView, share: Folding, last: int, rate: float) -> StoredView:
-    if share.fault is None:
-        return replace(view, position=last, rate=rate, moved_at=datetime.now(UTC))
-    _log.error("the view %s stopped: %s", view.name, share.fault)
-    return stopped(view, share.fault)
 
 
 def _state(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -64,6 +64,15 @@ class Folding:
 
     def fold(self, rows: dict[Key, Row | None]) -> None:
         """Folds the events into `rows`, up to the first that can't be folded."""
+        self._fold(rows, rows.update)
+
+    def fold_new(self, rows: list[tuple[Key, Row | None]]) -> None:
+        """Folds the events, of which each only makes new rows, and adds those to `rows`: no key is looked for."""
+        self._fold(_NO_ROWS, rows.extend)
+
+    def _fold(
+        self, rows: Mapping[Key, Row | None], keep: Callable[[Iterable[tuple[Key, Row | None]]], object]
+    ) -> None:
         apply = self.projection.apply
         for event in self.events:
             try:
@@ -73,7 +82,7 @@ class Folding:
             except Exception as error:  # noqa: BLE001  # whatever a fold raises is that projection's fault alone
                 self.fault = Fault(event.position, f"{type(error).__name__}: {error}")
                 return
-            rows.update(changed)
+            keep(changed)
 
     def fold_stored(self, writer: ViewWriter, table: Table) -> None:
         """Folds the events into the rows that `table` holds."""
@@ -105,6 +114,16 @@ class Folding:
             self.fault = half.fault
             if self.fault:
                 return
+
+
+class _NoRows(dict[Key, Row | None]):
+    """Is asked for nothing, and so needs no key's hash."""
+
+    def get(self, _key: Key, _default: object = None) -> None:
+        return None
+
+
+_NO_ROWS: Final = _NoRows()
 
 
 def share_out(batch: LogBatch, projections: Sequence[Projection]) -> tuple[list[Folding], Collection[Unreadable]]:

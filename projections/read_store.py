@@ -42,6 +42,14 @@ class Refused(Exception):
     """A table can't hold these rows or keys: a projection's mistake. The transaction is as it was before them."""
 
 
+class CarelessTransaction(Exception):
+    """A table refused something, and with it the whole transaction: it is to be tried again with care."""
+
+
+class Overtaken(Exception):
+    """A view is not where it was, or was asked to be rebuilt: nothing of the transaction is to stay."""
+
+
 class Busy(Exception):
     """Readers are in the way of a swap: it can be tried again at once."""
 
@@ -64,6 +72,9 @@ class ViewWriter(Protocol):
     def put(self, view: StoredView) -> None:
         """Stores what is known of a view, in the same transaction."""
 
+    def move(self, views: Collection[StoredView], to: int, rate: float) -> None:
+        """Moves views that follow the log on to a position, in the same transaction. Raises `Overtaken`."""
+
     def create_table(self, table: Table) -> None:
         """Creates a table without key or indexes, empty, in place of one that an earlier build left behind."""
 
@@ -84,8 +95,11 @@ class ReadStore(Protocol):
     def reading(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one state of every view."""
 
-    def writing(self) -> AbstractContextManager[ViewWriter]:
-        """A transaction, the only one of its kind at a time."""
+    def writing(self, *, careful: bool = True) -> AbstractContextManager[ViewWriter]:
+        """A transaction, the only one of its kind at a time.
+
+        One that is not careful is quicker, and raises `CarelessTransaction` where another raises `Refused`.
+        """
 
     def building(self) -> AbstractContextManager[ViewWriter]:
         """A transaction for tables that nobody else knows of yet: it may go on beside the one that writes."""

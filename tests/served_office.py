@@ -1,5 +1,6 @@
 """The demonstration office, served by a process of its own, for tests that talk to it as its users do."""
 
+import json
 import os
 import re
 import subprocess
@@ -32,12 +33,12 @@ def demo_folder(parent: Path) -> Path:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[str, str]]:
+def served(folder: Path, **environment: str) -> Iterator[tuple[str, str]]:
     """The office in `folder`, served on a free port: its URL, and a token of its first collaborator."""
-    token = greffier("token", data=folder).stdout.strip()
+    token = greffier("token", data=folder, **environment).stdout.strip()
     process = subprocess.Popen(
         [GREFFIER, "serve", "--port", "0"],
-        env={**os.environ, "GREFFIER_DATA": str(folder), "COLUMNS": "200"},
+        env={**os.environ, "GREFFIER_DATA": str(folder), "COLUMNS": "200", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -48,6 +49,25 @@ def served(folder: Path) -> Iterator[tuple[str, str]]:
         found = re.search(r"http://\S+?:\d+", line)
         assert found, line + process.stdout.read()
         yield found[0], token
+    finally:
+        process.terminate()
+        process.stdout.close()
+        process.wait(timeout=30)
+
+
+@contextmanager
+def projected_apart(folder: Path, **environment: str) -> Iterator[None]:
+    """A process of its own keeps the views of the office in `folder` up."""
+    process = subprocess.Popen(
+        [GREFFIER, "projections", "run", "--json"],
+        env={**os.environ, "GREFFIER_DATA": str(folder), **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        assert json.loads(process.stdout.readline()) == {"projecting": True}
+        yield
     finally:
         process.terminate()
         process.stdout.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain
 from typing import Any
 
@@ -16,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.read_store.rows import RowCodec
 from adapters.read_store.store import ReadStore, ViewWriter, quoted
 from projections.projection import Key, Row
-from projections.read_store import Busy, Refused
+from projections.read_store import Busy
 
 _OLDER_READERS = """
 SELECT count(*) FROM pg_stat_activity
@@ -25,15 +24,10 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type 
 """
 """Readers whose snapshot may be older than what this transaction finds: they would see a table half-built."""
 
-_REFUSED = (
-    psycopg.IntegrityError,
-    psycopg.DataError,
-    psycopg.ProgrammingError,
-    psycopg.NotSupportedError,
-)
-
 
 class PostgresViewWriter(ViewWriter):
+    refusals = (psycopg.IntegrityError, psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError)
+
     def load(self, table: Table, keys: Collection[Key]) -> dict[Key, Row | None]:
         if not keys:
             return {}
@@ -105,16 +99,6 @@ class PostgresViewWriter(ViewWriter):
         return (
             f"unnest({arrays}) AS k({', '.join(names)}) {on} {' AND '.join(f't.{name} = k.{name}' for name in names)}"
         )
-
-    @contextmanager
-    def refusing(self) -> Iterator[None]:
-        with super().refusing():
-            try:
-                yield
-            except psycopg.errors.ReadOnlySqlTransaction:
-                raise
-            except _REFUSED as error:
-                raise Refused(self.reason(error)) from None
 
     def reason(self, error: BaseException | None) -> str:
         if not isinstance(error, psycopg.Error):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from itertools import chain, islice
 from typing import Final
 
@@ -12,13 +11,14 @@ from sqlalchemy import Table
 
 from adapters.read_store.store import ReadStore, ViewWriter, quoted
 from projections.projection import Key, Row
-from projections.read_store import Refused
 
 _VALUES_A_STATEMENT: Final = 32_000
 """SQLite takes 32,766 (SQLITE_MAX_VARIABLE_NUMBER)."""
 
 
 class SQLiteViewWriter(ViewWriter):
+    refusals = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError)
+
     def load(self, table: Table, keys: Collection[Key]) -> dict[Key, Row | None]:
         codec = self.codec(table)
         columns = ", ".join(map(quoted, codec.names))
@@ -60,19 +60,6 @@ class SQLiteViewWriter(ViewWriter):
     def swap(self, live: Table, built: Table) -> None:
         self.drop_table(live)
         self.connection.exec_driver_sql(f"ALTER TABLE {quoted(built.name)} RENAME TO {quoted(live.name)}")
-
-    @contextmanager
-    def refusing(self) -> Iterator[None]:
-        with super().refusing():
-            try:
-                yield
-            except (
-                sqlite3.IntegrityError,
-                sqlite3.DataError,
-                sqlite3.InterfaceError,
-                sqlite3.ProgrammingError,
-            ) as error:
-                raise Refused(self.reason(error)) from None
 
     def reason(self, error: BaseException | None) -> str:
         return f"{type(error).__name__}: {error}"

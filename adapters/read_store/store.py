@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
 from sqlalchemy import (
@@ -20,17 +21,18 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    bindparam,
     func,
     select,
     update,
 )
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError, StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from adapters.databases import Database, Hold
 from adapters.read_store.rows import RowCodec
 from projections.projection import Key, Projection, Row, Utc
-from projections.read_store import Refused, StoredView
+from projections.read_store import CarelessTransaction, Overtaken, Refused, StoredView
 
 _metadata = MetaData()
 _views = Table(
@@ -46,6 +48,18 @@ _views = Table(
     Column("rebuilt_to", BigInteger),
     Column("rate", Float, nullable=False),
     Column("moved_at", Utc),
+)
+
+
+_MOVE = (
+    update(_views)
+    .where(
+        _views.c.name.in_(bindparam("names", expanding=True)),
+        _views.c.position == bindparam("at"),
+        _views.c.state == "live",
+        _views.c.rebuild_requested.is_(False),
+    )
+    .values(position=bindparam("to"), rate=bindparam("rate_"), moved_at=bindparam("now"))
 )
 
 
@@ -75,14 +89,14 @@ class ReadStore:
         return self.database.reading()
 
     @contextmanager
-    def writing(self) -> Iterator[ViewWriter]:
+    def writing(self, *, careful: bool = True) -> Iterator[ViewWriter]:
         with self.database.writing() as connection:
-            yield self.writer(self.database, connection)
+            yield self.writer(self.database, connection, careful=careful)
 
     @contextmanager
     def building(self) -> Iterator[ViewWriter]:
         with self.database.writing_beside() as connection:
-            yield self.writer(self.database, connection)
+            yield self.writer(self.database, connection, careful=True)
 
     def views(self, connection: Connection | None = None) -> dict[str, StoredView]:
         if connection is None:
@@ -114,8 +128,12 @@ class ReadStore:
 class ViewWriter(ABC):
     """One write transaction (`projections.read_store.ViewWriter`)."""
 
-    def __init__(self, database: Database, connection: Connection) -> None:
+    refusals: ClassVar[tuple[type[Exception], ...]]
+    """What the driver raises where a table can't hold a row."""
+
+    def __init__(self, database: Database, connection: Connection, *, careful: bool) -> None:
         self.connection = connection
+        self._careful = careful
         self._upsert = database.upsert
         self.driver: Any = connection.connection.driver_connection
 
@@ -129,6 +147,15 @@ class ViewWriter(ABC):
         values = asdict(view)
         statement = self._upsert(_views).values(values)
         self.connection.execute(statement.on_conflict_do_update(index_elements=[_views.c.name], set_=values))
+
+    def move(self, views: Collection[StoredView], to: int, rate: float) -> None:
+        (at,) = {view.position for view in views}
+        moved = self.connection.execute(
+            _MOVE,
+            {"names": [view.name for view in views], "at": at, "to": to, "rate_": rate, "now": datetime.now(UTC)},
+        )
+        if moved.rowcount != len(views):
+            raise Overtaken
 
     @abstractmethod
     def load(self, table: Table, keys: Collection[Key]) -> dict[Key, Row | None]: ...
@@ -169,17 +196,20 @@ class ViewWriter(ABC):
     @contextmanager
     def refusing(self) -> Iterator[None]:
         """Tells what a table refuses from a store that can't be used; then nothing of it is done."""
+        caught: tuple[type[Exception], ...] = (StatementError, *self.refusals)
         try:
-            with self.connection.begin_nested():
+            with self.connection.begin_nested() if self._careful else nullcontext():
                 yield
-        except (IntegrityError, DataError, InterfaceError, ProgrammingError) as error:
-            raise Refused(self.reason(error.orig)) from None
-        except DBAPIError:
-            raise
-        except StatementError as error:  # a value of another type than its column's
-            raise Refused(self.reason(error.orig)) from None
+        except caught as error:
+            origin = error.orig if isinstance(error, StatementError) else error
+            if isinstance(error, DBAPIError) and not isinstance(origin, self.refusals):
+                raise
+            raise self._refused(self.reason(origin)) from None
         except (AttributeError, TypeError, ValueError, OverflowError) as error:
-            raise Refused(f"{type(error).__name__}: a value that its column can't hold") from None
+            raise self._refused(f"{type(error).__name__}: a value that its column can't hold") from None
+
+    def _refused(self, reason: str) -> Exception:
+        return Refused(reason) if self._careful else CarelessTransaction(reason)
 
     @abstractmethod
     def reason(self, error: BaseException | None) -> str:

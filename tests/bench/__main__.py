@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import appends, commands, intake, memory, rebuilding
+from tests.bench import appends, commands, intake, memory, rebuilding, visible
 from tests.bench.measuring import Figure, Measurement, measured, measured_quickly
 
 MEASUREMENTS: Mapping[str, Sequence[Measurement]] = {
@@ -19,6 +19,7 @@ MEASUREMENTS: Mapping[str, Sequence[Measurement]] = {
     "rebuilds": rebuilding.REBUILDS,
     "runner": rebuilding.RUNNER,
     "growth": rebuilding.GROWTH,
+    "visible": visible.VISIBLE,
 }
 
 _WIDTH_IN_A_FILE = 180

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from adapters.databases import StoreUnavailable
 from adapters.event_store import sqlite
 from adapters.read_store import open_read_store
+from adapters.read_store.store import ViewWriter
 from domain.client import ClientActivated, ProspectRegistered
 from projections import engine as engine_module
 from projections.engine import Engine, UnknownView
@@ -100,7 +101,7 @@ def test_what_was_not_committed_is_folded_again_and_counted_once(office, names, 
     engine.catch_up()
     office.activate(claire)
     with monkeypatch.context() as broken:
-        broken.setattr(engine_module, "_after", raising)  # after the rows were written, before the position is
+        broken.setattr(ViewWriter, "move", raising)  # after the rows were written, before the position is
         with pytest.raises(AssertionError):
             engine.advance()
     assert seen(office, names) == {"Claire": 1}
