@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import sqlite3
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -40,13 +41,14 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from projections.read_store import Unavailable
 
 BUSY_TIMEOUT_SECONDS: Final = 15.0
 _CONNECT_TIMEOUT_SECONDS: Final = 5
+_TRUSTED_SECONDS: Final = 1.0
 _ROWS_AT_ONCE: Final = 5_000
 _FORGETTING_WAITS_MS: Final = 2_000
 
@@ -559,15 +561,30 @@ def _sqlite_session(path: Path) -> sqlite3.Connection:
 
 
 def _postgres_engine(url: URL, options: str) -> Engine:
-    return create_engine(
+    engine = create_engine(
         "postgresql+psycopg://",
         creator=lambda: psycopg.connect(libpq_url(url), options=options, **_CONNECTING),
         pool_size=8,
         max_overflow=24,
         pool_timeout=10,
-        pool_pre_ping=True,  # after the server was restarted, no request meets a dead connection
         **_COMMON,
     )
+
+    # After the server was restarted, no request is to meet a dead connection; those just used are not asked.
+    @event.listens_for(engine, "checkin")
+    def note(_: Any, record: Any) -> None:
+        record.info["greffier_used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def try_out(connection: Any, record: Any, _: Any) -> None:
+        if time.monotonic() - record.info.get("greffier_used_at", time.monotonic()) > _TRUSTED_SECONDS:
+            try:
+                connection.execute("SELECT 1")
+                connection.rollback()
+            except psycopg.Error as error:
+                raise DisconnectionError from error
+
+    return engine
 
 
 def _session(url: URL, options: str = "") -> psycopg.Connection[Any]:

@@ -162,12 +162,12 @@ class Call:
         Raises `ViewsBehind`.
         """
         wanted = self.query.min_position
-        if wanted > self.greffier.log.head():
+        if wanted and wanted > self.greffier.log.head():
             raise Invalid([FieldError(field="query.min_position", message="lies beyond the end of the log")])
         names = [view.name for view in views]
-        if not self.greffier.engine.wait_for(wanted, names, self.greffier.settings.read_timeout):
-            raise ViewsBehind(f"the views have not reached position {wanted} yet")
-        with self.greffier.views.reading() as session:
+        with self.greffier.engine.reading_at(wanted, names, self.greffier.settings.read_timeout) as session:
+            if session is None:
+                raise ViewsBehind(f"the views have not reached position {wanted} yet")
             yield session
 
 
@@ -263,9 +263,9 @@ def problem_response(error: Exception, greffier: Greffier | None = None) -> Resp
 
 def _naming_owners(problem: Problem, error: AddressBelongsToAnother, greffier: Greffier) -> Problem:
     greffier.engine.wait_for(greffier.log.head(), [clients.clients.name], greffier.settings.read_timeout)
-    if not greffier.engine.wait_for(0, [clients.clients.name], 0):
-        return problem  # there is no such view yet
-    with greffier.views.reading() as session:
+    with greffier.engine.reading_at(0, [clients.clients.name], 0) as session:
+        if session is None:
+            return problem  # there is no such view yet
         names = clients.names(session, {owner.id for owner in error.owners})
     owners = [{"kind": o.kind, "id": str(o.id), "display_name": names.get(o.id)} for o in error.owners]
     return problem.model_copy(update={"owners": owners})

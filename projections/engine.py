@@ -12,12 +12,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self
+
+from sqlalchemy import Connection
 
 from domain.events import Recorded
 from projections.building import Build, Step
@@ -88,6 +90,7 @@ class Engine:
         self._moved = threading.Condition()
         self._moves = 0
         self._kept_up_to = -1
+        self._lies_behind = False
         self.unknown_topics: dict[str, int] = {}
         """Topics that this code doesn't know, and where each was last seen."""
 
@@ -133,9 +136,8 @@ class Engine:
             if time.monotonic() - confirmed > _CONFIRM_SECONDS:
                 hold.confirm()
                 confirmed = time.monotonic()
-            head = self._log.head()
             if not self.advance(progress):
-                self._log.wait(head, _IDLE_SECONDS)
+                self._log.wait(self._kept_up_to, _IDLE_SECONDS)
 
     def open(self, progress: Progress = no_progress) -> None:
         """Builds the views that are missing, out of date or far behind; gives faulted ones another try."""
@@ -146,7 +148,7 @@ class Engine:
                     writer.drop_table(Build(self._projections[name], stored[name]).table)  # of a build that died
                     if stored[name].state == "faulted":
                         writer.put(replace(stored[name], state="live", error=None))
-            self._build_what_is_stale(progress)
+            self._build_what_is_stale(self._log.head(), self._store.views(), progress)
 
     def advance(self, progress: Progress = no_progress) -> bool:
         """Folds the next batch into every view that lies behind; whether there was one.
@@ -155,21 +157,19 @@ class Engine:
         that is.
         """
         with self._projecting:
-            return self._build_what_is_stale(progress) or self._advance()
+            head, stored = self._log.head(), self._store.views()
+            return self._build_what_is_stale(head, stored, progress) or self._advance(head, stored)
 
-    def _build_what_is_stale(self, progress: Progress) -> bool:
-        head = self._log.head()
-        stored = self._store.views()
+    def _build_what_is_stale(self, head: int, stored: Mapping[str, StoredView], progress: Progress) -> bool:
         stale = [p for p in self._projections.values() if self._is_stale(p, stored.get(p.name), head)]
         if stale:
             self._build(stale, progress)
         return bool(stale)
 
-    def _advance(self) -> bool:
+    def _advance(self, head: int, stored: Mapping[str, StoredView]) -> bool:
         """The views that are ahead come first: one that lies behind holds nobody up for longer than its batch takes."""
-        views = self._live_views()
+        views = self._live_views(stored)
         positions = sorted({view.position for view in views}, reverse=True)
-        head = self._log.head()
         self._kept_up_to = head
         moved = False
         for position, next_ahead in zip(positions, [head, *positions], strict=False):
@@ -220,21 +220,28 @@ class Engine:
 
     def wait_for(self, position: int, names: Collection[str], timeout: float) -> bool:
         """Waits until these views have reached `position`, whichever process projects them: whether they have."""
+        with self.reading_at(position, names, timeout) as connection:
+            return connection is not None
+
+    @contextmanager
+    def reading_at(self, position: int, names: Collection[str], timeout: float) -> Iterator[Connection | None]:
+        """One state of the views in which these have reached `position`; or None, where that takes too long."""
         deadline = time.monotonic() + timeout
         pause = _FIRST_POLL_SECONDS
         while True:
             moves = self._moves
-            views = self._store.views()
-            short = [name for name in names if not self._has_reached(name, views.get(name), position)]
-            if not short:
-                return True
-            if any(name in views and views[name].state == "faulted" for name in short):
-                return False  # it stands still until someone mends it: nobody is made to wait for that
+            with self._store.reading() as connection:
+                views = self._store.views(connection)
+                short = [name for name in names if not self._has_reached(name, views.get(name), position)]
+                if not short:
+                    yield connection
+                    return
             left = deadline - time.monotonic()
-            if left <= 0:
-                return False
+            if left <= 0 or any(name in views and views[name].state == "faulted" for name in short):
+                yield None  # one that stands still until someone mends it is waited for by nobody
+                return
             self._await_move(moves, min(left, pause))  # another process's engine tells nobody here
-            pause = min(2 * pause, _POLL_SECONDS)
+            pause = min(1.5 * pause, _POLL_SECONDS)
 
     def _is_stale(self, projection: Projection, view: StoredView | None, head: int) -> bool:
         """Whether a view is missing, out of date, far behind, asked to be rebuilt, or ahead of a log put back from a copy."""
@@ -304,14 +311,13 @@ class Engine:
 
     def _keep_up(self) -> None:
         """Lets the live views follow the log while others are built."""
-        if self._log.head() != self._kept_up_to:
-            while self._advance():
-                """As far as there is."""
+        while (head := self._log.head()) != self._kept_up_to or self._lies_behind:
+            self._lies_behind = self._advance(head, self._store.views())
 
     def _put_in_place(self, build: Build) -> None:
         """Lets a build follow the log to its head, and swaps it in at a moment when no reader is in the way."""
         while True:
-            self._advance()
+            self._keep_up()
             self._follow_to_the_head(build)
             for _ in range(_SWAP_TRIES):
                 try:
@@ -389,18 +395,18 @@ class Engine:
             _log.warning("at position %d: %s", event.position, event.reason)
         self.unknown_topics[event.topic] = event.position
 
-    def _live_views(self) -> list[StoredView]:
+    def _live_views(self, stored: Mapping[str, StoredView]) -> list[StoredView]:
         """The views that follow the log: in order, and built by today's code, so that its folds fit them."""
         return [
             view
-            for view in self._store.views().values()
+            for view in stored.values()
             if view.state == "live"
             and (projection := self._projections.get(view.name))
             and view.fingerprint == self._fingerprints[projection.name]
         ]
 
     def _reached(self) -> int:
-        return min((view.position for view in self._live_views()), default=self._log.head())
+        return min((view.position for view in self._live_views(self._store.views())), default=self._log.head())
 
     def _await_move(self, seen: int, timeout: float) -> None:
         with self._moved:

@@ -70,9 +70,7 @@ class Folding:
         """Folds the events, of which each only makes new rows, and adds those to `rows`: no key is looked for."""
         self._fold(_NO_ROWS, rows.extend)
 
-    def _fold(
-        self, rows: Mapping[Key, Row | None], keep: Callable[[Iterable[tuple[Key, Row | None]]], object]
-    ) -> None:
+    def _fold(self, rows: Mapping[Key, Row | None], keep: Callable[[Iterable[tuple[Key, Row | None]]], object]) -> None:
         apply = self.projection.apply
         for event in self.events:
             try:

@@ -145,11 +145,9 @@ class Projection:
         """The row with its key and every column of the table; a fold's mistake is told here, at its event."""
         if self._parts == 1 and len(row) == self._width and row.get(self.key_columns[0]) is key[0]:
             return row  # it was complete, and the fold changed some of it
-        complete = dict(row)
+        complete = {**self._blank, **row}
         for column, part in zip(self.key_columns, key, strict=True):
             complete[column] = part  # noqa: PERF403  # a dictionary made for it would cost more
-        if len(complete) < self._width:
-            complete = {**self._blank, **complete}
         if len(complete) != self._width:
             raise KeyError(f"{self.name} has no column {', '.join(sorted(complete.keys() - self._blank.keys()))}")
         return complete

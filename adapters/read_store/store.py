@@ -205,7 +205,7 @@ class ViewWriter(ABC):
             if isinstance(error, DBAPIError) and not isinstance(origin, self.refusals):
                 raise
             raise self._refused(self.reason(origin)) from None
-        except (AttributeError, TypeError, ValueError, OverflowError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise self._refused(f"{type(error).__name__}: a value that its column can't hold") from None
 
     def _refused(self, reason: str) -> Exception:
