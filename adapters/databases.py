@@ -13,7 +13,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -28,13 +27,10 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
-    DateTime,
-    Dialect,
     Engine,
     Integer,
     Select,
     Table,
-    TypeDecorator,
     create_engine,
     event,
     insert,
@@ -117,21 +113,6 @@ def libpq_url(url: URL) -> str:
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 """An integer of 64 bits; in SQLite, as a primary key, the row's own place."""
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """A moment, read back in UTC from both stores."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy gives it
-        return value if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy gives it
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 # --- databases ----------------------------------------------------------------------------------

@@ -26,10 +26,11 @@ from sqlalchemy import (
     select,
 )
 
-from adapters.databases import Migrations, UtcTime, open_database
+from adapters.databases import Migrations, open_database
 from adapters.files import SealedFile
 from adapters.vault import Vault
 from domain.values import storable
+from projections.projection import Utc
 
 _NUMBERS_AT_ONCE: Final = 32
 TOKEN_PREFIX: Final = "greffier_"  # noqa: S105  # what a token begins with is no secret
@@ -45,14 +46,14 @@ _numbered_up_to = Table(
     "numbered_up_to",
     _metadata,
     Column("position", BigInteger, nullable=False),
-    Column("recorded_at", UtcTime),
+    Column("recorded_at", Utc),
 )
 _tokens = Table(
     "tokens",
     _metadata,
     Column("digest", LargeBinary, primary_key=True),
     Column("collaborator_id", Uuid, nullable=False),
-    Column("created_at", UtcTime, nullable=False),
+    Column("created_at", Utc, nullable=False),
 )
 _quarantine = Table(
     "quarantine",
@@ -60,7 +61,7 @@ _quarantine = Table(
     Column("entry_id", Uuid, primary_key=True),
     Column("sealed_origin", LargeBinary, nullable=False),
     Column("reason", String, nullable=False),
-    Column("received_at", UtcTime, nullable=False),
+    Column("received_at", Utc, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("file_name", String, nullable=False),

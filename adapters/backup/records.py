@@ -14,7 +14,8 @@ from sqlalchemy import BigInteger, Column, Dialect, Integer, LargeBinary, MetaDa
 from sqlalchemy.types import TypeEngine
 
 from adapters.backup.archive import BackupDamaged
-from adapters.databases import BigId, UtcTime
+from adapters.databases import BigId
+from projections.projection import Utc
 
 _CHUNK_BYTES: Final = 4 << 20
 _EVENT: Final = struct.Struct(">qqiHI16s")
@@ -117,12 +118,12 @@ _KINDS: Final = {
     "text": _Kind(String(), _same, _same),
     "bytes": _Kind(LargeBinary(), lambda value: b64encode(value).decode(), b64decode),
     "uuid": _Kind(Uuid(), str, UUID),
-    "time": _Kind(UtcTime(), lambda value: value.isoformat(), datetime.fromisoformat),
+    "time": _Kind(Utc(), lambda value: value.isoformat(), datetime.fromisoformat),
     "stream": _Kind(_StreamId(), str, UUID),
 }
 _KIND_OF_TYPE: Final[tuple[tuple[type, str], ...]] = (
     (_StreamId, "stream"),
-    (UtcTime, "time"),
+    (Utc, "time"),
     (Uuid, "uuid"),
     (LargeBinary, "bytes"),
     (Integer, "integer"),

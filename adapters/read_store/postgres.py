@@ -1,4 +1,4 @@
-"""Views in PostgreSQL: bulk statements by `unnest`, builds by COPY, and a swap that no reader sees half of."""
+"""Views in PostgreSQL: bulk statements by `unnest`, builds by JSON, and a swap that no reader sees half of."""
 
 from __future__ import annotations
 
