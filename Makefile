@@ -34,6 +34,7 @@ check: install
 
 bench: install
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench --memory
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -122,7 +122,11 @@ class Hold:
     """A lock that is held, for as long as `confirm` raises nothing."""
 
     def __init__(self, confirm: Callable[[], None] = lambda: None) -> None:
-        self.confirm = confirm
+        self._confirm = confirm
+
+    def confirm(self) -> None:
+        """Raises `StoreUnavailable` where the lock was lost: another process may hold it now."""
+        self._confirm()
 
 
 class Database(ABC):

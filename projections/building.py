@@ -97,16 +97,21 @@ class Build:
         share.write(writer, self.table)
         self.position, self.fault = last, share.fault
 
-    def put_in_place(self, writer: ViewWriter, current: StoredView | None) -> None:
-        """Puts the table in place, if only up to where it could be folded; but one that came further stays as it was."""
+    def put_in_place(self, writer: ViewWriter, head: int, readers: str | None) -> None:
+        """Puts the table in place, if only up to where it could be folded; but one that came further stays as it was.
+
+        Raises `Busy`, whose `readers` are to be given at the next try, unless the table was written to meanwhile.
+        """
         name, fingerprint = self.projection.name, self.projection.fingerprint
+        current = writer.views().get(name)
         if self.fault:
             _log.error("the build of the view %s stopped: %s", name, self.fault)
-        if self.fault and current and current.fingerprint == fingerprint and current.position >= self.fault.position:
+        came_further = self.fault and current and self.fault.position <= current.position <= head
+        if self.fault and current and came_further and current.fingerprint == fingerprint:
             writer.drop_table(self.table)
             writer.put(replace(current, rebuild_requested=False, rebuilt_to=None, error=f"rebuild: {self.fault}"))
             return
-        writer.swap(self.projection.table, self.table)
+        writer.swap(self.projection.table, self.table, readers)
         built = StoredView(name, fingerprint, self.generation, self.position)
         writer.put(stopped(built, self.fault) if self.fault else built)
 

@@ -37,6 +37,7 @@ _FIRST_POLL_SECONDS: Final = 0.001
 _IDLE_SECONDS: Final = 0.25
 """How long an idle engine may take to notice that it is to stop, or that a rebuild is asked for."""
 _CONFIRM_SECONDS: Final = 1.0
+_READERS_MAY_TAKE_SECONDS: Final = 60.0
 _NOTE_SECONDS: Final = 1.0
 _A_MOMENT_SECONDS: Final = 0.02
 _STEPS_AHEAD: Final = 3
@@ -89,6 +90,7 @@ class Engine:
         self._projecting = threading.RLock()
         self._moved = threading.Condition()
         self._moves = 0
+        self._beat: Callable[[], None] = _no_beat
         self._kept_up_to = -1
         self._lies_behind = False
         self.unknown_topics: dict[str, int] = {}
@@ -107,11 +109,6 @@ class Engine:
 
         `tell` hears whether it is this process that projects, at first and whenever that changes.
         """
-
-        def unless_stopped(_done: int, _total: int) -> None:
-            if stop.is_set():
-                raise _Stopped
-
         told: bool | None = None
         while not stop.is_set():
             try:
@@ -120,24 +117,21 @@ class Engine:
                         told = bool(hold)
                         tell(told)
                     if hold:
-                        self.open(unless_stopped)
-                        self._run_live(stop, hold, unless_stopped)
+                        self._beat = _Beat(stop, hold)
+                        self.open()
+                        while True:
+                            self._beat()
+                            if not self.advance():
+                                self._log.wait(self._kept_up_to, _IDLE_SECONDS)
             except _Stopped:
                 return
             except Unavailable as error:  # a full disk, a store that is locked or gone: what is stored stays
                 _log.warning("the engine was interrupted, and tries again: %s", error)
             except Exception:  # noqa: BLE001  # whatever it is, the engine must outlive it
                 _log.exception("the engine was interrupted, and tries again")
+            finally:
+                self._beat = _no_beat
             stop.wait(poll_seconds)
-
-    def _run_live(self, stop: threading.Event, hold: Hold, progress: Progress) -> None:
-        confirmed = time.monotonic()
-        while not stop.is_set():
-            if time.monotonic() - confirmed > _CONFIRM_SECONDS:
-                hold.confirm()
-                confirmed = time.monotonic()
-            if not self.advance(progress):
-                self._log.wait(self._kept_up_to, _IDLE_SECONDS)
 
     def open(self, progress: Progress = no_progress) -> None:
         """Builds the views that are missing, out of date or far behind; gives faulted ones another try."""
@@ -145,9 +139,11 @@ class Engine:
             with self._store.writing() as writer:
                 stored = writer.views()
                 for name in self._projections.keys() & stored.keys():
-                    writer.drop_table(Build(self._projections[name], stored[name]).table)  # of a build that died
-                    if stored[name].state == "faulted":
-                        writer.put(replace(stored[name], state="live", error=None))
+                    view = stored[name]
+                    writer.drop_table(Build(self._projections[name], view).table)  # of a build that died
+                    if view.state == "faulted":
+                        view = replace(view, state="live", error=None)
+                    writer.put(replace(view, rebuilt_to=None))
             self._build_what_is_stale(self._log.head(), self._store.views(), progress)
 
     def advance(self, progress: Progress = no_progress) -> bool:
@@ -168,7 +164,7 @@ class Engine:
 
     def _advance(self, head: int, stored: Mapping[str, StoredView]) -> bool:
         """The views that are ahead come first: one that lies behind holds nobody up for longer than its batch takes."""
-        views = self._live_views(stored)
+        views = [view for view in self._live_views(stored) if head - view.position <= REBUILD_BEYOND]
         positions = sorted({view.position for view in views}, reverse=True)
         self._kept_up_to = head
         moved = False
@@ -185,15 +181,14 @@ class Engine:
         if batch.last == position:
             return False
         try:
-            self._write(views, batch, self._shares(batch, projections), started, careful=False)
+            return self._write(views, batch, self._shares(batch, projections), started, careful=False)
         except CarelessTransaction:
-            self._write(views, batch, self._shares(batch, projections), started, careful=True)
-        return True
+            return self._write(views, batch, self._shares(batch, projections), started, careful=True)
 
     def _write(
         self, views: list[StoredView], batch: LogBatch, shares: list[Folding], started: float, *, careful: bool
-    ) -> None:
-        """Folds a batch and writes it, rows and positions in one transaction."""
+    ) -> bool:
+        """Folds a batch and writes it, rows and positions in one transaction: unless another hand moved a view."""
         try:
             with self._store.writing(careful=careful) as writer:
                 of_some = [share for share in shares if share.events]
@@ -206,10 +201,11 @@ class Engine:
                 for share, view in zip(shares, views, strict=True):
                     if share.fault:
                         _log.error("the view %s stopped: %s", view.name, share.fault)
-                        writer.put(stopped(view, share.fault))
+                        writer.put(stopped(writer.views()[view.name], share.fault))
         except Overtaken:
-            return  # a request came, or another hand moved a view: it is looked at again
+            return False
         self._tell_moved()
+        return True
 
     def catch_up(self, progress: Progress = no_progress) -> None:
         """Brings every view to the head of the log, as it stands now."""
@@ -287,6 +283,7 @@ class Engine:
             self._fold_aside(builds, writing, _Noted(self._store, [p.name for p in projections], progress))
             writing.take(step for build in builds for step in build.finish())
             while not writing.is_done(_A_MOMENT_SECONDS):
+                self._beat()
                 self._keep_up()
         for build in builds:
             if build.refused:
@@ -307,6 +304,7 @@ class Engine:
                             writing.take(build.take(share, batch.last))
                     position = batch.last
                     progress(position, head)
+                    self._beat()
                     self._keep_up()
 
     def _keep_up(self) -> None:
@@ -316,25 +314,34 @@ class Engine:
 
     def _put_in_place(self, build: Build) -> None:
         """Lets a build follow the log to its head, and swaps it in at a moment when no reader is in the way."""
+        warn_at = time.monotonic() + _READERS_MAY_TAKE_SECONDS
         while True:
-            self._keep_up()
             self._follow_to_the_head(build)
+            readers: str | None = None
             for _ in range(_SWAP_TRIES):
+                self._beat()
                 try:
                     with self._store.writing() as writer:
-                        build.put_in_place(writer, writer.views().get(build.projection.name))
-                except Busy:
+                        build.put_in_place(writer, self._log.head(), readers)
+                except Busy as busy:
+                    readers = busy.readers
                     time.sleep(_SWAP_PAUSE_SECONDS)
                 else:
                     self._tell_moved()
                     return
+            if time.monotonic() > warn_at:
+                _log.warning("the view %s is built, and waits for old readers of the store", build.projection.name)
+                warn_at = time.monotonic() + _READERS_MAY_TAKE_SECONDS
 
     def _follow_to_the_head(self, build: Build) -> None:
+        self._keep_up()
         while not build.fault and build.position < (head := self._log.head()):
             batch = self._read([build.projection], build.position, min(head, build.position + BATCH))
             (share,) = self._shares(batch, [build.projection])
             with self._store.building() as writer:
                 build.follow(share, batch.last, writer)
+            self._beat()
+            self._keep_up()
 
     # --- looking ------------------------------------------------------------------------------
 
@@ -426,6 +433,26 @@ def _state(
     if view.state == "building" or view.fingerprint == projection.fingerprint:
         return view.state
     return "outdated"
+
+
+def _no_beat() -> None:
+    """Nobody stops who is not run."""
+
+
+class _Beat:
+    """Is called again and again by whoever works for long: it raises where that is to stop, or is another's work now."""
+
+    def __init__(self, stop: threading.Event, hold: Hold) -> None:
+        self._stop = stop
+        self._hold = hold
+        self._confirmed = time.monotonic()
+
+    def __call__(self) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+        if time.monotonic() - self._confirmed > _CONFIRM_SECONDS:
+            self._hold.confirm()
+            self._confirmed = time.monotonic()
 
 
 class _Noted:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Table
 
 from domain.events import Recorded
 from projections.log import EventReader, LogBatch, Unreadable
-from projections.projection import Key, Projection, Row
+from projections.projection import Key, Projection, Row, WrongRow
 from projections.read_store import Refused, StoredView, ViewWriter
 
 BATCH: Final = 5_000
@@ -28,6 +30,14 @@ def no_progress(done: int, total: int) -> None:
 
 class CannotFold(Exception):
     """A rebuild or a replay met events that can't be folded."""
+
+
+def told(error: Exception) -> str:
+    """What a fold raised, and where. Its text only where it is ours: a fold's may hold a personal value."""
+    if isinstance(error, CannotFold | WrongRow):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in {Path(frames[-1].filename).name}, line {frames[-1].lineno}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +85,10 @@ class Folding:
         for event in self.events:
             try:
                 if isinstance(event, Unreadable):
-                    raise ValueError(event.reason)  # noqa: TRY301, TRY004
+                    raise CannotFold(event.reason)  # noqa: TRY301
                 changed = apply(event, rows)
             except Exception as error:  # noqa: BLE001  # whatever a fold raises is that projection's fault alone
-                self.fault = Fault(event.position, f"{type(error).__name__}: {error}")
+                self.fault = Fault(event.position, told(error))
                 return
             keep(changed)
 

@@ -46,6 +46,10 @@ class Utc(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC)
 
 
+class WrongRow(ValueError):
+    """A fold gave a row, or a key, that its table doesn't have."""
+
+
 class Rule(NamedTuple):
     """One fold of one event type, and the row that it applies to, or `several`."""
 
@@ -138,8 +142,8 @@ class Projection:
                 raise self._wrong_key(key)
         return keys
 
-    def _wrong_key(self, key: Key) -> ValueError:
-        return ValueError(f"a key of {self.name} has {self._parts} parts, not {len(key)}")
+    def _wrong_key(self, key: Key) -> WrongRow:
+        return WrongRow(f"a key of {self.name} has {self._parts} parts, not {len(key)}")
 
     def _complete(self, key: Key, row: Row) -> Row:
         """The row with its key and every column of the table; a fold's mistake is told here, at its event."""
@@ -149,7 +153,7 @@ class Projection:
         for column, part in zip(self.key_columns, key, strict=True):
             complete[column] = part  # noqa: PERF403  # a dictionary made for it would cost more
         if len(complete) != self._width:
-            raise KeyError(f"{self.name} has no column {', '.join(sorted(complete.keys() - self._blank.keys()))}")
+            raise WrongRow(f"{self.name} has no column {', '.join(sorted(complete.keys() - self._blank.keys()))}")
         return complete
 
     def parse_key(self, texts: Iterable[str]) -> Key:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,7 +51,11 @@ class Overtaken(Exception):
 
 
 class Busy(Exception):
-    """Readers are in the way of a swap: it can be tried again at once."""
+    """Readers are in the way of a swap: it can be tried again at once, for those that `readers` tells."""
+
+    def __init__(self, readers: str | None) -> None:
+        super().__init__(readers)
+        self.readers = readers
 
 
 class ViewWriter(Protocol):
@@ -87,8 +91,11 @@ class ViewWriter(Protocol):
     def drop_table(self, table: Table) -> None:
         """Drops a table, if it is there."""
 
-    def swap(self, live: Table, built: Table) -> None:
-        """Puts a table that was built aside in the live one's place. Raises `Busy`, with nothing done."""
+    def swap(self, live: Table, built: Table, readers: str | None) -> None:
+        """Puts a table that was built aside in the live one's place. Raises `Busy`, with nothing done.
+
+        Readers count that began before the first try, or before those that an earlier `Busy` told.
+        """
 
 
 class ReadStore(Protocol):
@@ -124,6 +131,5 @@ class ReadStore(Protocol):
 
 
 class Hold(Protocol):
-    @property
-    def confirm(self) -> Callable[[], None]:
+    def confirm(self) -> None:
         """Raises where the hold was lost: another process may project now."""

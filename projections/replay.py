@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.events import Recorded
-from projections.folding import CannotFold, Fault, Progress, batches, share_out
+from projections.folding import CannotFold, Fault, Progress, batches, share_out, told
 from projections.log import EventReader, LogBatch, Unreadable
 from projections.projection import Key, Projection, Row
 from projections.read_store import ReadStore
@@ -81,10 +81,10 @@ def _replayed(
         for event in _of(projection, batch):
             try:
                 if isinstance(event, Unreadable):
-                    raise ValueError(event.reason)  # noqa: TRY301, TRY004
+                    raise CannotFold(event.reason)  # noqa: TRY301
                 rows.update(projection.apply(event, rows, lambda key: hash(key) % parts == part))
             except Exception as error:
-                raise CannotFold(str(Fault(event.position, f"{type(error).__name__}: {error}"))) from error
+                raise CannotFold(str(Fault(event.position, told(error)))) from error
         progress(part * last + batch.last, parts * last)
     return {key: row for key, row in rows.items() if row is not None}
 

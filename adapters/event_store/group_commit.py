@@ -53,10 +53,11 @@ class GroupCommit(Generic[Append, Done]):
             with self._mutex:
                 self._queue.append(mine)
                 self._leader = self._leader or mine
+                leads = self._leader is mine
                 if self._gathering is not None and len(self._queue) >= self._last_size:
                     self._gathering.release()
                     self._gathering = None
-            if self._leader is not mine:
+            if not leads:  # who is made a leader from here on is called, too
                 mine.called.acquire()
             if self._leader is mine:
                 self._lead()

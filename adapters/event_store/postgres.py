@@ -26,7 +26,7 @@ from psycopg.types.string import ByteaBinaryLoader
 from sqlalchemy import URL
 from sqlalchemy import Connection as SQLAlchemyConnection
 
-from adapters.databases import Migrations, libpq_url, lock_number, open_database, postgres_options
+from adapters.databases import BUSY_TIMEOUT_SECONDS, Migrations, libpq_url, lock_number, open_database, postgres_options
 from adapters.event_store.recorder import (
     EVENTS_A_BLOCK,
     EVENTS_A_TRANSACTION,
@@ -408,7 +408,7 @@ class _Connections:
             libpq_url(self._url),
             autocommit=True,
             prepare_threshold=None,
-            options=postgres_options("log", durable=True),
+            options=f"{postgres_options('log', durable=True)} -c lock_timeout={BUSY_TIMEOUT_SECONDS * 1000:.0f}",
             application_name=f"greffier {os.getpid()}",
             connect_timeout=_CONNECT_TIMEOUT_SECONDS,
             keepalives_idle=10,

@@ -94,6 +94,7 @@ class SQLiteEventRecorder(EventRecorder):
         try:
             with _translated():
                 self._writer = self._connect()
+                self._writer.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         except BaseException:
             self.close()
             raise
@@ -243,7 +244,6 @@ class SQLiteEventRecorder(EventRecorder):
             self._connections.append(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         return connection
 
 

@@ -26,6 +26,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type 
 
 
 class PostgresViewWriter(ViewWriter):
+    failures = (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable)
     refusals = (psycopg.IntegrityError, psycopg.DataError, psycopg.ProgrammingError, psycopg.NotSupportedError)
 
     def load(self, table: Table, keys: Collection[Key]) -> dict[Key, Row | None]:
@@ -72,10 +73,11 @@ class PostgresViewWriter(ViewWriter):
         with self.refusing():
             self.driver.execute(f"ALTER TABLE {quoted(table.name)} ADD CONSTRAINT {name} PRIMARY KEY ({columns})")
 
-    def swap(self, live: Table, built: Table) -> None:
-        now = self.connection.exec_driver_sql("SELECT pg_current_xact_id()::text").scalar()
-        if self.connection.exec_driver_sql(_OLDER_READERS, (now,)).scalar():
-            raise Busy
+    def swap(self, live: Table, built: Table, readers: str | None) -> None:
+        # A later try still looks for those who are older than the first: who came since sees the table whole.
+        since = readers or self.connection.exec_driver_sql("SELECT pg_current_xact_id()::xid::text").scalar()
+        if self.connection.exec_driver_sql(_OLDER_READERS, (since,)).scalar():
+            raise Busy(since)
         try:
             with self.connection.begin_nested():
                 self.connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
@@ -83,7 +85,7 @@ class PostgresViewWriter(ViewWriter):
                 self.connection.exec_driver_sql(f"ALTER TABLE {quoted(built.name)} RENAME TO {quoted(live.name)}")
         except DBAPIError as error:
             if isinstance(error.orig, psycopg.errors.LockNotAvailable):
-                raise Busy from error
+                raise Busy(since) from error
             raise
 
     def _parameters(self, table: Table, names: Iterable[str]) -> Iterator[str]:

@@ -57,7 +57,7 @@ class SQLiteViewWriter(ViewWriter):
         with self.refusing():
             self.driver.execute(f"CREATE UNIQUE INDEX {name} ON {quoted(table.name)} ({columns})")
 
-    def swap(self, live: Table, built: Table) -> None:
+    def swap(self, live: Table, built: Table, readers: str | None) -> None:  # noqa: ARG002  # a reader keeps its own schema
         self.drop_table(live)
         self.connection.exec_driver_sql(f"ALTER TABLE {quoted(built.name)} RENAME TO {quoted(live.name)}")
 

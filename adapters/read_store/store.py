@@ -57,7 +57,6 @@ _MOVE = (
         _views.c.name.in_(bindparam("names", expanding=True)),
         _views.c.position == bindparam("at"),
         _views.c.state == "live",
-        _views.c.rebuild_requested.is_(False),
     )
     .values(position=bindparam("to"), rate=bindparam("rate_"), moved_at=bindparam("now"))
 )
@@ -130,6 +129,8 @@ class ViewWriter(ABC):
 
     refusals: ClassVar[tuple[type[Exception], ...]]
     """What the driver raises where a table can't hold a row."""
+    failures: ClassVar[tuple[type[Exception], ...]] = ()
+    """Of those, what is no row's fault."""
 
     def __init__(self, database: Database, connection: Connection, *, careful: bool) -> None:
         self.connection = connection
@@ -191,7 +192,7 @@ class ViewWriter(ABC):
         self.connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(table.name)}")
 
     @abstractmethod
-    def swap(self, live: Table, built: Table) -> None: ...
+    def swap(self, live: Table, built: Table, readers: str | None) -> None: ...
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
@@ -203,6 +204,8 @@ class ViewWriter(ABC):
         except caught as error:
             origin = error.orig if isinstance(error, StatementError) else error
             if isinstance(error, DBAPIError) and not isinstance(origin, self.refusals):
+                raise
+            if isinstance(origin, self.failures):
                 raise
             raise self._refused(self.reason(origin)) from None
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:

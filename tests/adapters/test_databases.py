@@ -25,13 +25,13 @@ from adapters.databases import (
     BigId,
     NewerSchema,
     StoreUnavailable,
-    UtcTime,
     libpq_url,
     open_database,
     shown_url,
     sqlite_url,
     store_url,
 )
+from projections.projection import Utc
 from tests.postgres import running_postgres
 
 metadata = MetaData()
@@ -41,7 +41,7 @@ things = Table(
     Column("thing_id", BigId, primary_key=True, autoincrement=False),
     Column("name", String),
     Column("content", LargeBinary),
-    Column("moment", UtcTime),
+    Column("moment", Utc),
     Column("reference", Uuid),
 )
 

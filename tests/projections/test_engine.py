@@ -2,6 +2,7 @@ import logging
 import re
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -31,6 +32,7 @@ from projections import engine as engine_module
 from projections.engine import Engine, UnknownView
 from projections.folding import CannotFold
 from projections.projection import Projection, stream
+from projections.read_store import Busy
 
 
 @pytest.fixture
@@ -213,7 +215,7 @@ def test_a_fold_that_raises_stops_its_view_alone_at_that_event(office, make_name
     assert seen(office, bad) == {"Claire": 1}
     stopped = office.view(bad.projection)
     assert (stopped.state, stopped.position) == ("faulted", 1)
-    assert stopped.error == "event 2: LookupError: can't stand Bruno"
+    assert re.fullmatch(r"event 2: LookupError in conftest.py, line \d+", stopped.error)  # the name is personal
     assert {view.name: (view.state, view.lag) for view in engine.status()} == {
         "good": ("live", 0),
         "bad": ("faulted", 2),
@@ -253,7 +255,7 @@ def test_a_stopped_view_far_behind_holds_nothing_up(office, make_names, monkeypa
 
 
 MISTAKES = {
-    "a column that does not exist": ({"name": "B", "seen": 1, "age": 4}, "KeyError: 'bad has no column age'"),
+    "a column that does not exist": ({"name": "B", "seen": 1, "age": 4}, "bad has no column age"),
     "a column that is missing": (
         {"name": "B"},
         "NOT NULL constraint failed: bad.*\\.seen|NotNullViolation bad(__1)? seen",
@@ -498,7 +500,8 @@ def test_a_rebuild_that_faults_leaves_the_view_as_it_was(office, names):
     engine.advance()
     assert seen(office, names) == {"Claire": 1, "Bruno": 1, "Chloé": 1}
     (status,) = engine.status()
-    assert (status.state, status.error) == ("live", "rebuild: event 1: LookupError: can't stand Claire")
+    assert status.state == "live"
+    assert status.error.startswith("rebuild: event 1: LookupError in ")
     assert "names__2" not in tables(office)
     names.fails_on = set()
     engine.rebuild(["names"])
@@ -606,6 +609,7 @@ def test_two_engines_that_both_believe_to_hold_the_store_fold_nothing_twice(offi
     assert seen(office, names) == {"Claire": 2}
 
 
+@pytest.mark.behaviour("X9")
 def test_readers_never_see_a_view_empty_or_half_built_nor_its_position_go_back(office, names, batches_of):
     """A thread counts rows without pause while another writes and views are rebuilt under both."""
     batches_of(7)
@@ -911,6 +915,61 @@ def test_an_engine_stops_in_the_middle_of_a_build(office, names, batches_of):
     assert [(view.state, view.position) for view in engine.status()] == [("building", 0)]
     engine.catch_up()
     assert len(office.rows(names.projection)) == 6
+
+
+def test_a_rebuild_that_was_asked_for_ends_while_others_write(office, names):
+    office.register("Claire", "Bruno")
+    engine = office.engine(names.projection)
+    engine.catch_up()
+    office.store.request_rebuild(["names"])
+    written = iter(["Chloé", "David"])
+
+    def write_meanwhile(_done, _total):
+        office.register(*[name for name in [next(written, None)] if name])
+
+    assert engine.advance(write_meanwhile)
+    engine.catch_up()
+    assert office.view(names.projection).generation == 2
+    assert not office.view(names.projection).rebuild_requested
+    assert office.rows(names.projection) == office.replayed(names.projection)
+
+
+def test_a_view_ahead_of_the_log_whose_build_stops_keeps_nothing_of_another_past(office, names):
+    office.register("Claire", "Bruno", "Chloé")
+    engine = office.engine(names.projection)
+    engine.catch_up()
+    office.damage_log("DELETE FROM events WHERE position = 3")
+    office.damage_log("DELETE FROM deleted")
+    names.fails_on = {"Bruno"}
+    again = office.engine(names.projection)
+    again.catch_up()
+    assert (office.view(names.projection).state, office.view(names.projection).position) == ("faulted", 1)
+    assert seen(office, names) == {"Claire": 1}
+
+
+def test_a_rebuild_that_died_is_not_told_as_going_on(office, names):
+    office.register("Claire")
+    office.engine(names.projection).catch_up()
+    with office.store.writing() as writer:
+        writer.put(replace(writer.views()["names"], rebuilt_to=1))
+    engine = office.engine(names.projection)
+    engine.open()
+    assert [view.rebuilt_to for view in engine.status()] == [None]
+
+
+def test_an_engine_stops_while_readers_keep_it_from_a_swap(office, names, monkeypatch):
+    office.register("Claire")
+    engine, stop, tried = office.engine(names.projection), threading.Event(), []
+
+    def busy(_build, _writer, _head, readers):
+        tried.append(readers)
+        if len(tried) == 3:
+            stop.set()
+        raise Busy("7")
+
+    monkeypatch.setattr(engine_module.Build, "put_in_place", busy)
+    engine.run(stop)  # comes back by itself
+    assert tried == [None, "7", "7"]
 
 
 def test_a_request_reaches_an_engine_at_work(office, names, running):

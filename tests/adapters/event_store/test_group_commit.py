@@ -160,3 +160,46 @@ def test_what_many_threads_append_is_committed_once_each(group, commits):
         done = list(pool.map(group.append, range(4000)))
     assert done == [f"{number} done" for number in range(4000)]
     assert sorted(one for committed in commits.groups for one in committed) == list(range(4000))
+
+
+def test_one_who_is_made_the_leader_as_it_joins_calls_the_others():
+    """The former leader may end between a caller's joining and its look at who leads."""
+    commits = GroupCommit(list)
+    former_is_done = threading.Event()
+    mutex, joined = commits._mutex, threading.Event()
+
+    class Slow:
+        """Lets the leader end before who joined goes on."""
+
+        def __enter__(self):
+            mutex.acquire()
+
+        def __exit__(self, *_):
+            mutex.release()
+            if threading.current_thread().name == "joining" and not joined.is_set():
+                joined.set()
+                assert former_is_done.wait(10)
+
+    commits._mutex = Slow()
+    holding, release = threading.Event(), threading.Event()
+    really = commits._commit
+
+    def commit(appends):
+        if appends == ["first"]:
+            holding.set()
+            assert release.wait(10)
+        return really(appends)
+
+    commits._commit = commit
+    answers = {}
+    first = threading.Thread(target=lambda: answers.update(first=commits.append("first")))
+    first.start()
+    assert holding.wait(10)
+    second = threading.Thread(target=lambda: answers.update(second=commits.append("second")), name="joining")
+    second.start()
+    assert joined.wait(10)
+    release.set()
+    first.join(10)
+    former_is_done.set()
+    second.join(10)
+    assert answers == {"first": "first", "second": "second"}
