@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, Self
@@ -284,7 +284,8 @@ class Engine:
             writing.take(step for build in builds for step in build.finish())
             while not writing.is_done(_A_MOMENT_SECONDS):
                 self._beat()
-                self._keep_up()
+                with suppress(Unavailable):  # one large step may hold SQLite's only write lock for long
+                    self._keep_up()
         for build in builds:
             if build.refused:
                 with self._store.building() as writer:

@@ -6,8 +6,8 @@ through `EventMapper.open`, which tells what is the matter with it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator
-from typing import Any, Protocol
+from collections.abc import Collection, Generator, Iterable
+from typing import Any
 from uuid import UUID, SafeUUID
 
 from adapters.event_store.mapper import (
@@ -19,22 +19,17 @@ from adapters.event_store.mapper import (
     sealing_key,
     with_sealed,
 )
-from adapters.event_store.recorder import Row
+from adapters.event_store.recorder import EventRecorder, Row
 from adapters.vault import NONCE_BYTES, KeyMissing, Vault
 from domain.events import STORED, Event, Recorded, UnknownTopic
 from projections.log import LogBatch, Unreadable
 
 
-class RawLog(Protocol):
-    def scan(self, after: int, upto: int, without: Collection[str]) -> Iterator[list[Row]]:
-        """The events after one position and up to another, block by block, but for some topics."""
-
-
 class LogReader:
     """Decodes what a recorder holds. Safe to use from several threads."""
 
-    def __init__(self, raw: RawLog, mapper: EventMapper, vault: Vault) -> None:
-        self._raw = raw
+    def __init__(self, recorder: EventRecorder, mapper: EventMapper, vault: Vault) -> None:
+        self._recorder = recorder
         self._mapper = mapper
         self._vault = vault
 
@@ -42,7 +37,7 @@ class LogReader:
         """The log between two positions, batch by batch; see `projections.log.EventReader`."""
         wanted = {topic: self._mapper.types[topic] for topic in topics if topic in self._mapper.types}
         unwanted = [event_type.topic() for event_type in self._mapper.types if event_type.topic() not in wanted]
-        for block in self._raw.scan(after, upto, unwanted):
+        for block in self._recorder.scan(after, upto, unwanted):
             after = block[-1][0]
             yield LogBatch(last=after, events=self._decoded(block, wanted))
         if after < upto:
