@@ -44,8 +44,9 @@ def check_health(greffier: Greffier) -> Health:
     for reach in stores(greffier).values():
         reach()
     views = greffier.engine.status()
+    unknown_topics = greffier.engine.unknown_topics
     return Health(
-        status=_status(views, unknown_topics=bool(greffier.engine.unknown_topics)),
+        status=_status(views, unknown_topics=bool(unknown_topics)),
         head=greffier.log.head(),
         lag_seconds=max((view.lag_seconds for view in views), default=0.0),
         views=[
@@ -58,7 +59,7 @@ def check_health(greffier: Greffier) -> Health:
             )
             for view in views
         ],
-        unknown_topics=greffier.engine.unknown_topics,
+        unknown_topics=unknown_topics,
     )
 
 

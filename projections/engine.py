@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, Self
 
 from sqlalchemy import Connection
 
-from domain.events import Recorded
+from domain.events import Recorded, office_event_types
 from projections.building import Build, Step
 from projections.folding import BATCH, CannotFold, Folding, Progress, batches, no_progress, share_out, stopped
 from projections.log import EventReader, LogBatch, Unreadable
@@ -93,8 +93,7 @@ class Engine:
         self._beat: Callable[[], None] = _no_beat
         self._kept_up_to = -1
         self._lies_behind = False
-        self.unknown_topics: dict[str, int] = {}
-        """Topics that this code doesn't know, and where each was last seen."""
+        self._noted_topics: set[str] = set()
 
     # --- running ------------------------------------------------------------------------------
 
@@ -399,9 +398,16 @@ class Engine:
         return shares
 
     def _note_unknown(self, event: Unreadable) -> None:
-        if event.topic not in self.unknown_topics:
+        if event.topic not in self._noted_topics:
             _log.warning("at position %d: %s", event.position, event.reason)
-        self.unknown_topics[event.topic] = event.position
+            self._store.note_unknown_topic(event.topic, event.position)
+            self._noted_topics.add(event.topic)
+
+    @property
+    def unknown_topics(self) -> dict[str, int]:
+        """Topics that the log holds and this code doesn't know, and where a process that projects first met each."""
+        known = office_event_types()
+        return {topic: at for topic, at in self._store.unknown_topics().items() if topic not in known}
 
     def _live_views(self, stored: Mapping[str, StoredView]) -> list[StoredView]:
         """The views that follow the log: in order, and built by today's code, so that its folds fit them."""

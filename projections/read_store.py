@@ -126,6 +126,12 @@ class ReadStore(Protocol):
     def retry(self, name: str) -> bool:
         """Lets a view that stopped at an event try it again: whether it had stopped."""
 
+    def note_unknown_topic(self, topic: str, position: int) -> None:
+        """Keeps where an event of a type that this code doesn't know was met first, for every process to tell."""
+
+    def unknown_topics(self) -> dict[str, int]:
+        """What `note_unknown_topic` kept."""
+
     def lock(self) -> AbstractContextManager[Hold | None]:
         """Holds the right to project this store, if no other process does: then a hold, else None."""
 

@@ -51,6 +51,12 @@ _views = Table(
 )
 
 
+_unknown_topics = Table(
+    "greffier_unknown_topics",
+    _metadata,
+    Column("topic", String, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
 _MOVE = (
     update(_views)
     .where(
@@ -119,6 +125,15 @@ class ReadStore:
         stopped = update(_views).where(_views.c.name == name, _views.c.state == "faulted")
         with self.database.writing() as connection:
             return bool(connection.execute(stopped.values(state="live", error=None)).rowcount)
+
+    def note_unknown_topic(self, topic: str, position: int) -> None:
+        noted = self.database.upsert(_unknown_topics).values(topic=topic, position=position)
+        with self.database.writing() as connection:
+            connection.execute(noted.on_conflict_do_nothing())
+
+    def unknown_topics(self) -> dict[str, int]:
+        with self.reading() as connection:
+            return dict(connection.execute(select(_unknown_topics.c.topic, _unknown_topics.c.position)).all())
 
     def lock(self) -> AbstractContextManager[Hold | None]:
         return self.database.lock("projecting")

@@ -123,7 +123,7 @@ def test_who_is_told_that_it_is_not_well_is_told_when_to_ask_again(halted):
 
 def test_events_of_an_unknown_type_degrade_it(api, greffier, monkeypatch):
     api.read("/tickets")
-    monkeypatch.setitem(greffier.engine.unknown_topics, "TicketTeleported", 3)
+    greffier.views.note_unknown_topic("TicketTeleported", 3)
 
     status, told = health(api)
 

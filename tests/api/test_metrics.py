@@ -107,7 +107,7 @@ def rebuilt(greffier, name, *, to, rate):
 def test_events_of_unknown_types_are_told(halted, monkeypatch):
     greffier, api = halted
     assert not Scraped(api)("greffier_unknown_topic_position")
-    monkeypatch.setitem(greffier.engine.unknown_topics, "TicketTeleported", 3)
+    greffier.views.note_unknown_topic("TicketTeleported", 3)
     assert Scraped(api)("greffier_unknown_topic_position") == {("TicketTeleported",): 3}
 
 
@@ -137,7 +137,7 @@ def test_no_name_is_told(api):
 
 def test_every_metric_is_explained(api, greffier, monkeypatch):
     api.get("/tickets")
-    monkeypatch.setitem(greffier.engine.unknown_topics, "TicketTeleported", 3)
+    greffier.views.note_unknown_topic("TicketTeleported", 3)
     told = {family.name for family in Scraped(api).families if not family.name.endswith("_created")}
     told = {f"{name}_total" if name in {"greffier_http_requests", "process_cpu_seconds"} else name for name in told}
     told |= {"greffier_view_rebuilt_to_position"}

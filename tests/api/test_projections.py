@@ -63,10 +63,8 @@ def test_where_and_why_a_view_stopped_is_told(halted, monkeypatch):
     greffier.catch_up()
 
     view = listed(api)["tickets"]
-    assert (view["state"], view["error"]) == (
-        "faulted",
-        f"event {view['position'] + 1}: RuntimeError: this event can't be folded",
-    )
+    assert view["state"] == "faulted"
+    assert view["error"].startswith(f"event {view['position'] + 1}: RuntimeError in test_projections.py, line ")
 
 
 def test_how_far_a_rebuild_is(halted):
