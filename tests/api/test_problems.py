@@ -290,7 +290,7 @@ def test_a_store_that_can_not_be_used_asks_to_try_again(halted, monkeypatch, par
         raise StoreUnavailable(part, "database or disk is full")
 
     monkeypatch.setattr(getattr(greffier, part), name, full)
-    answer = api.get("/tickets")
+    answer = api.get("/tickets?min_position=1")
 
     assert problem(answer, 503, "store-unavailable")["detail"].endswith("database or disk is full")
     assert answer.headers["retry-after"] == "2"

@@ -162,7 +162,7 @@ def many(apart):
     return path
 
 
-@pytest.mark.parametrize("allowed", [0, 70_000, 180_000, 400_000])
+@pytest.mark.parametrize("allowed", [0, 70_000, 180_000, 280_000])
 def test_an_import_that_may_write_no_more_stops_and_goes_on_later(offices, apart, many, allowed):
     given = undisturbed(offices("undisturbed"), many, report=apart / "report.jsonl")
     greffier = offices("limited")
