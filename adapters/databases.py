@@ -525,7 +525,8 @@ def _sqlite_engine(path: Path, synchronous: str) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:
         connection.isolation_level = None
-        pragmas = ["journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"]
+        use_wal(connection)
+        pragmas = [f"synchronous = {synchronous}", "foreign_keys = ON"]
         if synchronous == "NORMAL":
             pragmas.append("wal_autocheckpoint = 10000")  # pages: a build writes much, and again and again to some
         for pragma in pragmas:
@@ -538,6 +539,22 @@ def _sqlite_engine(path: Path, synchronous: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def use_wal(connection: sqlite3.Connection) -> None:
+    """Turns a file to WAL mode. Of several processes that do it at once, SQLite tells all but one that it is locked,
+    however long they would wait.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def _sqlite_session(path: Path) -> sqlite3.Connection:

@@ -16,7 +16,7 @@ from uuid import UUID
 from eventsourcing.persistence import OperationalError, StoredEvent
 from sqlalchemy import URL, Connection
 
-from adapters.databases import BUSY_TIMEOUT_SECONDS, Migrations, open_database
+from adapters.databases import BUSY_TIMEOUT_SECONDS, Migrations, open_database, use_wal
 from adapters.event_store.recorder import (
     EVENTS_A_BLOCK,
     EVENTS_A_TRANSACTION,
@@ -242,7 +242,7 @@ class SQLiteEventRecorder(EventRecorder):
         )
         with self._connecting:
             self._connections.append(connection)
-        connection.execute("PRAGMA journal_mode = WAL")
+        use_wal(connection)
         connection.execute("PRAGMA synchronous = FULL")
         return connection
 
