@@ -92,7 +92,6 @@ class Engine:
         self._moves = 0
         self._beat: Callable[[], None] = _no_beat
         self._kept_up_to = -1
-        self._lies_behind = False
         self._noted_topics: set[str] = set()
 
     # --- running ------------------------------------------------------------------------------
@@ -165,12 +164,13 @@ class Engine:
         """The views that are ahead come first: one that lies behind holds nobody up for longer than its batch takes."""
         views = [view for view in self._live_views(stored) if head - view.position <= REBUILD_BEYOND]
         positions = sorted({view.position for view in views}, reverse=True)
-        self._kept_up_to = head
         moved = False
         for position, next_ahead in zip(positions, [head, *positions], strict=False):
             upto = min(position + BATCH, next_ahead)
             if position < upto:
                 moved |= self._follow([view for view in views if view.position == position], position, upto)
+        if not moved:
+            self._kept_up_to = head
         return moved
 
     def _follow(self, views: list[StoredView], position: int, upto: int) -> bool:
@@ -309,8 +309,8 @@ class Engine:
 
     def _keep_up(self) -> None:
         """Lets the live views follow the log while others are built."""
-        while (head := self._log.head()) != self._kept_up_to or self._lies_behind:
-            self._lies_behind = self._advance(head, self._store.views())
+        while (head := self._log.head()) != self._kept_up_to:
+            self._advance(head, self._store.views())
 
     def _put_in_place(self, build: Build) -> None:
         """Lets a build follow the log to its head, and swaps it in at a moment when no reader is in the way."""
@@ -361,7 +361,7 @@ class Engine:
         return ViewStatus(
             name=projection.name,
             version=projection.version,
-            state=_state(projection, view),
+            state=self._state(view),
             position=position,
             lag=max(head - position, 0),
             lag_seconds=max((now - waits_since).total_seconds(), 0.0) if waits_since else 0.0,
@@ -369,6 +369,13 @@ class Engine:
             rebuilt_to=view.rebuilt_to if view else None,
             error=view.error if view else None,
         )
+
+    def _state(self, view: StoredView | None) -> Literal["live", "faulted", "building", "outdated", "missing"]:
+        if view is None:
+            return "missing"
+        if view.state == "building" or view.fingerprint == self._fingerprints[view.name]:
+            return view.state
+        return "outdated"
 
     def verify(self, name: str, progress: Progress = no_progress) -> Verification:
         """Compares a view with a naive replay (`replay.verify`). Raises `UnknownView` and `CannotFold`."""
@@ -414,9 +421,7 @@ class Engine:
         return [
             view
             for view in stored.values()
-            if view.state == "live"
-            and (projection := self._projections.get(view.name))
-            and view.fingerprint == self._fingerprints[projection.name]
+            if view.state == "live" and view.fingerprint == self._fingerprints.get(view.name)
         ]
 
     def _reached(self) -> int:
@@ -430,16 +435,6 @@ class Engine:
         with self._moved:
             self._moves += 1
             self._moved.notify_all()
-
-
-def _state(
-    projection: Projection, view: StoredView | None
-) -> Literal["live", "faulted", "building", "outdated", "missing"]:
-    if view is None:
-        return "missing"
-    if view.state == "building" or view.fingerprint == projection.fingerprint:
-        return view.state
-    return "outdated"
 
 
 def _no_beat() -> None:

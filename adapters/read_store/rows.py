@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -79,6 +80,12 @@ class RowCodec:
             key = self._key(read)
             rows[(key,) if self._key_is_one else key] = dict(zip(self.names, read, strict=True))
         return rows
+
+
+@lru_cache(maxsize=128)
+def row_codec(table: Table, dialect: Dialect) -> RowCodec:
+    """Made once a table: a live batch asks for it at each statement."""
+    return RowCodec(table, dialect)
 
 
 def _converted(rows: Iterable[Sequence[Any]], writers: Sequence[_Writer]) -> list[Sequence[Any]]:

@@ -30,7 +30,7 @@ from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from adapters.databases import Database, Hold
-from adapters.read_store.rows import RowCodec
+from adapters.read_store.rows import RowCodec, row_codec
 from projections.projection import Key, Projection, Row, Utc
 from projections.read_store import CarelessTransaction, Overtaken, Refused, StoredView
 
@@ -154,7 +154,7 @@ class ViewWriter(ABC):
         self.driver: Any = connection.connection.driver_connection
 
     def codec(self, table: Table) -> RowCodec:
-        return RowCodec(table, self.connection.dialect)
+        return row_codec(table, self.connection.dialect)
 
     def views(self) -> dict[str, StoredView]:
         return stored_views(self.connection)
