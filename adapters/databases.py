@@ -149,6 +149,12 @@ class Database(ABC):
                 yield connection
 
     @contextmanager
+    def glancing(self) -> Iterator[Connection]:
+        """For one statement that reads: it needs no transaction around it. Raises `StoreUnavailable`."""
+        with self.reading() as connection:
+            yield connection
+
+    @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that holds the store's write lock from its first moment. Raises `StoreUnavailable`."""
         with self.naming_the_store(), self.engine.connect() as connection:
@@ -358,6 +364,11 @@ class PostgresDatabase(Database):
             driver.read_only = None if writes else True
             if writes and not options.get("greffier_beside"):
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (self._write_lock,))
+
+    @contextmanager
+    def glancing(self) -> Iterator[Connection]:
+        with self.naming_the_store(), self.engine.connect() as connection:  # no BEGIN and no COMMIT: one round trip
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     def exists(self) -> bool:
         try:

@@ -160,7 +160,7 @@ class Desk:
 
     def collaborator_of(self, token: str) -> UUID | None:
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
-        with self._database.reading() as connection:
+        with self._database.glancing() as connection:
             return connection.scalar(select(_tokens.c.collaborator_id).where(_tokens.c.digest == digest))
 
     # --- quarantine ---------------------------------------------------------------------------

@@ -161,11 +161,15 @@ class Call:
 
         Raises `ViewsBehind`.
         """
-        wanted = self.query.min_position
-        if wanted and wanted > self.greffier.log.head():
+        wanted, names = self.query.min_position, [view.name for view in views]
+        engine = self.greffier.engine
+        with engine.reading_at(wanted, names, timeout=0) as session:
+            if session is not None:
+                yield session
+                return
+        if wanted > self.greffier.log.head():
             raise Invalid([FieldError(field="query.min_position", message="lies beyond the end of the log")])
-        names = [view.name for view in views]
-        with self.greffier.engine.reading_at(wanted, names, self.greffier.settings.read_timeout) as session:
+        with engine.reading_at(wanted, names, self.greffier.settings.read_timeout) as session:
             if session is None:
                 raise ViewsBehind(f"the views have not reached position {wanted} yet")
             yield session
@@ -232,13 +236,11 @@ class Operations:
 async def answer(operation: Operation, greffier: Greffier, request: Request) -> Response:
     """Answers a request to an operation: its reply, or the problem that stands in its way."""
     try:
+        if operation.body is None:
+            return await run_in_threadpool(_answered, operation, greffier, request)
         viewer = await run_in_threadpool(_admitted, operation, greffier, request)
-        raw = await _raw_body(operation, greffier, request)
-        try:
+        with await _raw_body(operation.body, greffier, request) as raw:  # nobody's who may not do this
             return await run_in_threadpool(_routed, operation, greffier, viewer, request, raw)
-        finally:
-            if raw is not None:
-                raw.close()
     except Exception as error:  # noqa: BLE001  # every error is answered as a problem
         return await run_in_threadpool(problem_response, error, greffier)
 
@@ -283,11 +285,13 @@ def _admitted(operation: Operation, greffier: Greffier, request: Request) -> Vie
     return viewer
 
 
-async def _raw_body(operation: Operation, greffier: Greffier, request: Request) -> IO[bytes] | None:
-    if operation.body is None:
-        return None
-    is_media = isinstance(operation.body, Media)
-    expected = operation.body.type if isinstance(operation.body, Media) else "application/json"
+def _answered(operation: Operation, greffier: Greffier, request: Request) -> Response:
+    return _routed(operation, greffier, _admitted(operation, greffier, request), request)
+
+
+async def _raw_body(body: type[BaseModel] | Media, greffier: Greffier, request: Request) -> IO[bytes]:
+    is_media = isinstance(body, Media)
+    expected = body.type if isinstance(body, Media) else "application/json"
     given = request.headers.get("content-type", expected).partition(";")[0].strip().lower()
     if given != expected:
         raise UnsupportedMediaType(f"the body must be {expected}")
@@ -315,7 +319,7 @@ async def _copy(stream: AsyncIterator[bytes], spool: Spool, limit: int) -> None:
 
 
 def _routed(
-    operation: Operation, greffier: Greffier, viewer: Viewer, request: Request, raw: IO[bytes] | None
+    operation: Operation, greffier: Greffier, viewer: Viewer, request: Request, raw: IO[bytes] | None = None
 ) -> Response:
     path = _validated(operation.path_model, request.path_params, "path")
     query = _validated(operation.query_model, _query(request), "query")

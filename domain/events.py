@@ -94,6 +94,13 @@ class Context(Value):
     causation_id: UUID | None = None
 
 
+@lru_cache(maxsize=64)  # the events of one command follow each other
+def _at_and_actor(context: bytes) -> tuple[datetime, Actor]:
+    """What folds ask of a context, read without the rest of it: a rebuild asks a million times."""
+    said = orjson.loads(context)
+    return datetime.fromisoformat(said["at"]), _actor(**said["actor"])
+
+
 @lru_cache(maxsize=1_024)
 def _actor(kind: Literal["collaborator", "rule"], id: str) -> Actor:  # noqa: A002  # the field's name
     return Actor(kind=kind, id=id)
@@ -163,13 +170,9 @@ class Recorded(Generic[E_co]):
         return self._at_and_actor()[1]
 
     def _at_and_actor(self) -> tuple[datetime, Actor]:
-        """What folds ask of the context, read without the rest of it: a rebuild asks a million times."""
         if self._said is None:
-            if isinstance(self._context, bytes):
-                context = orjson.loads(self._context)
-                self._said = datetime.fromisoformat(context["at"]), _actor(**context["actor"])
-            else:
-                self._said = self._context.at, self._context.actor
+            context = self._context
+            self._said = _at_and_actor(context) if isinstance(context, bytes) else (context.at, context.actor)
         return self._said
 
     def __repr__(self) -> str:

@@ -8,7 +8,22 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Index, Integer, String, Table, Uuid, and_, false, func, or_, select, true
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    Uuid,
+    and_,
+    bindparam,
+    false,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from domain.access import Viewer
 from domain.client import ClientActivated, ClientStatus, Identity, Person, ProspectRegistered
@@ -181,8 +196,11 @@ def search(
     return Page(items=[_line(row) for row in rows], next_cursor=next_cursor, total=total)
 
 
+_one_client: Final = select(_clients).where(_clients.c.client_id == bindparam("client_id"))
+
+
 def client(session: Connection, viewer: Viewer, client_id: UUID) -> ClientDetails | None:
-    row = session.execute(select(_clients).where(_clients.c.client_id == client_id)).mappings().one_or_none()
+    row = session.execute(_one_client, {"client_id": client_id}).mappings().one_or_none()
     if row is None:
         return None
     known = ClientDetails.model_fields.keys() & row.keys()
@@ -197,17 +215,20 @@ def names(session: Connection, client_ids: Collection[UUID]) -> dict[UUID, str]:
     return dict(session.execute(listing).all())
 
 
+_others: Final = _addresses.alias()
+_owners: Final = (
+    select(func.count()).select_from(_others).where(_others.c.address_id == _addresses.c.address_id).scalar_subquery()
+)
+_addresses_of_one: Final = (
+    select(_addresses.c.address_id, _addresses.c.address, _addresses.c.since, (_owners > 1).label("shared"))
+    .where(_addresses.c.client_id == bindparam("client_id"))
+    .order_by(_addresses.c.since, _addresses.c.address)
+)
+
+
 def _addresses_of(session: Connection, client_id: UUID) -> list[OwnedAddress]:
-    others = _addresses.alias()
-    owners = (
-        select(func.count()).select_from(others).where(others.c.address_id == _addresses.c.address_id).scalar_subquery()
-    )
-    listing = (
-        select(_addresses.c.address_id, _addresses.c.address, _addresses.c.since, (owners > 1).label("shared"))
-        .where(_addresses.c.client_id == client_id)
-        .order_by(_addresses.c.since, _addresses.c.address)
-    )
-    return [OwnedAddress.model_validate(dict(row)) for row in session.execute(listing).mappings()]
+    found = session.execute(_addresses_of_one, {"client_id": client_id}).mappings()
+    return [OwnedAddress.model_validate(dict(row)) for row in found]
 
 
 def _line(row: Any) -> ClientLine:

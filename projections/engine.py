@@ -33,7 +33,7 @@ REBUILD_BEYOND: Final = 50_000
 """A view that lies further behind than this many events is rebuilt aside instead of followed up."""
 
 _POLL_SECONDS: Final = 0.02
-_FIRST_POLL_SECONDS: Final = 0.001
+_FIRST_POLL_SECONDS: Final = 0.0005
 _IDLE_SECONDS: Final = 0.25
 """How long an idle engine may take to notice that it is to stop, or that a rebuild is asked for."""
 _CONFIRM_SECONDS: Final = 1.0
@@ -92,6 +92,8 @@ class Engine:
         self._moves = 0
         self._beat: Callable[[], None] = _no_beat
         self._kept_up_to = -1
+        self._known: dict[str, StoredView] | None = None
+        self._known_at = 0.0
         self._noted_topics: set[str] = set()
 
     # --- running ------------------------------------------------------------------------------
@@ -117,10 +119,11 @@ class Engine:
                     if hold:
                         self._beat = _Beat(stop, hold)
                         self.open()
+                        head = self._log.head()
                         while True:
                             self._beat()
-                            if not self.advance():
-                                self._log.wait(self._kept_up_to, _IDLE_SECONDS)
+                            moved = self._go_on(head, self._known_views())
+                            head = self._log.head() if moved else self._log.wait(self._kept_up_to, _IDLE_SECONDS)
             except _Stopped:
                 return
             except Unavailable as error:  # a full disk, a store that is locked or gone: what is stored stays
@@ -134,6 +137,7 @@ class Engine:
     def open(self, progress: Progress = no_progress) -> None:
         """Builds the views that are missing, out of date or far behind; gives faulted ones another try."""
         with self._projecting:
+            self._known = None
             with self._store.writing() as writer:
                 stored = writer.views()
                 for name in self._projections.keys() & stored.keys():
@@ -150,9 +154,19 @@ class Engine:
         A view that someone asked to rebuild, or that lies far behind, is rebuilt first; `progress` is told how far
         that is.
         """
+        return self._go_on(self._log.head(), self._store.views(), progress)
+
+    def _go_on(self, head: int, stored: Mapping[str, StoredView], progress: Progress = no_progress) -> bool:
         with self._projecting:
-            head, stored = self._log.head(), self._store.views()
             return self._build_what_is_stale(head, stored, progress) or self._advance(head, stored)
+
+    def _known_views(self) -> Mapping[str, StoredView]:
+        """How the views stand, without a look at the store for each batch: nobody else moves them, and what someone
+        asks of them, in any process, is seen a moment later.
+        """
+        if self._known is None or time.monotonic() - self._known_at > _IDLE_SECONDS:
+            self._known, self._known_at = self._store.views(), time.monotonic()
+        return self._known
 
     def _build_what_is_stale(self, head: int, stored: Mapping[str, StoredView], progress: Progress) -> bool:
         stale = [p for p in self._projections.values() if self._is_stale(p, stored.get(p.name), head)]
@@ -188,6 +202,7 @@ class Engine:
         self, views: list[StoredView], batch: LogBatch, shares: list[Folding], started: float, *, careful: bool
     ) -> bool:
         """Folds a batch and writes it, rows and positions in one transaction: unless another hand moved a view."""
+        known, self._known = self._known, None
         try:
             with self._store.writing(careful=careful) as writer:
                 of_some = [share for share in shares if share.events]
@@ -202,7 +217,9 @@ class Engine:
                         _log.error("the view %s stopped: %s", view.name, share.fault)
                         writer.put(stopped(writer.views()[view.name], share.fault))
         except Overtaken:
-            return False
+            return True  # what is so now has to be looked at
+        if known and not any(share.fault for share in shares):
+            self._known = known | {view.name: replace(view, position=batch.last) for view in views}
         self._tell_moved()
         return True
 
@@ -222,32 +239,45 @@ class Engine:
     def reading_at(self, position: int, names: Collection[str], timeout: float) -> Iterator[Connection | None]:
         """One state of the views in which these have reached `position`; or None, where that takes too long."""
         deadline = time.monotonic() + timeout
+        while True:
+            with self._store.reading() as connection:
+                if not self._short_of(position, names, self._store.views(connection)):
+                    yield connection
+                    return
+            if not self._await_views(position, names, deadline):
+                yield None
+                return
+
+    def _await_views(self, position: int, names: Collection[str], deadline: float) -> bool:
+        """Whether these views reach `position` in time. One that stopped is waited for by nobody."""
         pause = _FIRST_POLL_SECONDS
         while True:
             moves = self._moves
-            with self._store.reading() as connection:
-                views = self._store.views(connection)
-                short = [name for name in names if not self._has_reached(name, views.get(name), position)]
-                if not short:
-                    yield connection
-                    return
+            views = self._store.views()
+            short = self._short_of(position, names, views)
             left = deadline - time.monotonic()
+            if not short:
+                return True
             if left <= 0 or any(name in views and views[name].state == "faulted" for name in short):
-                yield None  # one that stands still until someone mends it is waited for by nobody
-                return
+                return False
             self._await_move(moves, min(left, pause))  # another process's engine tells nobody here
             pause = min(1.5 * pause, _POLL_SECONDS)
+
+    def _short_of(self, position: int, names: Collection[str], views: Mapping[str, StoredView]) -> list[str]:
+        """Those that can't answer for `position`; what another version of its code built can't."""
+        return [
+            name
+            for name in names
+            if (view := views.get(name)) is None
+            or view.fingerprint != self._fingerprints.get(name)
+            or view.position < position
+        ]
 
     def _is_stale(self, projection: Projection, view: StoredView | None, head: int) -> bool:
         """Whether a view is missing, out of date, far behind, asked to be rebuilt, or ahead of a log put back from a copy."""
         if view is None or view.fingerprint != self._fingerprints[projection.name] or view.rebuild_requested:
             return True
         return view.state == "live" and not head - REBUILD_BEYOND <= view.position <= head
-
-    def _has_reached(self, name: str, view: StoredView | None, position: int) -> bool:
-        """Whether a view can answer for `position`; what another version of its code built can't."""
-        fingerprint = self._fingerprints.get(name)
-        return view is not None and view.fingerprint == fingerprint and view.position >= position
 
     # --- building -----------------------------------------------------------------------------
 
@@ -271,7 +301,7 @@ class Engine:
         return self._store.retry(self.named(name).name)
 
     def _build(self, projections: list[Projection], progress: Progress) -> list[Build]:
-        stored = self._store.views()
+        stored, self._known = self._store.views(), None
         builds = [Build(projection, stored.get(projection.name)) for projection in projections]
         with self._store.writing() as writer:
             for build in builds:
@@ -327,6 +357,7 @@ class Engine:
                     readers = busy.readers
                     time.sleep(_SWAP_PAUSE_SECONDS)
                 else:
+                    self._known = None
                     self._tell_moved()
                     return
             if time.monotonic() > warn_at:

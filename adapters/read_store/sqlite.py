@@ -33,6 +33,8 @@ class SQLiteViewWriter(ViewWriter):
         others = [quoted(name) for name in codec.names if name not in codec.key_names]
         change = f"UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}" if others else "NOTHING"
         on_conflict = f"ON CONFLICT ({', '.join(map(quoted, codec.key_names))}) DO {change}"
+        # A connection that hasn't seen the key made reads the table's schema anew when it runs a statement, no sooner.
+        self.driver.execute(f"SELECT 1 FROM {quoted(table.name)} LIMIT 0")
         self.driver.executemany(f"{_insert_into(table, codec.names)} {on_conflict}", codec.tuples(rows))
 
     def delete(self, table: Table, keys: list[Key]) -> None:
