@@ -9,9 +9,11 @@ from typing import Final
 from adapters.demo_office import DemoDossier, DemoOffice, demo_messages, demo_office, write_mbox
 from api.bootstrap import Greffier
 from api.staff import COMMAND_LINE, welcome
-from domain.client import AssociateEmailAddress, Company, Identity, NewClient, Person, RegisterClient
+from domain.client import Company, Identity, NewClient, Person, RegisterClient
 from domain.events import Actor
+from domain.files import AssociateEmailAddress
 from domain.office import OFFICE_ID, CollaboratorIdentity, Office, OfficeOpened, OpenOffice
+from domain.values import Target
 
 MAILBOX: Final = "demo-mail.mbox"
 
@@ -50,7 +52,9 @@ def _open(greffier: Greffier, office: DemoOffice, dossier: DemoDossier, actor: A
     own = tuple(address for address in dossier.emails if address not in office.shared_emails)
     greffier.log.execute(RegisterClient(client=new, email_addresses=own), actor)
     for address in set(dossier.emails) - set(own):
-        greffier.log.execute(AssociateEmailAddress(client_id=new.client_id, address=address, how="share"), actor)
+        greffier.log.execute(
+            AssociateEmailAddress(owner=Target(kind="client", id=new.client_id), address=address, how="share"), actor
+        )
 
 
 def _identity(dossier: DemoDossier) -> Identity:

@@ -9,11 +9,18 @@ from typing import Final
 from adapters.databases import StoreUnavailable
 from adapters.desk import Desk, LogPoint
 from adapters.event_store.log import EventLog
+from domain.claim import ClaimOpened
 from domain.client import ProspectRegistered
+from domain.contact import ContactRegistered
 from domain.ticket import TicketReceived
 from projections.log import Unreadable
 
-_SERIES: Final = {ProspectRegistered.topic(): "client", TicketReceived.topic(): "ticket"}
+_SERIES: Final = {
+    ProspectRegistered.topic(): "client",
+    TicketReceived.topic(): "ticket",
+    ClaimOpened.topic(): "claim",
+    ContactRegistered.topic(): "contact",
+}
 """The series that the number in an event of this topic was taken from."""
 
 

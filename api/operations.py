@@ -46,7 +46,7 @@ from domain.aggregates import NotFound
 from domain.commands import Answer, Command
 from domain.email_address import AddressBelongsToAnother
 from domain.events import Actor
-from projections import clients
+from projections import files
 from projections.paging import DEFAULT_LIMIT, MAX_LIMIT
 from projections.projection import Projection
 
@@ -264,12 +264,13 @@ def problem_response(error: Exception, greffier: Greffier | None = None) -> Resp
 
 
 def _naming_owners(problem: Problem, error: AddressBelongsToAnother, greffier: Greffier) -> Problem:
-    greffier.engine.wait_for(greffier.log.head(), [clients.clients.name], greffier.settings.read_timeout)
-    with greffier.engine.reading_at(0, [clients.clients.name], 0) as session:
+    names = [view.name for view in files.VIEWS]
+    greffier.engine.wait_for(greffier.log.head(), names, greffier.settings.read_timeout)
+    with greffier.engine.reading_at(0, names, 0) as session:
         if session is None:
             return problem  # there is no such view yet
-        names = clients.names(session, {owner.id for owner in error.owners})
-    owners = [{"kind": o.kind, "id": str(o.id), "display_name": names.get(o.id)} for o in error.owners]
+        known = files.Files(session, error.owners)
+    owners = [{"kind": o.kind, "id": str(o.id), "display_name": known.label(o)} for o in error.owners]
     return problem.model_copy(update={"owners": owners})
 
 

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
-from domain.email_address import EmailAddress, email_address_id
+from domain.email_address import give_address
 from domain.events import Event, Sealed, Value
-from domain.values import EmailAddressText, Line, Name, Target
+from domain.values import EmailAddressText, Name, ShortLine, Target
 
 ClientStatus = Literal["prospect", "active"]
 
@@ -20,7 +20,7 @@ ClientStatus = Literal["prospect", "active"]
 class Person(Value):
     kind: Literal["person"] = "person"
     title: Literal["M.", "Mme"] | None = None
-    first_name: Annotated[Line, Field(max_length=200)] = ""
+    first_name: ShortLine = ""
     last_name: Name
 
 
@@ -97,27 +97,8 @@ class ActivateClient(Command):
     client_id: UUID
 
 
-Ownership = Literal["associate", "share", "move"]
-"""How an address is given to a file: free addresses only, as one more owner, or in place of its owners."""
-
-
-class AssociateEmailAddress(Command):
-    client_id: UUID
-    address: EmailAddressText
-    how: Ownership = "associate"
-
-
-class RemoveEmailAddress(Command):
-    client_id: UUID
-    address_id: UUID
-
-
 class ClientAnswer(Value):
     client_id: UUID
-
-
-class AddressAnswer(Value):
-    address_id: UUID
 
 
 def open_dossier(new: NewClient, streams: Streams, ticket_id: UUID | None = None) -> Client:
@@ -128,15 +109,6 @@ def open_dossier(new: NewClient, streams: Streams, ticket_id: UUID | None = None
     if new.active:
         client = streams.save(client, client.activate())
     return client
-
-
-def give_address(
-    address: str, owner: Target, how: Ownership, streams: Streams, ticket_id: UUID | None = None
-) -> EmailAddress:
-    """Gives an address to a file, as asked; raises `AddressBelongsToAnother`."""
-    known = streams.find(EmailAddress, email_address_id(streams, address))
-    decide = {"associate": known.associate, "share": known.share, "move": known.move}[how]
-    return streams.save(known, decide(address, owner, ticket_id))
 
 
 @handles(RegisterClient)
@@ -152,17 +124,3 @@ def activate_client(command: ActivateClient, streams: Streams) -> ClientAnswer:
     client = streams.load(Client, command.client_id)
     streams.save(client, client.activate())
     return ClientAnswer(client_id=client.id)
-
-
-@handles(AssociateEmailAddress)
-def associate_email_address(command: AssociateEmailAddress, streams: Streams) -> AddressAnswer:
-    client = streams.load(Client, command.client_id)
-    return AddressAnswer(address_id=give_address(command.address, client.target, command.how, streams).id)
-
-
-@handles(RemoveEmailAddress)
-def remove_email_address(command: RemoveEmailAddress, streams: Streams) -> AddressAnswer:
-    client = streams.load(Client, command.client_id)
-    address = streams.find(EmailAddress, command.address_id)
-    streams.save(address, address.remove(client.target))
-    return AddressAnswer(address_id=address.id)

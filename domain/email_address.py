@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
 from domain.aggregates import Aggregate, Refusal
-from domain.commands import KeyedIds
+from domain.commands import KeyedIds, Streams
 from domain.events import Event, Sealed, Value
 from domain.values import Target, address_key
 
@@ -124,3 +124,16 @@ class AddressNotOnFile(Refusal):
 def email_address_id(ids: KeyedIds, address: str) -> UUID:
     """The id of an address's stream, however the address is spelt."""
     return ids.keyed_id("email_address", address_key(address))
+
+
+Ownership = Literal["associate", "share", "move"]
+"""How an address is given to a file: free addresses only, as one more owner, or in place of its owners."""
+
+
+def give_address(
+    address: str, owner: Target, how: Ownership, streams: Streams, ticket_id: UUID | None = None
+) -> EmailAddress:
+    """Gives an address to a file, as asked; raises `AddressBelongsToAnother`."""
+    known = streams.find(EmailAddress, email_address_id(streams, address))
+    decide = {"associate": known.associate, "share": known.share, "move": known.move}[how]
+    return streams.save(known, decide(address, owner, ticket_id))

@@ -8,12 +8,12 @@ from typing import Annotated, Final, Self
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from domain.aggregates import Aggregate, Refusal
 from domain.commands import Command, Streams, handles
 from domain.events import Event, Sealed, Value
-from domain.values import EmailAddressText, Line, Name
+from domain.values import EmailAddressText, Name, ShortLine
 
 OFFICE_ID: Final = UUID("0ff1ce00-0000-8000-8000-000000000001")
 """One log is one office's: its stream has one fixed id."""
@@ -35,7 +35,7 @@ class OfficeOpened(OfficeEvent):
 
 
 class CollaboratorIdentity(Value):
-    first_name: Annotated[Line, Field(max_length=200)] = ""
+    first_name: ShortLine = ""
     last_name: Name
     email_address: EmailAddressText
 

@@ -11,10 +11,11 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from domain.aggregates import Aggregate, Refusal
-from domain.client import Client, NewClient, Ownership, give_address, open_dossier
+from domain.client import NewClient, open_dossier
 from domain.commands import Command, Streams, handles
-from domain.email_address import EmailAddress, email_address_id
+from domain.email_address import EmailAddress, Ownership, email_address_id, give_address
 from domain.events import Erased, Event, Sealed, Value
+from domain.files import address_owner, existing
 from domain.filing import (
     Candidate,
     CollaboratorChoice,
@@ -182,23 +183,19 @@ class ReceiveMessage(Command):
     automatic: bool = False
 
 
-class ExistingClient(Value):
-    kind: Literal["client"] = "client"
-    id: UUID
-
-
 class ClientToCreate(NewClient):
     kind: Literal["new_client"] = "new_client"
 
 
 class ClassifyTicket(Command):
-    """Files a ticket by hand, on a client or prospect that exists or is created in the same step.
+    """Files a ticket by hand, on a file that exists, or on a prospect or client who is created in the same step.
 
-    `address` says what becomes of the sender's address: nothing by default (T6), or it is given to that file (T7).
+    `address` says what becomes of the sender's address: nothing by default (T6), or it is given to that file (T7); to the
+    client, where that is a contract or a claim.
     """
 
     ticket_id: UUID
-    on: Annotated[ExistingClient | ClientToCreate, Field(discriminator="kind")]
+    on: Annotated[Target | ClientToCreate, Field(discriminator="kind")]
     address: Ownership | None = None
 
 
@@ -208,7 +205,7 @@ class UnclassifyTicket(Command):
 
 class TicketAnswer(Value):
     ticket_id: UUID
-    client_id: UUID | None = None
+    filed_on: Target | None = None
 
 
 class MessageAnswer(Value):
@@ -246,19 +243,19 @@ def sender_of(content: MessageContent, streams: Streams) -> EmailAddress | None:
 @handles(ClassifyTicket)
 def classify_ticket(command: ClassifyTicket, streams: Streams) -> TicketAnswer:
     ticket = streams.load(Ticket, command.ticket_id)
-    client = (
-        open_dossier(command.on, streams, ticket.id)
+    file = (
+        open_dossier(command.on, streams, ticket.id).target
         if isinstance(command.on, ClientToCreate)
-        else streams.load(Client, command.on.id)
+        else existing(command.on, streams)
     )
     sender = streams.find(EmailAddress, ticket.sender_id) if ticket.sender_id else None
     candidates = owners_as_candidates(sender) if sender else ()
     if command.address is not None:
         if ticket.sender_address is None:
             raise NoSenderAddress(ticket_id=ticket.id)
-        give_address(ticket.sender_address, client.target, command.address, streams, ticket.id)
-    streams.save(ticket, ticket.classify(client.target, CollaboratorChoice(), candidates))
-    return TicketAnswer(ticket_id=ticket.id, client_id=client.id)
+        give_address(ticket.sender_address, address_owner(file, streams), command.address, streams, ticket.id)
+    streams.save(ticket, ticket.classify(file, CollaboratorChoice(), candidates))
+    return TicketAnswer(ticket_id=ticket.id, filed_on=file)
 
 
 @handles(UnclassifyTicket)

@@ -66,6 +66,9 @@ Text = Annotated[str, BeforeValidator(_as_storable)]
 Line = Annotated[Text, _when_built(_single_line)]
 """Text on one line: control characters and runs of blanks become one blank."""
 
+ShortLine = Annotated[Text, Field(max_length=LONGEST_NAME), _when_built(_single_line)]
+"""Text on one line, not longer than a name: as it was written, before blanks are taken out."""
+
 Name = Annotated[
     Text,
     _when_built(_name),
@@ -77,10 +80,13 @@ EmailAddressText = Annotated[str, Field(max_length=320), _when_built(_address)]
 """An e-mail address as someone typed it, normalised (RFC 5321, 5322 and 6531, by email-validator)."""
 
 
+FileKind = Literal["client", "contract", "claim", "company", "contact"]
+
+
 class Target(Value):
     """What a ticket is filed on and an address belongs to: the kind of file, and its id."""
 
-    kind: Literal["client"]
+    kind: FileKind
     id: UUID
 
 

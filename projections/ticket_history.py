@@ -14,7 +14,9 @@ from domain.client import ProspectRegistered
 from domain.email_address import EmailAddressAssociated, EmailAddressMoved
 from domain.events import Actor, Event, Recorded, Value
 from domain.ticket import TicketClassified, TicketLeftUnfiled, TicketReceived, TicketUnclassified
-from projections import clients, collaborators
+from domain.values import Target
+from projections import collaborators
+from projections.files import Files
 from projections.projection import Key, Projection, Row, Utc, views
 
 _history: Final = Table(
@@ -85,7 +87,7 @@ def history(session: Connection, viewer: Viewer, ticket_id: UUID) -> list[Histor
     rows = session.execute(listing).all()
     actors = [Actor.model_validate(row.actor) for row in rows]
     names = _Names(
-        clients.names(session, {UUID(target["id"]) for row in rows for target in _targets(row.facts)}),
+        Files(session, (Target.model_validate(target) for row in rows for target in _targets(row.facts))),
         collaborators.names(session, {UUID(actor.id) for actor in actors if actor.kind == "collaborator"}),
     )
     return [_told(row, names) for row in rows]
@@ -113,12 +115,12 @@ def _targets(facts: dict[str, Any]) -> list[dict[str, str]]:
 class _Names:
     """How a sentence names files and people."""
 
-    def __init__(self, clients: dict[UUID, str], staff: dict[UUID, str]) -> None:
-        self._clients = clients
+    def __init__(self, files: Files, staff: dict[UUID, str]) -> None:
+        self._files = files
         self._staff = staff
 
     def file(self, target: dict[str, str]) -> str:
-        return self._clients.get(UUID(target["id"]), "une fiche inconnue")
+        return self._files.label(Target.model_validate(target))
 
     def files(self, targets: list[dict[str, str]]) -> str:
         return ", ".join(map(self.file, targets))
@@ -162,7 +164,7 @@ _SENTENCES: Final[dict[str, Callable[[dict[str, Any], _Names], str]]] = {
     EmailAddressAssociated.topic(): _associated,
     EmailAddressMoved.topic(): _moved,
     ProspectRegistered.topic(): lambda facts, names: (
-        f"Fiche créée depuis ce ticket : {names.file({'id': facts['client_id']})}"
+        f"Fiche créée depuis ce ticket : {names.file({'kind': 'client', 'id': facts['client_id']})}"
     ),
 }
 

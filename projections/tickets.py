@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -31,6 +31,7 @@ from domain.events import Erased, Recorded, Value
 from domain.filing import Candidate, Evidence, UnfiledReason
 from domain.ticket import Attachment, TicketClassified, TicketLeftUnfiled, TicketReceived, TicketUnclassified
 from domain.values import Target
+from projections.files import FileLine, Files
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
 from projections.projection import Projection, Row, Utc, stream, views
 
@@ -141,7 +142,10 @@ def unclassified(row: Row | None, recorded: Recorded[TicketUnclassified]) -> Row
 
 
 class TicketLine(Value):
-    """A ticket in a list. `subject` is shortened; a message without one shows as « (sans objet) »."""
+    """A ticket in a list. `subject` is shortened; a message without one shows as « (sans objet) ».
+
+    `filed_under` names the file that it is on, and everything above: a claim, its contract, that one's client.
+    """
 
     ticket_id: UUID
     number: int
@@ -154,6 +158,7 @@ class TicketLine(Value):
     automatic: bool
     attachment_count: int
     filed_on: Target | None
+    filed_under: list[FileLine]
     unfiled_reason: UnfiledReason | None
 
 
@@ -202,7 +207,7 @@ def of_targets(
 
 def ticket(session: Connection, viewer: Viewer, ticket_id: UUID) -> TicketDetails | None:
     row = session.execute(select(_tickets).where(_tickets.c.ticket_id == ticket_id)).mappings().one_or_none()
-    return None if row is None else TicketDetails.model_validate(_shown(row, TicketDetails))
+    return None if row is None else TicketDetails.model_validate(_shown(row, TicketDetails, _files(session, [row])))
 
 
 def numbered(session: Connection, number: int) -> UUID | None:
@@ -228,19 +233,30 @@ def _page(
     found = session.execute(listing).mappings().all()
     rows, next_cursor = page_of(found, limit, lambda row: encode_cursor(row["received_position"]))
     total = session.scalar(select(func.count()).select_from(_tickets).where(wanted)) if with_total else None
-    return Page(items=[_line(row) for row in rows], next_cursor=next_cursor, total=total)
+    files = _files(session, rows)
+    return Page(items=[_line(row, files) for row in rows], next_cursor=next_cursor, total=total)
 
 
-def _line(row: RowMapping) -> TicketLine:
-    line = _shown(row, TicketLine)
+def _files(session: Connection, rows: Iterable[RowMapping]) -> Files:
+    return Files(session, (target for row in rows if (target := _filed_on(row))))
+
+
+def _filed_on(row: RowMapping) -> Target | None:
+    return None if row["filed_id"] is None else Target(kind=row["filed_kind"], id=row["filed_id"])
+
+
+def _line(row: RowMapping, files: Files) -> TicketLine:
+    line = _shown(row, TicketLine, files)
     if len(line["subject"]) > _SHOWN_SUBJECT:
         line["subject"] = line["subject"][: _SHOWN_SUBJECT - 1] + "…"
     return TicketLine.model_validate(line)
 
 
-def _shown(row: RowMapping, model: type[TicketLine]) -> dict[str, Any]:
+def _shown(row: RowMapping, model: type[TicketLine], files: Files) -> dict[str, Any]:
+    filed_on = _filed_on(row)
     derived = {
-        "filed_on": None if row["filed_id"] is None else Target(kind=row["filed_kind"], id=row["filed_id"]),
+        "filed_on": filed_on,
+        "filed_under": files.line(filed_on) if filed_on else [],
         "attachment_count": len(row["attachments"]),
         "subject": row["subject"] or "(sans objet)",
     }

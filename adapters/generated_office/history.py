@@ -23,21 +23,14 @@ from adapters.generated_office.letters import LetterKind, Letters
 from adapters.generated_office.people import OFFICE_DOMAIN, OFFICE_NAME, Dossier, People, Writer
 from adapters.generated_office.streams import StreamsInMemory
 from adapters.mail.intake import MAIL_IMPORT
-from domain.client import (
-    ActivateClient,
-    AssociateEmailAddress,
-    Company,
-    NewClient,
-    Ownership,
-    RegisterClient,
-    RemoveEmailAddress,
-)
+from domain.client import ActivateClient, Company, NewClient, RegisterClient
 from domain.commands import Command
-from domain.email_address import EmailAddress, email_address_id
+from domain.email_address import EmailAddress, Ownership, email_address_id
 from domain.events import Actor, Context
+from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.message import MessageIdentity, message_stream_id
 from domain.office import OpenOffice, WelcomeCollaborator
-from domain.ticket import ClassifyTicket, ClientToCreate, ExistingClient, ReceiveMessage, Ticket, UnclassifyTicket
+from domain.ticket import ClassifyTicket, ClientToCreate, ReceiveMessage, Ticket, UnclassifyTicket
 from domain.values import Target, address_key
 
 _COMMAND_LINE: Final = Actor.rule("command_line")
@@ -401,7 +394,7 @@ class History:
         self._streams.release(ticket_id)
 
     def _classify(self, ticket_id: UUID, dossier: Dossier, address: Ownership | None, at: datetime) -> None:
-        command = ClassifyTicket(ticket_id=ticket_id, on=ExistingClient(id=dossier.client_id), address=address)
+        command = ClassifyTicket(ticket_id=ticket_id, on=Target(kind="client", id=dossier.client_id), address=address)
         self._decide(command, self._collaborator(dossier), at)
 
     # --- clients and their addresses ----------------------------------------------------------------
@@ -435,12 +428,16 @@ class History:
             self._associate(other, dossier.addresses[-1], "share", self._collaborator(other), at)
 
     def _associate(self, dossier: Dossier, address: str, how: Ownership, actor: Actor, at: datetime) -> None:
-        self._decide(AssociateEmailAddress(client_id=dossier.client_id, address=address, how=how), actor, at)
+        self._decide(
+            AssociateEmailAddress(owner=Target(kind="client", id=dossier.client_id), address=address, how=how),
+            actor,
+            at,
+        )
 
     def _remove(self, dossier: Dossier, address: str, at: datetime) -> None:
         if self._target(dossier) in self._owners(address):
             address_id = email_address_id(self._streams, address)
-            command = RemoveEmailAddress(client_id=dossier.client_id, address_id=address_id)
+            command = RemoveEmailAddress(owner=Target(kind="client", id=dossier.client_id), address_id=address_id)
             self._decide(command, self._collaborator(dossier), at)
 
     # --- who, when, and what is known -------------------------------------------------------------

@@ -21,10 +21,12 @@ from api.cli.session import (
 from api.staff import find_collaborator
 from domain.access import Viewer
 from domain.aggregates import NotFound
-from domain.client import Company, Identity, Ownership, Person
+from domain.client import Company, Identity, Person
+from domain.email_address import Ownership
 from domain.events import Actor
-from domain.ticket import ClassifyTicket, ClientToCreate, ExistingClient
-from projections import clients, ticket_history
+from domain.ticket import ClassifyTicket, ClientToCreate
+from domain.values import FileKind, Target
+from projections import ticket_history
 from projections import tickets as read_model
 
 tickets = typer.Typer(help="The inbox, one ticket, its history, and filing.", no_args_is_help=True)
@@ -44,7 +46,6 @@ def list_tickets(
     with up_to_date_office() as greffier, greffier.views.reading() as session:
         viewer = _viewer(greffier, collaborator)
         page = read_model.inbox(session, viewer, filed=filed, cursor=cursor, limit=limit, with_total=True)
-        names = clients.names(session, {line.filed_on.id for line in page.items if line.filed_on})
     if as_json:
         print_json(page)
         return
@@ -56,7 +57,9 @@ def list_tickets(
                 f"{line.sent_at or line.received_at:%Y-%m-%d %H:%M}",
                 line.from_name or line.from_address,
                 line.subject[:60],
-                names.get(line.filed_on.id) if line.filed_on else f"({line.unfiled_reason or 'unfiled'})",
+                ", ".join(file.label for file in line.filed_under)
+                if line.filed_on
+                else f"({line.unfiled_reason or 'unfiled'})",
             )
             for line in page.items
         ],
@@ -97,6 +100,10 @@ def history(ticket: TicketArgument, collaborator: AsOption = None, as_json: Json
 def file_ticket(
     ticket: TicketArgument,
     client: Annotated[UUID | None, typer.Option(help="The id of the client or prospect to file it on.")] = None,
+    contract: Annotated[UUID | None, typer.Option(help="The id of the contract to file it on.")] = None,
+    claim: Annotated[UUID | None, typer.Option(help="The id of the claim to file it on.")] = None,
+    company: Annotated[UUID | None, typer.Option(help="The id of the company to file it on.")] = None,
+    contact: Annotated[UUID | None, typer.Option(help="The id of the contact to file it on.")] = None,
     new_person: Annotated[str | None, typer.Option(help="File it on a new prospect: LAST NAME, First name.")] = None,
     new_company: Annotated[str | None, typer.Option(help="File it on a new prospect: a company's name.")] = None,
     active: Annotated[bool, typer.Option("--active", help="The new dossier is a client already.")] = False,
@@ -105,9 +112,17 @@ def file_ticket(
     as_json: JsonOption = False,
 ) -> None:
     """File a ticket by hand, or file it elsewhere."""
-    if sum(choice is not None for choice in (client, new_person, new_company)) != 1:
-        raise typer.BadParameter("give exactly one of --client, --new-person, --new-company")
-    on: Any = ExistingClient(id=client) if client else _new_client(new_person, new_company, active=active)
+    files: dict[FileKind, UUID | None] = {
+        "client": client,
+        "contract": contract,
+        "claim": claim,
+        "company": company,
+        "contact": contact,
+    }
+    existing = [Target(kind=kind, id=id_) for kind, id_ in files.items() if id_]
+    if len(existing) + (new_person is not None) + (new_company is not None) != 1:
+        raise typer.BadParameter(f"give exactly one of --{', --'.join(files)}, --new-person, --new-company")
+    on: Any = existing[0] if existing else _new_client(new_person, new_company, active=active)
     with up_to_date_office() as greffier:
         with greffier.views.reading() as session:
             ticket_id = _ticket_id(session, ticket)
@@ -118,7 +133,9 @@ def file_ticket(
     if as_json:
         print_json(answer.result | {"version": answer.versions[ticket_id], "position": answer.position})
     else:
-        console.print(f"The ticket is filed on the client {answer.result['client_id']}.")
+        console.print(
+            f"The ticket is filed on the {answer.result['filed_on']['kind']} {answer.result['filed_on']['id']}."
+        )
 
 
 def _viewer(greffier: Greffier, collaborator: str | None) -> Viewer:

@@ -9,25 +9,14 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.operations import Call, Listing, Operations, Reading, Reply, found
+from api.routes.files import TypedAddress, offer_addresses, offer_tickets
 from domain.aggregates import NotFound
-from domain.client import (
-    ActivateClient,
-    AssociateEmailAddress,
-    Client,
-    ClientStatus,
-    Identity,
-    NewClient,
-    Ownership,
-    RegisterClient,
-    RemoveEmailAddress,
-)
+from domain.client import ActivateClient, Client, ClientStatus, Identity, NewClient, RegisterClient
 from domain.commands import Answer
-from domain.email_address import AddressBelongsToAnother, AddressNotOnFile
-from domain.values import EmailAddressText
-from projections import clients, tickets
+from domain.email_address import AddressBelongsToAnother
+from projections import clients, email_addresses
 from projections.clients import ClientDetails, ClientLine
 from projections.paging import Page
-from projections.tickets import TicketLine
 
 operation: Final = Operations("clients")
 
@@ -43,9 +32,6 @@ class AddressPath(ClientPath):
 class ClientSearch(Listing):
     name: Annotated[str, Field(max_length=200, description="Words of the name, in any order, case or accents")] = ""
     status: ClientStatus | None = None
-
-
-TypedAddress = Annotated[EmailAddressText, Field(json_schema_extra={"format": "email"})]
 
 
 class Registration(BaseModel):
@@ -69,33 +55,10 @@ class Registration(BaseModel):
     email_addresses: Annotated[tuple[TypedAddress, ...], Field(max_length=20)] = ()
 
 
-class AddressToGive(BaseModel):
-    """An address to put on a dossier."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"address": "claire.bonnet@courriel.example", "how": "share"}]}
-    )
-
-    address: TypedAddress
-    how: Annotated[
-        Ownership,
-        Field(description="`associate` a free address, `share` it with its owners, or `move` it from them"),
-    ] = "associate"
-
-
 class ClientChanged(BaseModel):
     """The dossier as the command left it; read it with this `position` as `min_position`."""
 
     client_id: UUID
-    version: int
-    position: int
-
-
-class AddressChanged(BaseModel):
-    """The address as the command left it; read the dossier with this `position` as `min_position`."""
-
-    client_id: UUID
-    address_id: UUID
     version: int
     position: int
 
@@ -152,32 +115,9 @@ def register_client(call: Call) -> Reply:
 )
 def show_client(call: Call) -> Reply:
     """The dossier's identity and addresses."""
-    with call.reading(clients.clients, clients.client_email_addresses) as session:
+    with call.reading(clients.clients, email_addresses.email_addresses) as session:
         client = found(Client.kind, call.path.client_id, clients.client(session, call.viewer, call.path.client_id))
     return Reply(client, version=client.version)
-
-
-@operation(
-    "GET",
-    "/clients/{client_id}/tickets",
-    "A dossier's tickets",
-    "read",
-    path_model=ClientPath,
-    query_model=Listing,
-    answers={200: Page[TicketLine]},
-    refuses=(NotFound,),
-)
-def list_client_tickets(call: Call) -> Reply:
-    """The tickets filed on the dossier, newest first."""
-    query: Listing = call.query
-    client_id: UUID = call.path.client_id
-    with call.reading(clients.clients, tickets.tickets) as session:
-        found(Client.kind, client_id, clients.names(session, [client_id]))
-        return Reply(
-            tickets.of_targets(
-                session, call.viewer, [client_id], cursor=query.cursor, limit=query.limit, with_total=query.total
-            )
-        )
 
 
 _DOSSIER: Final[dict[str, Any]] = {"is_command": True, "path_model": ClientPath}
@@ -200,50 +140,10 @@ def activate_client(call: Call) -> Reply:
     return _client_changed(client_id, call.execute(ActivateClient(client_id=client_id), client_id))
 
 
-@operation(
-    "POST",
-    "/clients/{client_id}/email-addresses",
-    "Put an address on a dossier",
-    "manage_dossiers",
-    body=AddressToGive,
-    answers={200: AddressChanged},
-    refuses=(NotFound, AddressBelongsToAnother),
-    **_DOSSIER,
-)
-def give_address(call: Call) -> Reply:
-    """Later messages from the address are filed here; from a shared one they wait, with every owner as candidate.
-
-    An address that belongs to another answers 409 with its owners: share it or move it, explicitly.
-    """
-    body: AddressToGive = call.body
-    client_id: UUID = call.path.client_id
-    command = AssociateEmailAddress(client_id=client_id, address=body.address, how=body.how)
-    return _address_changed(client_id, call.execute(command, client_id))
-
-
-@operation(
-    "DELETE",
-    "/clients/{client_id}/email-addresses/{address_id}",
-    "Take an address off a dossier",
-    "manage_dossiers",
-    path_model=AddressPath,
-    answers={200: AddressChanged},
-    refuses=(NotFound, AddressNotOnFile),
-    is_command=True,
-)
-def remove_address(call: Call) -> Reply:
-    """Later messages no longer follow it; those that came meanwhile stay where they are."""
-    client_id: UUID = call.path.client_id
-    command = RemoveEmailAddress(client_id=client_id, address_id=call.path.address_id)
-    return _address_changed(client_id, call.execute(command, client_id))
+offer_tickets(operation, "client", "/clients/{client_id}", ClientPath)
+offer_addresses(operation, "client", "/clients/{client_id}", ClientPath, AddressPath)
 
 
 def _client_changed(client_id: UUID, answer: Answer) -> Reply:
     version = answer.versions[client_id]
     return Reply(ClientChanged(client_id=client_id, version=version, position=answer.position), version=version)
-
-
-def _address_changed(client_id: UUID, answer: Answer) -> Reply:
-    address_id = UUID(answer.result["address_id"])
-    version = answer.versions[address_id]
-    return Reply(AddressChanged(client_id=client_id, address_id=address_id, version=version, position=answer.position))

@@ -12,21 +12,14 @@ from adapters.mail.rendering import sanitised_html
 from api.operations import Call, Listing, Media, Operations, Reading, Reply, found
 from api.problems import NoSuchAttachment
 from domain.aggregates import NotFound
-from domain.client import Identity, Ownership
+from domain.client import Identity
 from domain.commands import Answer
-from domain.email_address import AddressBelongsToAnother
+from domain.email_address import AddressBelongsToAnother, Ownership
 from domain.events import Erased
 from domain.prefill import prefilled_identity
-from domain.ticket import (
-    ClassifyTicket,
-    ClientToCreate,
-    ExistingClient,
-    NoSenderAddress,
-    Ticket,
-    TicketReceived,
-    UnclassifyTicket,
-)
-from projections import clients, collaborators, ticket_history, tickets
+from domain.ticket import ClassifyTicket, ClientToCreate, NoSenderAddress, Ticket, TicketReceived, UnclassifyTicket
+from domain.values import Target
+from projections import collaborators, files, ticket_history, tickets
 from projections.paging import Page
 from projections.ticket_history import HistoryLine
 from projections.tickets import TicketDetails, TicketLine
@@ -84,6 +77,7 @@ class FileTicket(BaseModel):
         json_schema_extra={
             "examples": [
                 {"on": {"kind": "client", "id": "11111111-1111-4111-8111-111111111111"}, "address": "associate"},
+                {"on": {"kind": "claim", "id": "22222222-2222-4222-8222-222222222222"}},
                 {
                     "on": {
                         "kind": "new_client",
@@ -94,12 +88,12 @@ class FileTicket(BaseModel):
         },
     )
 
-    on: Annotated[ExistingClient | NewFile, Field(discriminator="kind")]
+    on: Annotated[Target | NewFile, Field(discriminator="kind")]
     address: Annotated[
         Ownership | None,
         Field(
-            description="`associate` gives a free address to the file, `share` makes the file one more owner, `move` "
-            "takes it from its owners; without it the address stays as it is"
+            description="`associate` gives a free address to the file (to its client, for a contract or a claim), `share` "
+            "makes it one more owner, `move` takes it from its owners; without it the address stays as it is"
         ),
     ] = None
 
@@ -108,7 +102,7 @@ class TicketChanged(BaseModel):
     """The ticket as the command left it; read it with this `position` as `min_position`."""
 
     ticket_id: UUID
-    client_id: UUID | None = None
+    filed_on: Target | None = None
     version: int
     position: int
 
@@ -116,7 +110,7 @@ class TicketChanged(BaseModel):
 @operation("GET", "/tickets", "The inbox", "read", query_model=Inbox, answers={200: Page[TicketLine]})
 def list_tickets(call: Call) -> Reply:
     """Tickets, newest first."""
-    with call.reading(tickets.tickets) as session:
+    with call.reading(tickets.tickets, *files.VIEWS) as session:
         query: Inbox = call.query
         return Reply(
             tickets.inbox(
@@ -159,7 +153,7 @@ def show_ticket(call: Call) -> Reply:
 )
 def show_history(call: Call) -> Reply:
     """Who did what, when and why, in sentences, oldest first."""
-    with call.reading(ticket_history.ticket_history, clients.clients, collaborators.collaborators) as session:
+    with call.reading(ticket_history.ticket_history, *files.VIEWS, collaborators.collaborators) as session:
         lines = ticket_history.history(session, call.viewer, call.path.ticket_id)
     return Reply(History(items=found(Ticket.kind, call.path.ticket_id, lines)))
 
@@ -249,7 +243,7 @@ _FILING: Final[dict[str, Any]] = {
     **_FILING,
 )
 def file_ticket(call: Call) -> Reply:
-    """Files the ticket, or files it elsewhere, on a dossier that exists or is created in the same step.
+    """Files the ticket, or files it elsewhere: on a file that exists, or on a dossier created in the same step.
 
     An address that belongs to another answers 409 with its owners: share it or move it, or leave it alone.
     """
@@ -258,7 +252,7 @@ def file_ticket(call: Call) -> Reply:
     on = (
         ClientToCreate(client_id=call.new_id("client"), identity=body.on.identity, active=body.on.active)
         if isinstance(body.on, NewFile)
-        else ExistingClient(id=body.on.id)
+        else body.on
     )
     return _changed(
         ticket_id, call.execute(ClassifyTicket(ticket_id=ticket_id, on=on, address=body.address), ticket_id)
@@ -273,13 +267,13 @@ def unfile_ticket(call: Call) -> Reply:
 
 
 def _changed(ticket_id: UUID, answer: Answer) -> Reply:
-    version, client_id = answer.versions[ticket_id], answer.result.get("client_id")
-    changed = TicketChanged(ticket_id=ticket_id, client_id=client_id, version=version, position=answer.position)
+    version, filed_on = answer.versions[ticket_id], answer.result.get("filed_on")
+    changed = TicketChanged(ticket_id=ticket_id, filed_on=filed_on, version=version, position=answer.position)
     return Reply(changed, version=version)
 
 
 def _ticket(call: Call) -> TicketDetails:
-    with call.reading(tickets.tickets) as session:
+    with call.reading(tickets.tickets, *files.VIEWS) as session:
         return found(Ticket.kind, call.path.ticket_id, tickets.ticket(session, call.viewer, call.path.ticket_id))
 
 

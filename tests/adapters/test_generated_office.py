@@ -14,15 +14,7 @@ from adapters.mail.parser import parse_message
 from api.bootstrap import create_office, open_greffier
 from api.settings import Settings
 from api.staff import COMMAND_LINE, collaborator_id
-from domain.client import (
-    Client,
-    ClientActivated,
-    NewClient,
-    Person,
-    ProspectRegistered,
-    RegisterClient,
-    RemoveEmailAddress,
-)
+from domain.client import Client, ClientActivated, NewClient, Person, ProspectRegistered, RegisterClient
 from domain.email_address import (
     EmailAddress,
     EmailAddressAssociated,
@@ -32,17 +24,18 @@ from domain.email_address import (
     email_address_id,
 )
 from domain.events import Actor, office_event_types
+from domain.files import RemoveEmailAddress
 from domain.message import Message, MessageTakenIn
 from domain.office import OFFICE_ID, CollaboratorJoined, Office, OfficeOpened, OpenOffice
 from domain.ticket import (
     ClassifyTicket,
-    ExistingClient,
     Ticket,
     TicketClassified,
     TicketLeftUnfiled,
     TicketReceived,
     TicketUnclassified,
 )
+from domain.values import Target
 from tests.end_to_end.mailboxes import letter
 
 EXTENT = Extent(clients=150, seed=3, events=6_000)
@@ -252,7 +245,9 @@ def test_the_office_goes_on_from_there(to_go_on_with, told_of):
 
     client = next(event.filed_on for event in told_of[TicketClassified])
     staff = Actor.collaborator(next(iter(log.state(Office, OFFICE_ID).collaborators)))
-    log.execute(ClassifyTicket(ticket_id=taken.ticket_id, on=ExistingClient(id=client.id), address="associate"), staff)
+    log.execute(
+        ClassifyTicket(ticket_id=taken.ticket_id, on=Target(kind="client", id=client.id), address="associate"), staff
+    )
     content = letter(41)  # of the same writer
     again = intake.take_in("test", len(content), io.BytesIO(content))
     assert log.state(Ticket, again.ticket_id).filed_on == client
@@ -263,7 +258,7 @@ def test_the_office_goes_on_from_there(to_go_on_with, told_of):
         if log.state(EmailAddress, email_address_id(log, event.written.address)).owners == (event.owner,)
     )
     state = log.state(EmailAddress, email_address_id(log, address))
-    log.execute(RemoveEmailAddress(client_id=state.owners[0].id, address_id=state.id), staff)
+    log.execute(RemoveEmailAddress(owner=Target(kind="client", id=state.owners[0].id), address_id=state.id), staff)
     new = NewClient(client_id=uuid4(), identity=Person(last_name="Suivant"))
     log.execute(RegisterClient(client=new, email_addresses=(address,)), staff)
     assert to_go_on_with.catch_up()

@@ -65,9 +65,24 @@ class RealValues:
     def __init__(self, api):
         tickets = api.read("/tickets", limit=200)["items"]
         self.clients = [line["client_id"] for line in api.read("/clients", limit=200)["items"]]
+        self.companies = [api.register_company("Mutuelle des Deux Rives")]
+        self.contacts = [api.register_contact("Ferrand", self.companies[0])]
+        self.contracts = [api.register_contract(self.clients[0], "MRH-2201457")]
+        self.claims = [api.open_claim(self.contracts[0])]
+        given = api.do(f"/companies/{self.companies[0]}/email-addresses", {"address": "sinistres@deux-rives.example"})
+        api.do(
+            f"/contacts/{self.contacts[0]}/email-addresses", {"address": "sinistres@deux-rives.example", "how": "share"}
+        )
+        self.address_id = given["address_id"]
         self.paths = {
             ("ticket_id",): [{"ticket_id": line["ticket_id"]} for line in tickets],
             ("client_id",): [{"client_id": client_id} for client_id in self.clients],
+            ("contract_id",): [{"contract_id": id_} for id_ in self.contracts],
+            ("claim_id",): [{"claim_id": id_} for id_ in self.claims],
+            ("company_id",): [{"company_id": id_} for id_ in self.companies],
+            ("contact_id",): [{"contact_id": id_} for id_ in self.contacts],
+            ("address_id", "company_id"): [{"company_id": self.companies[0], "address_id": self.address_id}],
+            ("address_id", "contact_id"): [{"contact_id": self.contacts[0], "address_id": self.address_id}],
             ("address_id", "client_id"): [
                 {"client_id": client_id, "address_id": address_id}
                 for client_id in self.clients
@@ -84,6 +99,8 @@ class RealValues:
         }
         self._cursors = {
             "/clients": encode_cursor("m", 1),
+            "/companies": encode_cursor("m", 1),
+            "/contacts": encode_cursor("m", 1),
             "/quarantine": encode_cursor("2026-01-01T00:00:00+00:00", self.clients[0]),
         }
         self._head = api.get("/health").json()["head"]

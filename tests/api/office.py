@@ -73,18 +73,30 @@ class Api(httpx.Client):
         body = {"identity": identity, "email_addresses": addresses, **more}
         return self.do("/clients", body)["client_id"]
 
-    def file(self, ticket_id, client_id, **more):
-        return self.do(f"/tickets/{ticket_id}/file", {"on": {"kind": "client", "id": client_id}, **more})
+    def register_contract(self, client_id, policy_number, **more):
+        return self.do(f"/clients/{client_id}/contracts", {"policy_number": policy_number, **more})["contract_id"]
+
+    def open_claim(self, contract_id, **more):
+        return self.do(f"/contracts/{contract_id}/claims", more)["claim_id"]
+
+    def register_company(self, name, role="insurer"):
+        return self.do("/companies", {"name": name, "role": role})["company_id"]
+
+    def register_contact(self, last_name, company_id=None):
+        return self.do("/contacts", {"identity": {"last_name": last_name}, "company_id": company_id})["contact_id"]
+
+    def file(self, ticket_id, file_id, kind="client", **more):
+        return self.do(f"/tickets/{ticket_id}/file", {"on": {"kind": kind, "id": file_id}, **more})
 
     def ticket(self, ticket_id):
         return self.read(f"/tickets/{ticket_id}")
 
-    def tickets_of(self, client_id):
-        return [line["ticket_id"] for line in self.read(f"/clients/{client_id}/tickets")["items"]]
+    def tickets_of(self, file_id, kind="clients"):
+        return [line["ticket_id"] for line in self.read(f"/{kind}/{file_id}/tickets")["items"]]
 
-    def addresses_of(self, client_id):
-        """The dossier's addresses, and their ids."""
-        found = self.read(f"/clients/{client_id}")["email_addresses"]
+    def addresses_of(self, file_id, kind="clients"):
+        """The file's addresses, and their ids."""
+        found = self.read(f"/{kind}/{file_id}")["email_addresses"]
         return {owned["address"]: owned["address_id"] for owned in found}
 
 

@@ -109,7 +109,7 @@ def test_a_change_made_on_an_old_reading_is_refused(api, petit):
 def test_an_address_is_put_on_a_dossier(api, petit):
     given = api.do(f"/clients/{petit}/email-addresses", {"address": "Claire@Courriel.EXAMPLE"})
 
-    assert given["client_id"] == petit
+    assert given["owner"] == {"kind": "client", "id": petit}
     owned = api.read(f"/clients/{petit}")["email_addresses"]
     assert {one["address"]: one["address_id"] for one in owned}["Claire@courriel.example"] == given["address_id"]
 

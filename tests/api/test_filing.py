@@ -26,7 +26,7 @@ def test_a_ticket_is_filed_on_a_prospect_or_client(api, petit, active):
 
     filed = api.file(ticket_id, dossier)
 
-    assert filed["client_id"] == dossier
+    assert filed["filed_on"] == {"kind": "client", "id": dossier}
     assert api.ticket(ticket_id)["filed_on"] == {"kind": "client", "id": dossier}
     assert api.tickets_of(dossier) == [ticket_id]
     assert api.tickets_of(petit) == []
@@ -99,9 +99,9 @@ def test_a_dossier_is_created_from_the_ticket_in_the_same_step_prefilled(api, pe
     new = {"kind": "new_client", "identity": prefill["identity"], "active": active}
     filed = api.do(f"/tickets/{ticket_id}/file", {"on": new})
 
-    created = api.read(f"/clients/{filed['client_id']}")
+    created = api.read(f"/clients/{filed['filed_on']['id']}")
     assert (created["display_name"], created["status"]) == ("Claire Bonnet", "active" if active else "prospect")
-    assert api.ticket(ticket_id)["filed_on"]["id"] == filed["client_id"]
+    assert api.ticket(ticket_id)["filed_on"]["id"] == filed["filed_on"]["id"]
     assert created["email_addresses"] == []
     assert api.tickets_of(petit) == []
 
@@ -113,7 +113,7 @@ def test_the_address_of_a_created_dossier_is_recorded_if_that_was_chosen(api, pe
     new = {"kind": "new_client", "identity": person("Claire", "Bonnet")}
     filed = api.do(f"/tickets/{ticket_id}/file", {"on": new, "address": "associate"})
 
-    assert list(api.addresses_of(filed["client_id"])) == [CLAIRE]
+    assert list(api.addresses_of(filed["filed_on"]["id"])) == [CLAIRE]
     assert list(api.addresses_of(petit)) == [PAUL]
 
 

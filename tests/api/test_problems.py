@@ -154,7 +154,7 @@ def test_a_body_that_is_too_large_is_refused(asked):
         ({}, ["on"]),
         ({"on": {}}, ["on"]),
         ({"on": "client"}, ["on"]),
-        ({"on": {"kind": "contract", "id": UUID}}, ["on"]),
+        ({"on": {"kind": "folder", "id": UUID}}, ["on"]),
         ({"on": {"kind": "client"}}, ["on.id"]),
         ({"on": {"kind": "client", "id": 7}}, ["on.id"]),
         ({"on": {"kind": "client", "id": UUID, "client": 1}}, ["on.client"]),

@@ -7,10 +7,12 @@ from uuid import uuid4
 from api.bootstrap import Greffier, create_office, open_greffier
 from api.settings import Settings
 from api.staff import COMMAND_LINE
-from domain.client import AssociateEmailAddress, Company, NewClient, RegisterClient
+from domain.client import Company, NewClient, RegisterClient
 from domain.commands import Command
+from domain.files import AssociateEmailAddress
 from domain.office import OpenOffice
-from domain.ticket import ClassifyTicket, ExistingClient
+from domain.ticket import ClassifyTicket
+from domain.values import Target
 from tests.bench.bare_library import bare_store, save_all, saves_of
 from tests.bench.measuring import Measurement, Pair, seconds
 from tests.end_to_end.mailboxes import letters
@@ -30,8 +32,8 @@ def _commands(office: Greffier, size: int) -> list[Command]:
         assert ticket is not None
         client = clients[number % _CLIENTS]
         commands += [
-            AssociateEmailAddress(client_id=client, address=f"adresse.{number}@courriel.example"),
-            ClassifyTicket(ticket_id=ticket, on=ExistingClient(id=client)),
+            AssociateEmailAddress(owner=Target(kind="client", id=client), address=f"adresse.{number}@courriel.example"),
+            ClassifyTicket(ticket_id=ticket, on=Target(kind="client", id=client)),
         ]
     return commands[:size]
 

@@ -25,7 +25,7 @@ from adapters.read_store.store import without_key
 from projections.clients import searched
 from projections.projection import views
 
-READ_MODELS: Final = ("ticket_history", "tickets", "clients", "client_email_addresses", "collaborators")
+READ_MODELS: Final = ("ticket_history", "tickets", "clients", "email_addresses", "collaborators")
 SCHEMA: Final = "handwritten"
 """Where the loop writes in PostgreSQL: beside the engine's tables, in the same database."""
 
@@ -239,7 +239,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
     return {
         "tickets": tickets.values(),
         "clients": clients.values(),
-        "client_email_addresses": addresses.values(),
+        "email_addresses": addresses.values(),
         "collaborators": collaborators.values(),
     }
 

@@ -60,7 +60,7 @@ def test_a_ticket_is_filed_by_hand_and_its_history_tells_who_did(demo, unfiled):
     )  # fmt: skip
     assert answer["ticket_id"] == unfiled["ticket_id"]
     shown = demo.json("tickets", "show", unfiled["number"])
-    assert shown["filed_on"]["id"] == answer["client_id"]
+    assert shown["filed_on"]["id"] == answer["filed_on"]["id"]
     history = demo.json("tickets", "history", unfiled["number"])
     assert [line["who"] for line in history if line["what"] == "TicketClassified"] == ["Léa Dumoulin"]
     assert "Léa Dumoulin" in demo("tickets", "history", unfiled["number"]).stdout
@@ -70,7 +70,9 @@ def test_an_associated_address_files_what_comes_next(opened, apart):
     opened("token", "lea@cabinet.example", "--last-name", "Morel")
     (apart / "1.eml").write_bytes(letter(1))
     opened("import-mail", "1.eml")
-    client = opened.json("tickets", "file", "1", "--new-company", "Essai SARL", "--address", "associate")["client_id"]
+    client = opened.json("tickets", "file", "1", "--new-company", "Essai SARL", "--address", "associate")["filed_on"][
+        "id"
+    ]
     (apart / "41.eml").write_bytes(letter(41))
     opened("import-mail", "41.eml")
     newest = opened.json("tickets", "list", "--filed")["items"]
@@ -92,6 +94,7 @@ def test_an_associated_address_files_what_comes_next(opened, apart):
         (["--new-company", " "], "company_name"),
         (["--new-company", "B", "--address", "steal"], "steal"),
         (["--client", "not-an-id"], "--client"),
+        (["--contract", UNKNOWN, "--claim", UNKNOWN], "--claim"),
     ],
 )
 def test_a_filing_that_makes_no_sense_changes_nothing(demo, unfiled, arguments, named):
@@ -99,6 +102,12 @@ def test_a_filing_that_makes_no_sense_changes_nothing(demo, unfiled, arguments, 
     (line,) = errors(demo("tickets", "file", unfiled["number"], *arguments, exit_code=2))
     assert named in line
     assert demo.json("tickets", "history", unfiled["number"]) == before
+
+
+@pytest.mark.parametrize("kind", ["contract", "claim", "company", "contact"])
+def test_a_file_that_is_not_there_is_named_with_its_kind(demo, unfiled, kind):
+    (line,) = errors(demo("tickets", "file", unfiled["number"], f"--{kind}", UNKNOWN, exit_code=1))
+    assert f"there is no {kind} {UNKNOWN}" in line
 
 
 def test_a_refusal_is_said_in_one_line(demo, unfiled):

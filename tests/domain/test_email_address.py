@@ -4,7 +4,6 @@ import pytest
 from pydantic import ValidationError
 
 from domain.aggregates import NotFound
-from domain.client import AssociateEmailAddress, RemoveEmailAddress
 from domain.email_address import (
     Address,
     AddressBelongsToAnother,
@@ -13,6 +12,8 @@ from domain.email_address import (
     EmailAddressMoved,
     EmailAddressRemoved,
 )
+from domain.files import AssociateEmailAddress, RemoveEmailAddress
+from domain.values import Target
 from tests.given_when_then import given
 
 
@@ -31,7 +32,7 @@ def two_clients(office):
 
 
 def giving(office, client_id, how="associate", address=None):
-    return AssociateEmailAddress(client_id=client_id, address=address or office.address, how=how)
+    return AssociateEmailAddress(owner=Target(kind="client", id=client_id), address=address or office.address, how=how)
 
 
 @pytest.mark.parametrize("how", ["associate", "share", "move"])
@@ -104,7 +105,7 @@ def test_moving_a_shared_address_to_one_of_its_owners_leaves_it_alone(office, tw
 def test_an_address_is_taken_off_a_file(office, two_clients):
     answer = (
         two_clients(office.associated(office.claire))
-        .when(RemoveEmailAddress(client_id=office.claire, address_id=office.address_id))
+        .when(RemoveEmailAddress(owner=Target(kind="client", id=office.claire), address_id=office.address_id))
         .then({office.address_id: [EmailAddressRemoved(owner=office.target(office.claire))]})
     )
     assert answer.address_id == office.address_id
@@ -112,7 +113,7 @@ def test_an_address_is_taken_off_a_file(office, two_clients):
 
 def test_taking_a_shared_address_off_one_file_leaves_it_on_the_other(office, two_clients):
     two_clients(office.associated(office.claire), office.associated(office.bruno, shared_with=[office.claire])).when(
-        RemoveEmailAddress(client_id=office.claire, address_id=office.address_id)
+        RemoveEmailAddress(owner=Target(kind="client", id=office.claire), address_id=office.address_id)
     ).then(
         {
             office.address_id: [
@@ -131,7 +132,7 @@ def test_an_address_removed_is_free_again(office, two_clients):
 @pytest.mark.parametrize("events", [[], ["bruno"]])
 def test_an_address_that_is_not_on_the_file_can_not_be_taken_off(office, two_clients, events):
     two_clients(*[office.associated(getattr(office, name)) for name in events]).when(
-        RemoveEmailAddress(client_id=office.claire, address_id=office.address_id)
+        RemoveEmailAddress(owner=Target(kind="client", id=office.claire), address_id=office.address_id)
     ).then_raises(AddressNotOnFile, address_id=office.address_id, owner=office.target(office.claire))
 
 
@@ -139,7 +140,7 @@ def test_an_address_that_is_not_on_the_file_can_not_be_taken_off(office, two_cli
     "command",
     [
         lambda office: giving(office, office.claire),
-        lambda office: RemoveEmailAddress(client_id=office.claire, address_id=office.address_id),
+        lambda office: RemoveEmailAddress(owner=Target(kind="client", id=office.claire), address_id=office.address_id),
     ],
 )
 def test_addresses_belong_to_dossiers_that_exist(office, command):
@@ -151,7 +152,7 @@ def test_addresses_belong_to_dossiers_that_exist(office, command):
 @pytest.mark.parametrize("spelling", ["CLAIRE@Example.FR", " claire@example.fr", '"claire"@example.fr'])
 def test_an_address_is_one_however_it_is_spelt(office, spelling):
     given(office.claire, office.registered()).and_given(office.address_id, office.associated(office.bruno)).when(
-        AssociateEmailAddress.model_construct(client_id=office.claire, address=spelling, how="associate")
+        AssociateEmailAddress.model_construct(owner=office.target(office.claire), address=spelling, how="associate")
     ).then_raises(
         AddressBelongsToAnother,
         address=spelling,

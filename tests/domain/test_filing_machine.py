@@ -20,14 +20,14 @@ from adapters.event_store.log import EventLog
 from adapters.read_store import open_read_store
 from adapters.vault import MasterKey, Vault
 from domain.access import Viewer
-from domain.client import AssociateEmailAddress, NewClient, Person, RegisterClient, RemoveEmailAddress
+from domain.client import NewClient, Person, RegisterClient
 from domain.email_address import AddressBelongsToAnother, AddressNotOnFile, EmailAddress, email_address_id
 from domain.events import Actor, office_event_types
+from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.message import MessageIdentity
 from domain.ticket import (
     ClassifyTicket,
     ClientToCreate,
-    ExistingClient,
     MessageContent,
     NoSenderAddress,
     ReceiveMessage,
@@ -39,6 +39,7 @@ from domain.ticket import (
     TicketUnclassified,
     UnclassifyTicket,
 )
+from domain.values import Target
 from projections import clients, tickets
 from projections.engine import Engine
 from projections.office import office_projections
@@ -330,12 +331,16 @@ class FilingMachine(RuleBasedStateMachine):
                 new = ClientToCreate(client_id=asked.client, identity=Person(last_name="Créé"))
                 return ClassifyTicket(ticket_id=self.ticket_id(asked), on=new, address=asked.how)
             case "file":
-                on = ExistingClient(id=asked.client)
+                on = Target(kind="client", id=asked.client)
                 return ClassifyTicket(ticket_id=self.ticket_id(asked), on=on, address=asked.how)
             case "give_address":
-                return AssociateEmailAddress(client_id=asked.client, address=asked.address, how=asked.how)
+                return AssociateEmailAddress(
+                    owner=Target(kind="client", id=asked.client), address=asked.address, how=asked.how
+                )
             case "remove":
-                return RemoveEmailAddress(client_id=asked.client, address_id=email_address_id(self.log, asked.address))
+                return RemoveEmailAddress(
+                    owner=Target(kind="client", id=asked.client), address_id=email_address_id(self.log, asked.address)
+                )
 
     def ticket_id(self, asked):
         return self.ticket_ids[asked.mail.message_id, asked.mail.content]

@@ -12,7 +12,6 @@ from domain.message import MessageIdentity, MessageTakenIn
 from domain.ticket import (
     ClassifyTicket,
     ClientToCreate,
-    ExistingClient,
     NoSenderAddress,
     ReceiveMessage,
     Ticket,
@@ -21,6 +20,7 @@ from domain.ticket import (
     TicketUnclassified,
     UnclassifyTicket,
 )
+from domain.values import Target
 from tests.given_when_then import given, keyed_id
 
 DIGEST, OTHER_DIGEST = "a" * 64, "b" * 64
@@ -40,7 +40,7 @@ def arriving(office, *, digest=DIGEST, message_id="1@example.fr", automatic=Fals
 
 
 def filing(office, client_id, address=None):
-    return ClassifyTicket(ticket_id=office.ticket_id, on=ExistingClient(id=client_id), address=address)
+    return ClassifyTicket(ticket_id=office.ticket_id, on=Target(kind="client", id=client_id), address=address)
 
 
 def filed(office, client_id, **facts):
@@ -265,7 +265,7 @@ def test_a_message_is_identified_by_a_sha_256(office):
 
 def test_a_ticket_is_filed_and_its_address_left_alone(office, ticket):
     answer = ticket().when(filing(office, office.claire)).then({office.ticket_id: [filed(office, office.claire)]})
-    assert (answer.ticket_id, answer.client_id) == (office.ticket_id, office.claire)
+    assert (answer.ticket_id, answer.filed_on) == (office.ticket_id, office.target(office.claire))
 
 
 def test_filing_may_associate_the_address(office, ticket):
@@ -411,7 +411,7 @@ def test_a_prospect_is_created_from_the_ticket_in_the_same_step(office, ticket):
         .when(creating(office))
         .then({new: [office.registered("Durand", 1, office.ticket_id)], office.ticket_id: [filed(office, new)]})
     )
-    assert answer.client_id == new
+    assert answer.filed_on == office.target(new)
 
 
 def test_a_client_is_created_from_the_ticket_with_its_address(office, ticket):
@@ -447,7 +447,7 @@ def test_no_dossier_is_created_from_a_ticket_that_does_not_exist(office):
             {"kind": "new_client", "client_id": UUID(int=3), "identity": {"kind": "person", "last_name": " "}},
             ("on", "new_client", "identity", "person", "last_name"),
         ),
-        ({"kind": "contract", "id": UUID(int=3)}, ("on",)),
+        ({"kind": "folder", "id": UUID(int=3)}, ("on",)),
     ],
 )
 def test_what_is_wrong_with_a_filing_is_named(office, on, field):

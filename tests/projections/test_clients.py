@@ -6,7 +6,7 @@ import pytest
 from domain.client import ClientActivated, ClientEvent, ProspectRegistered
 from domain.email_address import EmailAddressAssociated
 from domain.events import ERASED, office_event_types
-from projections import clients
+from projections import clients, email_addresses
 from projections.paging import BadCursor
 from tests.projections.facts import ADDRESS, OTHER_ADDRESS, associated, company, moved, person, removed, target
 
@@ -15,7 +15,7 @@ CLAIRE, BRUNO, GARAGE = UUID(int=1), UUID(int=2), UUID(int=3)
 
 @pytest.fixture
 def views(telling):
-    told = telling(clients.clients, clients.client_email_addresses)
+    told = telling(clients.clients, email_addresses.email_addresses)
     yield told
     assert told.equal_to_replay()
 

@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 
 from adapters.databases import sqlite_url
 from adapters.read_store import open_read_store
+from domain.claim import ClaimOpened, ClaimReference
 from domain.client import ClientActivated, Company, Person, ProspectRegistered
+from domain.company import CompanyRegistered
+from domain.contact import ContactIdentity, ContactRegistered
+from domain.contract import ContractRegistered, Policy
 from domain.email_address import Address, EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
 from domain.events import ERASED, Actor, Context, Recorded, office_event_types
 from domain.filing import AddressOwned, Candidate, CollaboratorChoice
@@ -35,7 +39,7 @@ from projections.office import office_projections
 from projections.projection import fold_all
 
 ids = st.sampled_from([UUID(int=number) for number in range(1, 5)])
-targets = st.builds(Target, kind=st.just("client"), id=ids)
+targets = st.builds(Target, id=ids)
 texts = st.text(max_size=12).map(storable)
 moments = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis adds the zone
 candidates = st.lists(st.builds(Candidate, target=targets), max_size=2).map(tuple)
@@ -89,6 +93,24 @@ EVENTS = {
     ),
     TicketLeftUnfiled: st.builds(TicketLeftUnfiled, candidates=candidates),
     TicketUnclassified: st.builds(TicketUnclassified, previously_on=targets),
+    ContractRegistered: st.builds(
+        ContractRegistered,
+        client_id=ids,
+        policy=st.builds(Policy, number=st.just("MRH-1"), product=texts) | st.just(ERASED),
+    ),
+    ClaimOpened: st.builds(
+        ClaimOpened,
+        number=st.integers(1, 9),
+        contract_id=ids,
+        reference=st.builds(ClaimReference, insurer_reference=texts) | st.just(ERASED),
+    ),
+    ContactRegistered: st.builds(
+        ContactRegistered,
+        number=st.integers(1, 9),
+        company_id=st.none() | ids,
+        identity=st.builds(ContactIdentity, first_name=texts, last_name=st.just("Dupont")) | st.just(ERASED),
+    ),
+    CompanyRegistered: st.builds(CompanyRegistered, name=texts),
     MessageTakenIn: st.builds(MessageTakenIn, content_id=ids, ticket_id=ids),
     OfficeOpened: st.builds(OfficeOpened, name=texts, time_zone=st.just("Europe/Paris")),
     CollaboratorJoined: st.builds(

@@ -6,7 +6,7 @@ import pytest
 from domain.events import ERASED, office_event_types
 from domain.filing import AddressOwned, CollaboratorChoice
 from domain.ticket import Attachment, TicketEvent, TicketLeftUnfiled, TicketUnclassified
-from projections import tickets
+from projections import files, tickets
 from projections.paging import BadCursor
 from tests.projections.facts import ADDRESS, filed, received, sharing, target
 
@@ -17,7 +17,7 @@ UNKNOWN = TicketLeftUnfiled(reason="unknown_address")
 
 @pytest.fixture
 def views(telling):
-    told = telling(tickets.tickets)
+    told = telling(tickets.tickets, *files.VIEWS)
     yield told
     assert told.equal_to_replay()
 
@@ -73,6 +73,7 @@ def test_a_line_of_the_inbox(views, inbox):
         "automatic": False,
         "attachment_count": 1,
         "filed_on": None,
+        "filed_under": [],
         "unfiled_reason": "unknown_address",
     }
 

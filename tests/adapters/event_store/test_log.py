@@ -8,19 +8,9 @@ from sqlalchemy import make_url
 
 from adapters.databases import StoreUnavailable, sqlite_url
 from adapters.event_store.log import CommandIdReused, EventLog, IfMatch, StaleVersion, TooMuchContention
-from adapters.event_store.mapper import Draft, context_json
+from adapters.event_store.mapper import Draft, context_json, sealing_key
 from domain.aggregates import NotFound
-from domain.client import (
-    ActivateClient,
-    AssociateEmailAddress,
-    Client,
-    ClientActivated,
-    NewClient,
-    Person,
-    ProspectRegistered,
-    RegisterClient,
-    RemoveEmailAddress,
-)
+from domain.client import ActivateClient, Client, ClientActivated, NewClient, Person, ProspectRegistered, RegisterClient
 from domain.email_address import (
     AddressBelongsToAnother,
     EmailAddress,
@@ -29,8 +19,10 @@ from domain.email_address import (
     email_address_id,
 )
 from domain.events import Actor, Context, EventTypes, office_event_types
+from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.message import MessageIdentity
 from domain.ticket import MessageContent, ReceiveMessage, StoredFile
+from domain.values import Target
 from projections.log import Unreadable
 
 ADDRESS = "zoe.lefevre@exemple.fr"
@@ -97,7 +89,9 @@ def test_a_refusal_stores_nothing_and_its_command_may_come_again(log, actor):
     assert log.head() == 2
     assert log.state(Client, client_id).version == 0
     owner = log.state(EmailAddress, email_address_id(log, ADDRESS)).owners[0]
-    log.execute(RemoveEmailAddress(client_id=owner.id, address_id=email_address_id(log, ADDRESS)), actor)
+    log.execute(
+        RemoveEmailAddress(owner=Target(kind="client", id=owner.id), address_id=email_address_id(log, ADDRESS)), actor
+    )
     assert log.execute(refused, actor, command_id=command_id).position == log.head() == 6
 
 
@@ -125,7 +119,7 @@ def test_a_stream_of_another_kind_is_not_found(log, actor):
         log.state(EmailAddress, client_id)
     assert str(refusal.value) == f"there is no e-mail address {client_id}"
     with pytest.raises(NotFound):
-        log.execute(RemoveEmailAddress(client_id=client_id, address_id=client_id), actor)
+        log.execute(RemoveEmailAddress(owner=Target(kind="client", id=client_id), address_id=client_id), actor)
     with pytest.raises(NotFound):
         log.execute(ActivateClient(client_id=email_address_id(log, ADDRESS)), actor)
 
@@ -198,7 +192,7 @@ def test_a_retry_gets_the_first_answer_whatever_happened_since(log, actor):
 def test_a_retry_gets_the_first_answer_of_a_command_that_reads_more_than_it_writes(log, actor):
     client_id, command_id = uuid4(), uuid4()
     log.execute(register(client_id), actor)
-    command = AssociateEmailAddress(client_id=client_id, address=ADDRESS)
+    command = AssociateEmailAddress(owner=Target(kind="client", id=client_id), address=ADDRESS)
     first = log.execute(command, actor, command_id=command_id)
     assert set(first.versions) == {client_id, email_address_id(log, ADDRESS)}
     assert log.execute(command, actor, command_id=command_id) == first
@@ -207,10 +201,12 @@ def test_a_retry_gets_the_first_answer_of_a_command_that_reads_more_than_it_writ
 def test_a_retry_gets_the_first_answer_of_a_command_that_changed_nothing(log, actor):
     client_id, command_id = uuid4(), uuid4()
     log.execute(register(client_id, ADDRESS), actor)
-    command = AssociateEmailAddress(client_id=client_id, address=ADDRESS)
+    command = AssociateEmailAddress(owner=Target(kind="client", id=client_id), address=ADDRESS)
     first = log.execute(command, actor, command_id=command_id)
     assert first.versions == {client_id: 1, email_address_id(log, ADDRESS): 1}
-    log.execute(RemoveEmailAddress(client_id=client_id, address_id=email_address_id(log, ADDRESS)), actor)
+    log.execute(
+        RemoveEmailAddress(owner=Target(kind="client", id=client_id), address_id=email_address_id(log, ADDRESS)), actor
+    )
     assert log.execute(command, actor, command_id=command_id) == first
     assert events(log)[-1] is EmailAddressRemoved
 
@@ -302,7 +298,9 @@ def test_a_stream_that_was_only_read_counts_too(log, open_log, actor):
     def interleave(series):
         calls.append(series)
         if len(calls) == 1:
-            log.execute(AssociateEmailAddress(client_id=present, address=ADDRESS, how="move"), actor)
+            log.execute(
+                AssociateEmailAddress(owner=Target(kind="client", id=present), address=ADDRESS, how="move"), actor
+            )
         return 1000 + len(calls)
 
     answer = open_log(interleave).execute(receive(), actor)
@@ -331,24 +329,24 @@ def test_the_loser_of_a_race_seals_under_the_key_of_the_winner(log, open_log, ac
         log.execute(register(client_id), actor)
 
     def interleave():
-        log.execute(AssociateEmailAddress(client_id=theirs, address=ADDRESS, how="share"), actor)
+        log.execute(AssociateEmailAddress(owner=Target(kind="client", id=theirs), address=ADDRESS, how="share"), actor)
         return log.new_key()
 
     monkeypatch.setattr(loser, "new_key", interleave)
-    loser.execute(AssociateEmailAddress(client_id=mine, address=ADDRESS, how="share"), actor)
+    loser.execute(AssociateEmailAddress(owner=Target(kind="client", id=mine), address=ADDRESS, how="share"), actor)
     assert [owner.id for owner in log.state(EmailAddress, email_address_id(log, ADDRESS)).owners] == [theirs, mine]
     stored = log._recorder.select_events(email_address_id(log, ADDRESS))
     assert len(stored) == 2
-    assert len({log._mapper.sealing_key(one) for one in stored}) == 1
+    assert len({sealing_key(one.state) for one in stored}) == 1
 
 
 def test_after_its_key_was_destroyed_a_stream_is_sealed_under_a_new_one(log, actor, vault):
     client_id, address_id = uuid4(), email_address_id(log, ADDRESS)
     log.execute(register(client_id, ADDRESS), actor)
-    key_id = log._mapper.sealing_key(log._recorder.select_events(address_id)[0])
+    key_id = sealing_key(log._recorder.select_events(address_id)[0].state)
     vault.destroy([key_id])
-    log.execute(RemoveEmailAddress(client_id=client_id, address_id=address_id), actor)
-    log.execute(AssociateEmailAddress(client_id=client_id, address=ADDRESS), actor)
+    log.execute(RemoveEmailAddress(owner=Target(kind="client", id=client_id), address_id=address_id), actor)
+    log.execute(AssociateEmailAddress(owner=Target(kind="client", id=client_id), address=ADDRESS), actor)
     erased, _, after = (one.event for one in log.stream(address_id))
     assert erased.written.erased
     assert after.written.address == ADDRESS
@@ -364,7 +362,9 @@ def test_who_meets_another_change_each_time_gives_up(log, open_log, actor):
     def interleave(series):
         attempts.append(series)
         owners.reverse()
-        log.execute(AssociateEmailAddress(client_id=owners[0], address=ADDRESS, how="move"), actor)
+        log.execute(
+            AssociateEmailAddress(owner=Target(kind="client", id=owners[0]), address=ADDRESS, how="move"), actor
+        )
         return 1000 + len(attempts)
 
     with pytest.raises(TooMuchContention):
@@ -378,7 +378,9 @@ def test_threads_that_change_one_thing_at_once_lose_no_change(log, actor):
     for client_id in clients:
         log.execute(register(client_id), actor)
     with ThreadPoolExecutor(4) as pool:
-        shares = [AssociateEmailAddress(client_id=one, address=ADDRESS, how="share") for one in clients]
+        shares = [
+            AssociateEmailAddress(owner=Target(kind="client", id=one), address=ADDRESS, how="share") for one in clients
+        ]
         list(pool.map(lambda command: log.execute(command, actor), shares))
     address = log.state(EmailAddress, email_address_id(log, ADDRESS))
     assert {owner.id for owner in address.owners} == set(clients)
@@ -432,7 +434,7 @@ def test_an_event_whose_key_is_missing_is_told_at_its_position(log, actor, raw):
     for _ in range(2):
         log.execute(register(), actor)
     state = log._recorder.select_notifications(1, 1)[0].state
-    key_id = log._mapper.sealing_key(log._recorder.select_notifications(1, 1)[0])
+    key_id = sealing_key(state)
     damage(raw, 1, state.replace(key_id.to_bytes(8), (99_999).to_bytes(8)))
     missing, readable = log.read(0, 10, {"ProspectRegistered"}).events
     assert isinstance(missing, Unreadable)
@@ -486,7 +488,7 @@ def test_a_closed_log_says_so(log, actor):
 
 def test_commands_executed_together_answer_as_if_they_came_one_by_one(log, actor):
     mine, other = uuid4(), uuid4()
-    associate = AssociateEmailAddress(client_id=mine, address=ADDRESS)
+    associate = AssociateEmailAddress(owner=Target(kind="client", id=mine), address=ADDRESS)
     answers = log.execute_all([register(mine), register(other), associate, associate], actor)
     assert [answer.position for answer in answers] == [1, 2, 3, 3]
     assert answers[1].versions == {other: 1}
@@ -504,7 +506,9 @@ def test_commands_executed_together_that_change_nothing_answer_with_the_head(log
 
 def test_a_refusal_among_commands_executed_together_stores_none_of_them(log, actor):
     with pytest.raises(NotFound):
-        log.execute_all([register(), AssociateEmailAddress(client_id=uuid4(), address=ADDRESS)], actor)
+        log.execute_all(
+            [register(), AssociateEmailAddress(owner=Target(kind="client", id=uuid4()), address=ADDRESS)], actor
+        )
     assert log.head() == 0
 
 

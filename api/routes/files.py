@@ -1,0 +1,142 @@
+"""What files of several kinds offer alike: their tickets, and the addresses that are theirs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, get_args
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.operations import Call, Listing, Operations, Reply, found
+from domain.aggregates import NotFound
+from domain.commands import Answer
+from domain.email_address import AddressBelongsToAnother, AddressNotOnFile, Ownership
+from domain.files import AssociateEmailAddress, RemoveEmailAddress
+from domain.values import EmailAddressText, FileKind, Target
+from projections import files, tickets
+from projections.paging import Page
+from projections.tickets import TicketLine
+
+TypedAddress = Annotated[EmailAddressText, Field(json_schema_extra={"format": "email"})]
+
+
+class AddressToGive(BaseModel):
+    """An address to put on a file."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"address": "claire.bonnet@courriel.example", "how": "share"}]}
+    )
+
+    address: TypedAddress
+    how: Annotated[
+        Ownership,
+        Field(description="`associate` a free address, `share` it with its owners, or `move` it from them"),
+    ] = "associate"
+
+
+class AddressChanged(BaseModel):
+    """The address as the command left it; read its owner with this `position` as `min_position`."""
+
+    owner: Target
+    address_id: UUID
+    version: int
+    position: int
+
+
+_IN_WORDS: Final[dict[FileKind, str]] = {
+    "client": "a dossier",
+    "contract": "a contract",
+    "claim": "a claim",
+    "company": "a company",
+    "contact": "a contact",
+}
+assert _IN_WORDS.keys() == set(get_args(FileKind))  # noqa: S101  # a kind of file without a name would have no routes
+
+
+def offer_tickets(operation: Operations, kind: FileKind, path: str, path_model: type[BaseModel]) -> None:
+    """Adds the list of a file's tickets: those filed on it, and on the files under it."""
+
+    def list_tickets(call: Call) -> Reply:
+        """The tickets filed on it or on what stands under it, newest first."""
+        query: Listing = call.query
+        file = Target(kind=kind, id=_id_in(call, kind))
+        with call.reading(tickets.tickets, *files.VIEWS) as session:
+            found(kind, file.id, files.exists(session, file))
+            return Reply(
+                tickets.of_targets(
+                    session,
+                    call.viewer,
+                    files.with_everything_below(session, file),
+                    cursor=query.cursor,
+                    limit=query.limit,
+                    with_total=query.total,
+                )
+            )
+
+    list_tickets.__name__ = f"list_{kind}_tickets"
+    operation(
+        "GET",
+        f"{path}/tickets",
+        f"The tickets of {_IN_WORDS[kind]}",
+        "read",
+        path_model=path_model,
+        query_model=Listing,
+        answers={200: Page[TicketLine]},
+        refuses=(NotFound,),
+    )(list_tickets)
+
+
+def offer_addresses(
+    operation: Operations, kind: FileKind, path: str, path_model: type[BaseModel], address_path_model: type[BaseModel]
+) -> None:
+    """Adds giving an address to a file, and taking it off."""
+
+    def give_address(call: Call) -> Reply:
+        """Later messages from the address are filed here; from a shared one they wait, with every owner as candidate.
+
+        An address that belongs to another answers 409 with its owners: share it or move it, explicitly.
+        """
+        body: AddressToGive = call.body
+        owner = Target(kind=kind, id=_id_in(call, kind))
+        command = AssociateEmailAddress(owner=owner, address=body.address, how=body.how)
+        return _address_changed(owner, call.execute(command, owner.id))
+
+    def remove_address(call: Call) -> Reply:
+        """Later messages no longer follow it; those that came meanwhile stay where they are."""
+        owner = Target(kind=kind, id=_id_in(call, kind))
+        command = RemoveEmailAddress(owner=owner, address_id=call.path.address_id)
+        return _address_changed(owner, call.execute(command, owner.id))
+
+    both: dict[str, Any] = {"answers": {200: AddressChanged}, "is_command": True}
+    give_address.__name__ = f"give_{kind}_address"
+    operation(
+        "POST",
+        f"{path}/email-addresses",
+        f"Put an address on {_IN_WORDS[kind]}",
+        "manage_dossiers",
+        body=AddressToGive,
+        path_model=path_model,
+        refuses=(NotFound, AddressBelongsToAnother),
+        **both,
+    )(give_address)
+    remove_address.__name__ = f"remove_{kind}_address"
+    operation(
+        "DELETE",
+        f"{path}/email-addresses/{{address_id}}",
+        f"Take an address off {_IN_WORDS[kind]}",
+        "manage_dossiers",
+        path_model=address_path_model,
+        refuses=(NotFound, AddressNotOnFile),
+        **both,
+    )(remove_address)
+
+
+def _id_in(call: Call, kind: FileKind) -> UUID:
+    file_id: UUID = getattr(call.path, f"{kind}_id")
+    return file_id
+
+
+def _address_changed(owner: Target, answer: Answer) -> Reply:
+    address_id = UUID(answer.result["address_id"])
+    version = answer.versions[address_id]
+    return Reply(AddressChanged(owner=owner, address_id=address_id, version=version, position=answer.position))

@@ -1,0 +1,112 @@
+"""A claim: what happened under a contract, from its opening to its closing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+from uuid import UUID
+
+from domain.aggregates import Aggregate
+from domain.commands import Command, Streams, handles
+from domain.contract import Contract
+from domain.events import Event, Sealed, Value
+from domain.values import ShortLine
+
+ClaimStatus = Literal["open", "closed"]
+
+
+class ClaimReference(Value):
+    """How the insurer names the claim, where it has said so. Personal, and so sealed."""
+
+    insurer_reference: ShortLine = ""
+
+
+class ClaimEvent(Event):
+    """A fact in the life of a claim."""
+
+
+class ClaimOpened(ClaimEvent):
+    """A claim was opened under a contract, with a number of the office's own that is never given again."""
+
+    number: int
+    contract_id: UUID
+    reference: Sealed[ClaimReference]
+
+
+class ClaimClosed(ClaimEvent):
+    """Nothing is left to do for the claim."""
+
+
+class ClaimReopened(ClaimEvent):
+    """There is something left to do after all."""
+
+
+class Claim(Aggregate):
+    kind = "claim"
+    event_type = ClaimEvent
+
+    contract_id: UUID | None = None
+    status: ClaimStatus | None = None
+
+    def open(self, number: int, contract_id: UUID, reference: ClaimReference) -> Sequence[ClaimEvent]:
+        return [ClaimOpened(number=number, contract_id=contract_id, reference=reference)]
+
+    def close(self) -> Sequence[ClaimEvent]:
+        return [] if self.status == "closed" else [ClaimClosed()]
+
+    def reopen(self) -> Sequence[ClaimEvent]:
+        return [] if self.status == "open" else [ClaimReopened()]
+
+    def evolve(self, event: Event) -> Self:
+        match event:
+            case ClaimOpened():
+                return self.having(contract_id=event.contract_id, status="open")
+            case ClaimClosed():
+                return self.having(status="closed")
+            case ClaimReopened():
+                return self.having(status="open")
+            case _:
+                return self
+
+
+class OpenClaim(Command):
+    """Opens a claim under a contract, in force or not: what happened before its end may be told later."""
+
+    claim_id: UUID
+    contract_id: UUID
+    reference: ClaimReference = ClaimReference()
+
+
+class CloseClaim(Command):
+    claim_id: UUID
+
+
+class ReopenClaim(Command):
+    claim_id: UUID
+
+
+class ClaimAnswer(Value):
+    claim_id: UUID
+
+
+@handles(OpenClaim)
+def open_claim(command: OpenClaim, streams: Streams) -> ClaimAnswer:
+    streams.load(Contract, command.contract_id)
+    claim = streams.find(Claim, command.claim_id)
+    if claim.status is None:
+        streams.save(claim, claim.open(streams.next_number("claim"), command.contract_id, command.reference))
+    return ClaimAnswer(claim_id=claim.id)
+
+
+@handles(CloseClaim)
+def close_claim(command: CloseClaim, streams: Streams) -> ClaimAnswer:
+    claim = streams.load(Claim, command.claim_id)
+    streams.save(claim, claim.close())
+    return ClaimAnswer(claim_id=claim.id)
+
+
+@handles(ReopenClaim)
+def reopen_claim(command: ReopenClaim, streams: Streams) -> ClaimAnswer:
+    claim = streams.load(Claim, command.claim_id)
+    streams.save(claim, claim.reopen())
+    return ClaimAnswer(claim_id=claim.id)

@@ -1,0 +1,60 @@
+"""A company that the office works with: an insurer, a wholesale broker, a referrer, a partner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+from uuid import UUID
+
+from domain.aggregates import Aggregate
+from domain.commands import Command, Streams, handles
+from domain.events import Event, Value
+from domain.values import Name
+
+CompanyRole = Literal["insurer", "wholesale_broker", "referrer", "partner"]
+
+
+class CompanyEvent(Event):
+    """A fact in the life of a company."""
+
+
+class CompanyRegistered(CompanyEvent):
+    """The office works with this company. A company's name is no person's, and stands in the open."""
+
+    role: CompanyRole
+    name: str
+
+
+class Company(Aggregate):
+    kind = "company"
+    event_type = CompanyEvent
+
+    role: CompanyRole | None = None
+
+    def register(self, role: CompanyRole, name: str) -> Sequence[CompanyEvent]:
+        """Registers the company; one that is registered stays as it is."""
+        return [] if self.role else [CompanyRegistered(role=role, name=name)]
+
+    def evolve(self, event: Event) -> Self:
+        match event:
+            case CompanyRegistered():
+                return self.having(role=event.role)
+            case _:
+                return self
+
+
+class RegisterCompany(Command):
+    company_id: UUID
+    role: CompanyRole
+    name: Name
+
+
+class CompanyAnswer(Value):
+    company_id: UUID
+
+
+@handles(RegisterCompany)
+def register_company(command: RegisterCompany, streams: Streams) -> CompanyAnswer:
+    company = streams.find(Company, command.company_id)
+    streams.save(company, company.register(command.role, command.name))
+    return CompanyAnswer(company_id=company.id)

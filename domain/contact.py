@@ -1,0 +1,74 @@
+"""A contact: a person whom the office writes to, at a company or elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+from uuid import UUID
+
+from domain.aggregates import Aggregate
+from domain.commands import Command, Streams, handles
+from domain.company import Company
+from domain.events import Event, Sealed, Value
+from domain.values import Name, ShortLine
+
+
+class ContactIdentity(Value):
+    """Who the contact is, and their function at the company."""
+
+    title: Literal["M.", "Mme"] | None = None
+    first_name: ShortLine = ""
+    last_name: Name
+    function: ShortLine = ""
+
+
+class ContactEvent(Event):
+    """A fact in the life of a contact."""
+
+
+class ContactRegistered(ContactEvent):
+    """A contact was entered, under a number that is never given again."""
+
+    number: int
+    company_id: UUID | None = None
+    identity: Sealed[ContactIdentity]
+
+
+class Contact(Aggregate):
+    kind = "contact"
+    event_type = ContactEvent
+
+    is_registered: bool = False
+
+    def register(self, number: int, company_id: UUID | None, identity: ContactIdentity) -> Sequence[ContactEvent]:
+        return [ContactRegistered(number=number, company_id=company_id, identity=identity)]
+
+    def evolve(self, event: Event) -> Self:
+        match event:
+            case ContactRegistered():
+                return self.having(is_registered=True)
+            case _:
+                return self
+
+
+class RegisterContact(Command):
+    """Enters a contact: at a company, or of their own."""
+
+    contact_id: UUID
+    company_id: UUID | None = None
+    identity: ContactIdentity
+
+
+class ContactAnswer(Value):
+    contact_id: UUID
+
+
+@handles(RegisterContact)
+def register_contact(command: RegisterContact, streams: Streams) -> ContactAnswer:
+    if command.company_id is not None:
+        streams.load(Company, command.company_id)
+    contact = streams.find(Contact, command.contact_id)
+    if not contact.is_registered:
+        number = streams.next_number("contact")
+        streams.save(contact, contact.register(number, command.company_id, command.identity))
+    return ContactAnswer(contact_id=contact.id)

@@ -1,0 +1,103 @@
+"""A contract: what a client is insured by, under the number that the insurer gave it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+from uuid import UUID
+
+from domain.aggregates import Aggregate
+from domain.client import Client
+from domain.commands import Command, Streams, handles
+from domain.company import Company
+from domain.events import Event, Sealed, Value
+from domain.values import Name, ShortLine, Target
+
+ContractStatus = Literal["in_force", "terminated"]
+
+
+class Policy(Value):
+    """How the insurer names the contract: `number` as it stands on its papers. Personal, and so sealed."""
+
+    number: Name
+    product: ShortLine = ""
+
+
+class ContractEvent(Event):
+    """A fact in the life of a contract."""
+
+
+class ContractRegistered(ContractEvent):
+    client_id: UUID
+    company_id: UUID | None = None
+    """The insurer, or the wholesale broker through whom it is placed."""
+    policy: Sealed[Policy]
+
+
+class ContractTerminated(ContractEvent):
+    """The contract came to its end (its date stands in the envelope)."""
+
+
+class Contract(Aggregate):
+    kind = "contract"
+    event_type = ContractEvent
+
+    client_id: UUID | None = None
+    status: ContractStatus | None = None
+
+    def register(self, client_id: UUID, company_id: UUID | None, policy: Policy) -> Sequence[ContractEvent]:
+        """Registers the contract; one that is registered stays as it is."""
+        if self.status is not None:
+            return []
+        return [ContractRegistered(client_id=client_id, company_id=company_id, policy=policy)]
+
+    def terminate(self) -> Sequence[ContractEvent]:
+        return [] if self.status == "terminated" else [ContractTerminated()]
+
+    def evolve(self, event: Event) -> Self:
+        match event:
+            case ContractRegistered():
+                return self.having(client_id=event.client_id, status="in_force")
+            case ContractTerminated():
+                return self.having(status="terminated")
+            case _:
+                return self
+
+    @property
+    def client(self) -> Target:
+        assert self.client_id is not None  # noqa: S101  # a contract that was loaded was registered
+        return Target(kind="client", id=self.client_id)
+
+
+class RegisterContract(Command):
+    """Registers a client's contract."""
+
+    contract_id: UUID
+    client_id: UUID
+    company_id: UUID | None = None
+    policy: Policy
+
+
+class TerminateContract(Command):
+    contract_id: UUID
+
+
+class ContractAnswer(Value):
+    contract_id: UUID
+
+
+@handles(RegisterContract)
+def register_contract(command: RegisterContract, streams: Streams) -> ContractAnswer:
+    streams.load(Client, command.client_id)
+    if command.company_id is not None:
+        streams.load(Company, command.company_id)
+    contract = streams.find(Contract, command.contract_id)
+    streams.save(contract, contract.register(command.client_id, command.company_id, command.policy))
+    return ContractAnswer(contract_id=contract.id)
+
+
+@handles(TerminateContract)
+def terminate_contract(command: TerminateContract, streams: Streams) -> ContractAnswer:
+    contract = streams.load(Contract, command.contract_id)
+    streams.save(contract, contract.terminate())
+    return ContractAnswer(contract_id=contract.id)

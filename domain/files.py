@@ -1,0 +1,88 @@
+"""The files of the office: what a ticket is filed on, whose addresses they have, and giving and taking those."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+from uuid import UUID
+
+from pydantic import AfterValidator
+
+from domain.aggregates import Aggregate
+from domain.claim import Claim
+from domain.client import Client
+from domain.commands import Command, Streams, handles
+from domain.company import Company
+from domain.contact import Contact
+from domain.contract import Contract
+from domain.email_address import EmailAddress, Ownership, give_address
+from domain.events import Value
+from domain.values import EmailAddressText, FileKind, Target
+
+_FILES: Final[dict[FileKind, type[Aggregate]]] = {
+    "client": Client,
+    "contract": Contract,
+    "claim": Claim,
+    "company": Company,
+    "contact": Contact,
+}
+OWNERS: Final[tuple[FileKind, ...]] = ("client", "company", "contact")
+"""Who has addresses. A contract's or a claim's correspondents are its client's."""
+
+
+def existing(file: Target, streams: Streams) -> Target:
+    """The file, which is there. Raises `NotFound`."""
+    streams.load(_FILES[file.kind], file.id)
+    return file
+
+
+def address_owner(file: Target, streams: Streams) -> Target:
+    """To whom an address goes that is associated with this file: to the client, where it is a contract or a claim."""
+    match file.kind:
+        case "contract":
+            return streams.load(Contract, file.id).client
+        case "claim":
+            contract_id = streams.load(Claim, file.id).contract_id
+            assert contract_id is not None  # noqa: S101  # a claim that was loaded was opened
+            return streams.load(Contract, contract_id).client
+        case _:
+            return file
+
+
+def _has_addresses(owner: Target) -> Target:
+    if owner.kind not in OWNERS:
+        raise ValueError(f"an address belongs to a {', a '.join(OWNERS)}, not to a {owner.kind}")
+    return owner
+
+
+AddressOwner = Annotated[Target, AfterValidator(_has_addresses)]
+
+
+class AssociateEmailAddress(Command):
+    """Gives an address to a client, a company or a contact."""
+
+    owner: AddressOwner
+    address: EmailAddressText
+    how: Ownership = "associate"
+
+
+class RemoveEmailAddress(Command):
+    owner: AddressOwner
+    address_id: UUID
+
+
+class AddressAnswer(Value):
+    address_id: UUID
+
+
+@handles(AssociateEmailAddress)
+def associate_email_address(command: AssociateEmailAddress, streams: Streams) -> AddressAnswer:
+    owner = existing(command.owner, streams)
+    return AddressAnswer(address_id=give_address(command.address, owner, command.how, streams).id)
+
+
+@handles(RemoveEmailAddress)
+def remove_email_address(command: RemoveEmailAddress, streams: Streams) -> AddressAnswer:
+    owner = existing(command.owner, streams)
+    address = streams.find(EmailAddress, command.address_id)
+    streams.save(address, address.remove(owner))
+    return AddressAnswer(address_id=address.id)

@@ -1,0 +1,102 @@
+"""The companies that the office works with, found by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, String, Table, Uuid, select
+
+from domain.access import Viewer
+from domain.company import CompanyRegistered, CompanyRole
+from domain.events import Recorded, Value
+from projections import email_addresses
+from projections.email_addresses import OwnedAddress
+from projections.name_search import found_by_name, searched
+from projections.paging import Page
+from projections.projection import Projection, Row, Utc, stream, views
+
+_companies: Final = Table(
+    "companies",
+    views,
+    Column("company_id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("role", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("searched_name", String, nullable=False),
+    Column("registered_position", BigInteger, nullable=False),
+    Column("registered_at", Utc, nullable=False),
+    Index("companies_by_name", "searched_name", "registered_position"),
+)
+
+companies: Final = Projection("companies", version=1, table=_companies)
+
+
+@companies.on(CompanyRegistered, key=stream)
+def registered(row: Row | None, recorded: Recorded[CompanyRegistered]) -> Row | None:
+    return {
+        "version": recorded.version,
+        "role": recorded.event.role,
+        "name": recorded.event.name,
+        "searched_name": searched(recorded.event.name),
+        "registered_position": recorded.position,
+        "registered_at": recorded.at,
+    }
+
+
+# --- queries ----------------------------------------------------------------------------------
+
+
+class CompanyLine(Value):
+    """A company in a list."""
+
+    company_id: UUID
+    role: CompanyRole
+    name: str
+
+
+class CompanyDetails(CompanyLine):
+    version: int
+    registered_at: datetime
+    email_addresses: list[OwnedAddress]
+
+
+def search(
+    session: Connection,
+    viewer: Viewer,
+    *,
+    name: str = "",
+    role: CompanyRole | None = None,
+    cursor: str | None = None,
+    limit: int,
+    with_total: bool = False,
+) -> Page[CompanyLine]:
+    """The companies whose name holds every word of `name`, in alphabetical order. Raises `BadCursor`."""
+    found = found_by_name(
+        session,
+        _companies,
+        name,
+        *([] if role is None else [_companies.c.role == role]),
+        unique=_companies.c.registered_position,
+        cursor=cursor,
+        limit=limit,
+        with_total=with_total,
+    )
+    lines = [CompanyLine.model_validate({name: row[name] for name in CompanyLine.model_fields}) for row in found.rows]
+    return Page(items=lines, next_cursor=found.next_cursor, total=found.total)
+
+
+def company(session: Connection, viewer: Viewer, company_id: UUID) -> CompanyDetails | None:
+    row = session.execute(select(_companies).where(_companies.c.company_id == company_id)).mappings().one_or_none()
+    if row is None:
+        return None
+    known = {name: row[name] for name in CompanyDetails.model_fields.keys() & row.keys()}
+    return CompanyDetails.model_validate(known | {"email_addresses": email_addresses.of_owner(session, company_id)})
+
+
+def names(session: Connection, company_ids: Collection[UUID]) -> dict[UUID, str]:
+    """The name of each, of those known."""
+    listing = select(_companies.c.company_id, _companies.c.name).where(_companies.c.company_id.in_(company_ids))
+    return dict(session.execute(listing).all())

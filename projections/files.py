@@ -1,0 +1,103 @@
+"""The files of every kind, put together from their read models: what each is called, what stands above it and below."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from domain.events import Value
+from domain.values import FileKind, Target
+from projections import claims, clients, companies, contacts, contracts
+from projections.projection import Projection
+
+VIEWS: Final[tuple[Projection, ...]] = (
+    clients.clients,
+    contracts.contracts,
+    claims.claims,
+    companies.companies,
+    contacts.contacts,
+)
+"""What these queries read."""
+
+UNKNOWN: Final = "une fiche inconnue"
+
+
+class FileLine(Value):
+    """A file by its kind, its id, and what it is called."""
+
+    kind: FileKind
+    id: UUID
+    label: str
+
+
+class Files:
+    """What some files are called, and what stands above them."""
+
+    def __init__(self, session: Connection, targets: Iterable[Target]) -> None:
+        wanted: dict[FileKind, set[UUID]] = {
+            kind: set() for kind in ("client", "contract", "claim", "company", "contact")
+        }
+        for target in targets:
+            wanted[target.kind].add(target.id)
+        self._claims = claims.numbered(session, wanted["claim"]) if wanted["claim"] else {}
+        wanted["contract"].update(claim.contract_id for claim in self._claims.values())
+        self._contracts = contracts.placed(session, wanted["contract"]) if wanted["contract"] else {}
+        wanted["client"].update(contract.client_id for contract in self._contracts.values())
+        self._clients = clients.names(session, wanted["client"]) if wanted["client"] else {}
+        self._contacts = contacts.placed(session, wanted["contact"]) if wanted["contact"] else {}
+        wanted["company"].update(contact.company_id for contact in self._contacts.values() if contact.company_id)
+        self._companies = companies.names(session, wanted["company"]) if wanted["company"] else {}
+
+    def label(self, target: Target) -> str:
+        """What it is called; a file that was erased, or never was, is unknown."""
+        id_ = target.id
+        match target.kind:
+            case "client":
+                return self._clients.get(id_, UNKNOWN)
+            case "contract":
+                contract = self._contracts.get(id_)
+                return f"contrat {contract.policy_number}" if contract else UNKNOWN
+            case "claim":
+                claim = self._claims.get(id_)
+                return f"sinistre n° {claim.number}" if claim else UNKNOWN
+            case "company":
+                return self._companies.get(id_, UNKNOWN)
+            case "contact":
+                contact = self._contacts.get(id_)
+                return contact.display_name if contact else UNKNOWN
+
+    def line(self, target: Target) -> list[FileLine]:
+        """The file and everything above it: a claim, its contract, that one's client (T11, T12); a contact, its company."""
+        lines = [FileLine(kind=target.kind, id=target.id, label=self.label(target))]
+        above = self._above(target)
+        return lines if above is None else lines + self.line(above)
+
+    def _above(self, target: Target) -> Target | None:
+        if target.kind == "claim" and (claim := self._claims.get(target.id)):
+            return Target(kind="contract", id=claim.contract_id)
+        if target.kind == "contract" and (contract := self._contracts.get(target.id)):
+            return Target(kind="client", id=contract.client_id)
+        if target.kind == "contact" and (contact := self._contacts.get(target.id)) and contact.company_id:
+            return Target(kind="company", id=contact.company_id)
+        return None
+
+
+def with_everything_below(session: Connection, file: Target) -> Collection[UUID]:
+    """The file's id, and those of the files under it, whose tickets are its own too (T11, T12, T17)."""
+    match file.kind:
+        case "client":
+            contract_ids = contracts.ids_of_client(session, file.id)
+            return [file.id, *contract_ids, *claims.ids_of_contracts(session, contract_ids)]
+        case "contract":
+            return [file.id, *claims.ids_of_contracts(session, [file.id])]
+        case "company":
+            return [file.id, *contacts.ids_of_company(session, file.id)]
+        case _:
+            return [file.id]
+
+
+def exists(session: Connection, file: Target) -> bool:
+    return Files(session, [file]).label(file) != UNKNOWN

@@ -1,0 +1,56 @@
+"""Lists of files found by words of their name, in alphabetical order, page by page."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Table, and_, false, func, or_, select, true
+
+from projections.paging import decode_cursor, encode_cursor, page_of
+
+
+class Found(NamedTuple):
+    """One page: its rows, the cursor after them, and how many there are in all, where it was asked for."""
+
+    rows: list[RowMapping]
+    next_cursor: str | None
+    total: int | None
+
+
+def searched(text: str) -> str:
+    """A name as it is searched: without case, accents, ligatures or punctuation."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
+    plain = plain.replace("œ", "oe").replace("æ", "ae")
+    return " ".join("".join(c if c.isalnum() else " " for c in plain).split())
+
+
+def found_by_name(
+    session: Connection,
+    table: Table,
+    name: str,
+    *also: ColumnElement[bool],
+    unique: Column[int],
+    cursor: str | None,
+    limit: int,
+    with_total: bool,
+) -> Found:
+    """The rows whose `searched_name` holds every word of `name`; `unique` orders those of one name.
+
+    Raises `BadCursor`.
+    """
+    searched_name = table.c.searched_name
+    words = searched(name).split()
+    # A name without anything that can be searched finds nobody; no name at all finds everyone.
+    wanted = and_(false() if name and not words else true(), *(searched_name.contains(w) for w in words), *also)
+    listing = select(table).where(wanted).order_by(searched_name, unique).limit(limit + 1)
+    if cursor is not None:
+        after_name, after = decode_cursor(cursor, str, int)
+        listing = listing.where(or_(searched_name > after_name, and_(searched_name == after_name, unique > after)))
+
+    def cursor_of(row: Any) -> str:
+        return encode_cursor(row["searched_name"], row[unique.name])
+
+    rows, next_cursor = page_of(session.execute(listing).mappings().all(), limit, cursor_of)
+    total = session.scalar(select(func.count()).select_from(table).where(wanted)) if with_total else None
+    return Found(rows, next_cursor, total)

@@ -1,0 +1,154 @@
+"""Contracts, claims, companies and contacts: what filing needs of them, and whose addresses are whose."""
+
+from uuid import UUID
+
+import pytest
+from pydantic import ValidationError
+
+from domain.aggregates import NotFound
+from domain.claim import ClaimClosed, ClaimOpened, ClaimReference, ClaimReopened, CloseClaim, OpenClaim, ReopenClaim
+from domain.company import CompanyRegistered, RegisterCompany
+from domain.contact import ContactIdentity, ContactRegistered, RegisterContact
+from domain.contract import ContractRegistered, ContractTerminated, Policy, RegisterContract, TerminateContract
+from domain.email_address import Address, EmailAddressAssociated
+from domain.files import AssociateEmailAddress
+from domain.filing import CollaboratorChoice
+from domain.ticket import ClassifyTicket, TicketClassified
+from domain.values import Target
+from tests.given_when_then import given, keyed_id
+
+CONTRACT, CLAIM, COMPANY, CONTACT = (UUID(int=number) for number in range(21, 25))
+POLICY = Policy(number="MRH-2201457", product="Multirisque habitation")
+INSURER = CompanyRegistered(role="insurer", name="Mutuelle des Deux Rives")
+FERRAND = ContactRegistered(number=1, company_id=COMPANY, identity=ContactIdentity(last_name="Ferrand"))
+
+
+@pytest.fixture
+def files(office):
+    """A client with a contract and a claim, an insurer with a contact, and a ticket."""
+
+    def made():
+        return (
+            given(office.claire, office.registered())
+            .and_given(CONTRACT, ContractRegistered(client_id=office.claire, policy=POLICY))
+            .and_given(CLAIM, ClaimOpened(number=1, contract_id=CONTRACT, reference=ClaimReference()))
+            .and_given(COMPANY, INSURER)
+            .and_given(CONTACT, FERRAND)
+            .and_given(office.ticket_id, office.received())
+        )
+
+    return made
+
+
+def test_a_contract_is_registered_under_its_client_with_its_insurer(office):
+    registered = ContractRegistered(client_id=office.claire, company_id=COMPANY, policy=POLICY)
+    given(office.claire, office.registered()).and_given(COMPANY, INSURER).when(
+        RegisterContract(contract_id=CONTRACT, client_id=office.claire, company_id=COMPANY, policy=POLICY)
+    ).then({CONTRACT: [registered]})
+
+
+@pytest.mark.parametrize(("client", "company", "missing"), [(UUID(int=77), None, "client"), (None, COMPANY, "company")])
+def test_a_contract_needs_its_client_and_the_insurer_that_is_named(office, client, company, missing):
+    command = RegisterContract(
+        contract_id=CONTRACT, client_id=client or office.claire, company_id=company, policy=POLICY
+    )
+    given(office.claire, office.registered()).when(command).then_raises(NotFound, kind=missing, id=client or company)
+
+
+def test_a_contract_is_terminated_once(files):
+    terminate = TerminateContract(contract_id=CONTRACT)
+    files().when(terminate).then({CONTRACT: [ContractTerminated()]})
+    files().and_given(CONTRACT, ContractTerminated()).when(terminate).then_nothing()
+
+
+def test_a_claim_is_opened_under_a_contract_even_a_terminated_one(files):
+    opened = ClaimOpened(number=1, contract_id=CONTRACT, reference=ClaimReference(insurer_reference="SIN-88"))
+    command = OpenClaim(claim_id=UUID(int=31), contract_id=CONTRACT, reference=opened.reference)
+    files().and_given(CONTRACT, ContractTerminated()).when(command).then({UUID(int=31): [opened]})
+    given().when(command).then_raises(NotFound, kind="contract", id=CONTRACT)
+
+
+def test_a_claim_is_closed_and_reopened(files):
+    files().when(CloseClaim(claim_id=CLAIM)).then({CLAIM: [ClaimClosed()]})
+    files().when(ReopenClaim(claim_id=CLAIM)).then_nothing()
+    files().and_given(CLAIM, ClaimClosed()).when(CloseClaim(claim_id=CLAIM)).then_nothing()
+    files().and_given(CLAIM, ClaimClosed()).when(ReopenClaim(claim_id=CLAIM)).then({CLAIM: [ClaimReopened()]})
+
+
+def test_companies_and_contacts_are_registered(files):
+    given().when(RegisterCompany(company_id=COMPANY, role="insurer", name=INSURER.name)).then({COMPANY: [INSURER]})
+    contact = RegisterContact(contact_id=CONTACT, company_id=COMPANY, identity=FERRAND.identity)
+    given(COMPANY, INSURER).when(contact).then({CONTACT: [FERRAND]})
+    given().when(contact).then_raises(NotFound, kind="company", id=COMPANY)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda office: RegisterContract(contract_id=CONTRACT, client_id=office.claire, policy=POLICY),
+        lambda _: OpenClaim(claim_id=CLAIM, contract_id=CONTRACT),
+        lambda _: RegisterCompany(company_id=COMPANY, role="partner", name="Autre"),
+        lambda _: RegisterContact(contact_id=CONTACT, identity=ContactIdentity(last_name="Autre")),
+    ],
+)
+def test_what_is_registered_already_stays_as_it_is(office, files, again):
+    files().when(again(office)).then_nothing()
+
+
+@pytest.mark.parametrize(
+    ("kind", "file_id"), [("contract", CONTRACT), ("claim", CLAIM), ("company", COMPANY), ("contact", CONTACT)]
+)
+def test_a_ticket_is_filed_on_any_file(office, files, kind, file_id):
+    target = Target(kind=kind, id=file_id)
+    answer = (
+        files()
+        .when(ClassifyTicket(ticket_id=office.ticket_id, on=target))
+        .then({office.ticket_id: [TicketClassified(filed_on=target, evidence=CollaboratorChoice())]})
+    )
+    assert answer.filed_on == target
+
+
+@pytest.mark.parametrize("kind", ["client", "contract", "claim", "company", "contact"])
+def test_a_file_of_another_kind_is_not_there(office, files, kind):
+    target = Target(kind=kind, id=office.ticket_id)
+    files().when(ClassifyTicket(ticket_id=office.ticket_id, on=target)).then_raises(
+        NotFound, kind=kind, id=office.ticket_id
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "file_id", "owner"),
+    [
+        ("contract", CONTRACT, ("client", UUID(int=1))),
+        ("claim", CLAIM, ("client", UUID(int=1))),
+        ("company", COMPANY, ("company", COMPANY)),
+        ("contact", CONTACT, ("contact", CONTACT)),
+    ],
+)
+def test_an_address_associated_with_a_contract_or_a_claim_is_its_client_s(office, files, kind, file_id, owner):
+    target, owner = Target(kind=kind, id=file_id), Target(kind=owner[0], id=owner[1])
+    files().when(ClassifyTicket(ticket_id=office.ticket_id, on=target, address="associate")).then(
+        {
+            office.address_id: [
+                EmailAddressAssociated(owner=owner, ticket_id=office.ticket_id, written=Address(address=office.address))
+            ],
+            office.ticket_id: [TicketClassified(filed_on=target, evidence=CollaboratorChoice())],
+        }
+    )
+
+
+def test_an_address_is_given_to_a_contact_who_is_there(files):
+    owner = Target(kind="contact", id=CONTACT)
+    written = Address(address="o.ferrand@deux-rives.example")
+    files().when(AssociateEmailAddress(owner=owner, address=written.address)).then(
+        {keyed_id("email_address", written.address): [EmailAddressAssociated(owner=owner, written=written)]}
+    )
+    given().when(AssociateEmailAddress(owner=owner, address=written.address)).then_raises(
+        NotFound, kind="contact", id=CONTACT
+    )
+
+
+@pytest.mark.parametrize("kind", ["contract", "claim"])
+def test_an_address_is_no_contract_s_and_no_claim_s(kind):
+    with pytest.raises(ValidationError, match=f"not to a {kind}"):
+        AssociateEmailAddress(owner=Target(kind=kind, id=CONTRACT), address="a@b.example")

@@ -1,0 +1,88 @@
+from uuid import UUID
+
+import pytest
+
+from domain.claim import ClaimOpened, ClaimReference
+from domain.company import CompanyRegistered
+from domain.contact import ContactIdentity, ContactRegistered
+from domain.contract import ContractRegistered, ContractTerminated, Policy
+from domain.events import ERASED
+from domain.values import Target
+from projections import claims, companies, contacts, contracts, files
+from tests.projections.facts import person
+
+CLAIRE, CONTRACT, CLAIM, COMPANY, CONTACT = (UUID(int=number) for number in range(1, 6))
+EVERY = {"client": CLAIRE, "contract": CONTRACT, "claim": CLAIM, "company": COMPANY, "contact": CONTACT}
+
+
+@pytest.fixture
+def views(telling):
+    told = telling(*files.VIEWS)
+    told.happened(CLAIRE, person("Dupont", "Claire", "Mme"))
+    told.happened(COMPANY, CompanyRegistered(role="insurer", name="Mutuelle des Deux Rives"))
+    told.happened(CONTACT, ContactRegistered(number=1, company_id=COMPANY, identity=ContactIdentity(last_name="Roy")))
+    told.happened(
+        CONTRACT, ContractRegistered(client_id=CLAIRE, company_id=COMPANY, policy=Policy(number="MRH-1", product="MRH"))
+    )
+    told.happened(CLAIM, ClaimOpened(number=7, contract_id=CONTRACT, reference=ClaimReference()))
+    yield told
+    assert told.equal_to_replay()
+
+
+def line(views, kind):
+    target = Target(kind=kind, id=EVERY[kind])
+    named = views.asked(files.Files, [target])
+    return [(file.kind, file.label) for file in named.line(target)]
+
+
+def test_a_file_is_named_with_everything_above_it(views):
+    client = ("client", "Mme Claire Dupont")
+    contract = ("contract", "contrat MRH-1")
+    company = ("company", "Mutuelle des Deux Rives")
+    assert line(views, "client") == [client]
+    assert line(views, "contract") == [contract, client]
+    assert line(views, "claim") == [("claim", "sinistre n° 7"), contract, client]
+    assert line(views, "company") == [company]
+    assert line(views, "contact") == [("contact", "Roy"), company]
+
+
+@pytest.mark.parametrize(
+    ("kind", "below"),
+    [
+        ("client", {CLAIRE, CONTRACT, CLAIM}),
+        ("contract", {CONTRACT, CLAIM}),
+        ("claim", {CLAIM}),
+        ("company", {COMPANY, CONTACT}),
+        ("contact", {CONTACT}),
+    ],
+)
+def test_what_stands_under_a_file(views, kind, below):
+    file = Target(kind=kind, id=EVERY[kind])
+    assert set(views.asked(files.with_everything_below, file)) == below
+    assert views.asked(files.exists, file)
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_a_file_that_is_not_there_is_unknown(views, kind):
+    nobody = Target(kind=kind, id=UUID(int=99))
+    (only,) = views.asked(files.Files, [nobody]).line(nobody)
+    assert only.label == "une fiche inconnue"
+    assert not views.asked(files.exists, nobody)
+
+
+def test_what_was_erased_is_in_no_list(views, viewer):
+    contract, claim, contact = UUID(int=11), UUID(int=12), UUID(int=13)
+    views.happened(contract, ContractRegistered(client_id=CLAIRE, policy=ERASED), ContractTerminated())
+    views.happened(claim, ClaimOpened(number=8, contract_id=CONTRACT, reference=ERASED))
+    views.happened(contact, ContactRegistered(number=2, identity=ERASED))
+    assert views.asked(contracts.contract, viewer, contract) is None
+    assert views.asked(claims.claim, viewer, claim) is None
+    assert views.asked(contacts.contact, viewer, contact) is None
+    (left,) = views.asked(contacts.search, viewer, limit=5).items
+    assert left.contact_id == CONTACT
+
+
+def test_a_company_is_found_by_its_role(views, viewer):
+    views.happened(UUID(int=14), CompanyRegistered(role="referrer", name="Immobilière Éole"))
+    found = views.asked(companies.search, viewer, role="referrer", limit=5, with_total=True)
+    assert ([company.name for company in found.items], found.total) == (["Immobilière Éole"], 1)
