@@ -93,13 +93,9 @@ class EventMapper(Mapper[UUID]):
             context=context,
         )
 
-    def sealing_key(self, stored: StoredEvent) -> int | None:
-        """The id of the key that seals this event's personal values, if it has any: read without opening it."""
-        return sealing_key(stored.state)
-
     def stream_key(self, stored: Sequence[StoredEvent]) -> DataKey | None:
         """The key that seals this stream, which its events name; None before the first, or when it was destroyed."""
-        key_id = next((key_id for one in reversed(stored) if (key_id := self.sealing_key(one)) is not None), None)
+        key_id = next((key_id for one in reversed(stored) if (key_id := sealing_key(one.state)) is not None), None)
         cipher = None if key_id is None else self._vault.cipher(key_id)
         return None if key_id is None or cipher is None else (key_id, cipher)
 
@@ -145,7 +141,7 @@ class EventMapper(Mapper[UUID]):
 
 
 def sealing_key(state: bytes) -> int | None:
-    """The id of the key that seals the personal values in this state, if it has any."""
+    """The id of the key that seals the personal values in this state, if it has any: read without opening it."""
     try:
         _, _, context, facts = FRAME.unpack_from(state)
         key_id: int = _KEY_ID.unpack_from(state, FRAME.size + context + facts)[0]

@@ -4,7 +4,6 @@ and inserts. COPY takes bulk appends in, and a stream of chunks gives the log ou
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import struct
@@ -26,7 +25,8 @@ from psycopg.types.string import ByteaBinaryLoader
 from sqlalchemy import URL
 from sqlalchemy import Connection as SQLAlchemyConnection
 
-from adapters.databases import BUSY_TIMEOUT_SECONDS, Migrations, libpq_url, lock_number, open_database, postgres_options
+from adapters.databases import Migrations, first_line, open_database
+from adapters.databases.postgres import NOTICING_A_DEAD_SERVER, connect, lock_number, patient_options
 from adapters.event_store.recorder import (
     EVENTS_A_BLOCK,
     EVENTS_A_TRANSACTION,
@@ -41,8 +41,6 @@ from adapters.event_store.recorder import (
 )
 
 _CONNECTIONS: Final = 16
-_CONNECT_TIMEOUT_SECONDS: Final = 5
-_UNANSWERED_MILLISECONDS: Final = 15_000
 _SECONDS_FOR_A_CONNECTION: Final = 10.0
 _LISTEN_AGAIN_SECONDS: Final = 1.0
 _CHANNEL: Final = "greffier_log"
@@ -404,17 +402,12 @@ class _Connections:
     def connect(self) -> psycopg.Connection:
         if self._closed:
             raise OperationalError("the log is closed")
-        return psycopg.connect(
-            libpq_url(self._url),
+        return connect(
+            self._url,
+            patient_options("log", durable=True),
             autocommit=True,
             prepare_threshold=None,
-            options=f"{postgres_options('log', durable=True)} -c lock_timeout={BUSY_TIMEOUT_SECONDS * 1000:.0f}",
-            application_name=f"greffier {os.getpid()}",
-            connect_timeout=_CONNECT_TIMEOUT_SECONDS,
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=3,
-            tcp_user_timeout=_UNANSWERED_MILLISECONDS,
+            **NOTICING_A_DEAD_SERVER,
         )
 
     def close(self) -> None:
@@ -501,19 +494,15 @@ def _translated() -> Iterator[None]:
         yield
     except psycopg.errors.UniqueViolation as error:
         reason = CommandAlreadyRecorded if error.diag.table_name == "commands" else VersionConflict
-        raise reason(_first_line(error)) from error
+        raise reason(first_line(error)) from error
     except psycopg.IntegrityError as error:
-        raise IntegrityError(_first_line(error)) from error
+        raise IntegrityError(first_line(error)) from error
     except psycopg.DataError as error:
-        raise DataError(_first_line(error)) from error
+        raise DataError(first_line(error)) from error
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError) as error:
-        raise OperationalError(_first_line(error)) from error  # a read-only database is an `InternalError`
+        raise OperationalError(first_line(error)) from error  # a read-only database is an `InternalError`
     except psycopg.Error as error:
-        raise PersistenceError(_first_line(error)) from error
-
-
-def _first_line(error: psycopg.Error) -> str:
-    return str(error).strip().partition("\n")[0]
+        raise PersistenceError(first_line(error)) from error
 
 
 def _uuid(originator_id: UUID | str) -> UUID:

@@ -12,8 +12,9 @@ import psycopg.errors
 from sqlalchemy import Column, Table
 from sqlalchemy.exc import DBAPIError
 
+from adapters.databases import quoted
 from adapters.read_store.rows import RowCodec
-from adapters.read_store.store import ReadStore, ViewWriter, quoted
+from adapters.read_store.store import ReadStore, ViewWriter, on_conflict
 from projections.projection import Key, Row
 from projections.read_store import Busy
 
@@ -40,13 +41,9 @@ class PostgresViewWriter(ViewWriter):
 
     def put_rows(self, table: Table, rows: list[Row]) -> None:
         codec = self.codec(table)
-        names = list(map(quoted, codec.names))
-        others = [quoted(name) for name in codec.names if name not in codec.key_names]
-        change = f"UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}" if others else "NOTHING"
         self.driver.execute(
-            f"INSERT INTO {quoted(table.name)} ({', '.join(names)}) "
-            f"SELECT * FROM unnest({', '.join(self._parameters(table, codec.names))}) "
-            f"ON CONFLICT ({', '.join(map(quoted, codec.key_names))}) DO {change}",
+            f"INSERT INTO {quoted(table.name)} ({', '.join(map(quoted, codec.names))}) "
+            f"SELECT * FROM unnest({', '.join(self._parameters(table, codec.names))}) {on_conflict(codec)}",
             _arrays(codec.columns(rows)),
         )
 

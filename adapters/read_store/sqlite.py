@@ -9,7 +9,8 @@ from typing import Final
 
 from sqlalchemy import Table
 
-from adapters.read_store.store import ReadStore, ViewWriter, quoted
+from adapters.databases import quoted
+from adapters.read_store.store import ReadStore, ViewWriter, on_conflict
 from projections.projection import Key, Row
 
 _VALUES_A_STATEMENT: Final = 32_000
@@ -30,12 +31,9 @@ class SQLiteViewWriter(ViewWriter):
 
     def put_rows(self, table: Table, rows: list[Row]) -> None:
         codec = self.codec(table)
-        others = [quoted(name) for name in codec.names if name not in codec.key_names]
-        change = f"UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}" if others else "NOTHING"
-        on_conflict = f"ON CONFLICT ({', '.join(map(quoted, codec.key_names))}) DO {change}"
         # A connection that hasn't seen the key made reads the table's schema anew when it runs a statement, no sooner.
         self.driver.execute(f"SELECT 1 FROM {quoted(table.name)} LIMIT 0")
-        self.driver.executemany(f"{_insert_into(table, codec.names)} {on_conflict}", codec.tuples(rows))
+        self.driver.executemany(f"{_insert_into(table, codec.names)} {on_conflict(codec)}", codec.tuples(rows))
 
     def delete(self, table: Table, keys: list[Key]) -> None:
         codec = self.codec(table)

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from adapters.databases import Database, Hold
+from adapters.databases import Database, Hold, quoted
 from adapters.read_store.rows import RowCodec, row_codec
 from projections.projection import Key, Projection, Row, Utc
 from projections.read_store import CarelessTransaction, Overtaken, Refused, StoredView
@@ -252,5 +252,8 @@ def without_key(table: Table) -> Table:
     return keyless
 
 
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def on_conflict(codec: RowCodec) -> str:
+    """What an INSERT does where the key's row is there: it replaces the row."""
+    others = [quoted(name) for name in codec.names if name not in codec.key_names]
+    change = f"UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in others)}" if others else "NOTHING"
+    return f"ON CONFLICT ({', '.join(map(quoted, codec.key_names))}) DO {change}"

@@ -297,7 +297,8 @@ class TestADeskInAFile:
 
 
 def test_a_desk_that_is_written_by_another_for_too_long_says_so(url, vault, monkeypatch):
-    monkeypatch.setattr("adapters.databases.BUSY_TIMEOUT_SECONDS", 0.01)
+    for kind in ("sqlite", "postgres"):
+        monkeypatch.setattr(f"adapters.databases.{kind}.BUSY_TIMEOUT_SECONDS", 0.01)
     with closing(Desk(url, vault)) as desk, closing(Desk(url, vault)) as other:
         with other._database.writing(), pytest.raises(StoreUnavailable, match="desk"):
             desk.next_number("client")
