@@ -20,7 +20,7 @@ from domain.aggregates import NotFound, Refusal
 from domain.email_address import AddressBelongsToAnother, AddressNotOnFile
 from domain.events import UnknownTopic
 from domain.office import OfficeNotOpen
-from domain.ticket import NoSenderAddress
+from domain.ticket import NoSenderAddress, TicketIsClosed, TicketIsDismissed
 from projections.engine import UnknownView
 from projections.paging import BadCursor
 
@@ -92,6 +92,8 @@ STATUS: Final[dict[type[Exception], int]] = {
     MethodNotAllowed: 405,
     AddressBelongsToAnother: 409,
     NoSenderAddress: 409,
+    TicketIsClosed: 409,
+    TicketIsDismissed: 409,
     OfficeNotOpen: 409,
     StaleVersion: 412,
     PayloadTooLarge: 413,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.events import Value
 
-Action = Literal["read", "take_in", "file", "manage_dossiers", "manage_quarantine", "operate"]
+Action = Literal["read", "take_in", "file", "handle", "manage_dossiers", "manage_quarantine", "operate"]
 
 
 class Viewer(Value):

@@ -1,4 +1,4 @@
-"""A ticket: a message that came to the office, and the file that it was put on."""
+"""A ticket: a message that came to the office, the file that it was put on, and how far the office is with it."""
 
 from __future__ import annotations
 
@@ -26,10 +26,17 @@ from domain.filing import (
     owners_as_candidates,
 )
 from domain.message import Message, MessageIdentity, content_stream_id, message_stream_id
-from domain.values import Target, storable
+from domain.values import Target, Text, storable
 
 TEXT_LIMIT = 65_536
 """How many characters of a message's text its event keeps, for lists and search; the raw message has all of it."""
+
+
+TicketState = Literal["open", "waiting", "closed"]
+"""Nobody sees to it yet (ouvert), someone does (en attente), or it is dealt with (fermé). It arrives open."""
+
+DismissalReason = Literal["advertising", "junk", "not_for_us", "other"]
+"""Why a ticket is nothing that the office has to see to."""
 
 
 class Attachment(Value):
@@ -107,10 +114,51 @@ class TicketUnclassified(TicketEvent):
     previously_on: Target
 
 
+class TicketPutOnHold(TicketEvent):
+    """Someone sees to the ticket: it waits until that is done."""
+
+
+class TicketClosed(TicketEvent):
+    """The ticket was dealt with."""
+
+
+class TicketReopened(TicketEvent):
+    """There is more to do about a ticket that was closed."""
+
+
+class TicketAssigned(TicketEvent):
+    """The ticket was entrusted to a collaborator, or taken from one and given to nobody."""
+
+    collaborator_id: UUID | None
+    previously: UUID | None = None
+
+
+class TicketDismissed(TicketEvent):
+    """The ticket was put aside: it is nothing that the office has to see to."""
+
+    reason: DismissalReason
+    note: Sealed[Text | None] = None
+
+
+class TicketBroughtBack(TicketEvent):
+    """The ticket is no longer put aside; its state is what it was."""
+
+
+class TicketCommented(TicketEvent):
+    """A collaborator noted something on the ticket, for the office alone (who and when stand in the envelope)."""
+
+    comment_id: UUID
+    text: Sealed[Text]
+
+
 class Ticket(Aggregate):
     kind = "ticket"
     event_type = TicketEvent
 
+    state: TicketState = "open"
+    assigned_to: UUID | None = None
+    dismissed: TicketDismissed | None = None
+    comments: frozenset[UUID] = frozenset()
     filed_on: Target | None = None
     sender_id: UUID | None = None
     sender_address: str | None = None
@@ -127,16 +175,62 @@ class Ticket(Aggregate):
     def classify(
         self, filed_on: Target, evidence: Evidence, candidates: tuple[Candidate, ...]
     ) -> Sequence[TicketEvent]:
-        """Files the ticket, or files it elsewhere."""
+        """Files the ticket, or files it elsewhere; a closed one, too."""
+        self._refuse_dismissed()
         if self.filed_on == filed_on:
             return []
         others = tuple(candidate for candidate in candidates if candidate.target != filed_on)
         return [TicketClassified(filed_on=filed_on, previously_on=self.filed_on, evidence=evidence, candidates=others)]
 
     def unclassify(self) -> Sequence[TicketEvent]:
+        self._refuse_dismissed()
         return [] if self.filed_on is None else [TicketUnclassified(previously_on=self.filed_on)]
 
-    def evolve(self, event: Event) -> Self:
+    def put_on_hold(self) -> Sequence[TicketEvent]:
+        self._refuse_dismissed()
+        self._refuse_closed()
+        return [] if self.state == "waiting" else [TicketPutOnHold()]
+
+    def close(self) -> Sequence[TicketEvent]:
+        self._refuse_dismissed()
+        return [] if self.state == "closed" else [TicketClosed()]
+
+    def reopen(self) -> Sequence[TicketEvent]:
+        """Opens the ticket again; one that isn't closed stays as it is."""
+        self._refuse_dismissed()
+        return [TicketReopened()] if self.state == "closed" else []
+
+    def assign(self, collaborator_id: UUID | None) -> Sequence[TicketEvent]:
+        self._refuse_dismissed()
+        self._refuse_closed()
+        if self.assigned_to == collaborator_id:
+            return []
+        return [TicketAssigned(collaborator_id=collaborator_id, previously=self.assigned_to)]
+
+    def dismiss(self, reason: DismissalReason, note: str | None) -> Sequence[TicketEvent]:
+        """Puts the ticket aside, whatever its state. One that is aside for another reason is brought back first."""
+        dismissed = TicketDismissed(reason=reason, note=note)
+        if self.dismissed == dismissed:
+            return []
+        self._refuse_dismissed()
+        return [dismissed]
+
+    def bring_back(self) -> Sequence[TicketEvent]:
+        return [] if self.dismissed is None else [TicketBroughtBack()]
+
+    def comment(self, comment_id: UUID, text: str) -> Sequence[TicketEvent]:
+        """Notes something on the ticket, whatever its state; a comment that stands there stays as it is."""
+        return [] if comment_id in self.comments else [TicketCommented(comment_id=comment_id, text=text)]
+
+    def _refuse_dismissed(self) -> None:
+        if self.dismissed is not None:
+            raise TicketIsDismissed(ticket_id=self.id, reason=self.dismissed.reason)
+
+    def _refuse_closed(self) -> None:
+        if self.state == "closed":
+            raise TicketIsClosed(ticket_id=self.id)
+
+    def evolve(self, event: Event) -> Self:  # noqa: C901  # a case for each event, as flat as can be
         match event:
             case TicketReceived():
                 address = None if isinstance(event.content, Erased) else event.content.from_address
@@ -145,6 +239,20 @@ class Ticket(Aggregate):
                 return self.having(filed_on=event.filed_on)
             case TicketUnclassified():
                 return self.having(filed_on=None)
+            case TicketPutOnHold():
+                return self.having(state="waiting")
+            case TicketClosed():
+                return self.having(state="closed")
+            case TicketReopened():
+                return self.having(state="open")
+            case TicketAssigned():
+                return self.having(assigned_to=event.collaborator_id)
+            case TicketDismissed():
+                return self.having(dismissed=event)
+            case TicketBroughtBack():
+                return self.having(dismissed=None)
+            case TicketCommented():
+                return self.having(comments=self.comments | {event.comment_id})
             case _:
                 return self
 
@@ -157,6 +265,27 @@ class NoSenderAddress(Refusal):
 
     def __str__(self) -> str:
         return f"the ticket {self.ticket_id} has no sender's address to associate"
+
+
+@dataclass(eq=False)
+class TicketIsClosed(Refusal):
+    """The ticket is closed: reopen it first."""
+
+    ticket_id: UUID
+
+    def __str__(self) -> str:
+        return f"the ticket {self.ticket_id} is closed: reopen it first"
+
+
+@dataclass(eq=False)
+class TicketIsDismissed(Refusal):
+    """The ticket was dismissed: bring it back before anything but a comment is done with it."""
+
+    ticket_id: UUID
+    reason: DismissalReason
+
+    def __str__(self) -> str:
+        return f"the ticket {self.ticket_id} was dismissed ({self.reason}): bring it back first"
 
 
 def _storable_content(content: MessageContent) -> MessageContent:

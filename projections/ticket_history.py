@@ -13,9 +13,21 @@ from domain.access import Viewer
 from domain.client import ProspectRegistered
 from domain.email_address import EmailAddressAssociated, EmailAddressMoved
 from domain.events import Actor, Event, Recorded, Value
-from domain.ticket import TicketClassified, TicketLeftUnfiled, TicketReceived, TicketUnclassified
+from domain.ticket import (
+    TicketAssigned,
+    TicketBroughtBack,
+    TicketClassified,
+    TicketClosed,
+    TicketCommented,
+    TicketDismissed,
+    TicketLeftUnfiled,
+    TicketPutOnHold,
+    TicketReceived,
+    TicketReopened,
+    TicketUnclassified,
+)
 from domain.values import Target
-from projections import collaborators
+from projections import actors
 from projections.files import Files
 from projections.projection import Key, Projection, Row, Utc, views
 
@@ -50,6 +62,13 @@ def _from_ticket(recorded: Recorded[Any]) -> tuple[Key, ...]:
 @ticket_history.on(TicketClassified, key=_on_ticket)
 @ticket_history.on(TicketLeftUnfiled, key=_on_ticket)
 @ticket_history.on(TicketUnclassified, key=_on_ticket)
+@ticket_history.on(TicketPutOnHold, key=_on_ticket)
+@ticket_history.on(TicketClosed, key=_on_ticket)
+@ticket_history.on(TicketReopened, key=_on_ticket)
+@ticket_history.on(TicketAssigned, key=_on_ticket)
+@ticket_history.on(TicketDismissed, key=_on_ticket)
+@ticket_history.on(TicketBroughtBack, key=_on_ticket)
+@ticket_history.on(TicketCommented, key=_on_ticket)
 @ticket_history.on_each(EmailAddressAssociated, keys=_from_ticket)
 @ticket_history.on_each(EmailAddressMoved, keys=_from_ticket)
 @ticket_history.on_each(ProspectRegistered, keys=_from_ticket)
@@ -85,15 +104,15 @@ def history(session: Connection, viewer: Viewer, ticket_id: UUID) -> list[Histor
     """What happened to this ticket, oldest first; nothing for a ticket that doesn't exist."""
     listing = select(_history).where(_history.c.ticket_id == ticket_id).order_by(_history.c.position)
     rows = session.execute(listing).all()
-    actors = [Actor.model_validate(row.actor) for row in rows]
+    people = {Actor.model_validate(row.actor) for row in rows}
+    people |= {_collaborator(told) for row in rows for told in _assignees(row.facts)}
     names = _Names(
         Files(session, (Target.model_validate(target) for row in rows for target in _targets(row.facts))),
-        collaborators.names(session, {UUID(actor.id) for actor in actors if actor.kind == "collaborator"}),
+        actors.names(session, people),
     )
     return [_told(row, names) for row in rows]
 
 
-_RULES: Final = {"mail_import": "Import du courrier", "command_line": "Ligne de commande"}
 _FILING_RULES: Final = "Classement automatique"
 _REASONS: Final = {
     "unknown_address": "l’adresse de l’expéditeur n’est connue sur aucune fiche",
@@ -101,6 +120,12 @@ _REASONS: Final = {
     "shared_address": "l’adresse de l’expéditeur est partagée par plusieurs fiches",
     "address_owned": "l’adresse de l’expéditeur appartient à cette fiche, et à elle seule",
     "collaborator_choice": "choix d’un collaborateur",
+}
+_DISMISSALS: Final = {
+    "advertising": "publicité",
+    "junk": "indésirable",
+    "not_for_us": "pas pour le cabinet",
+    "other": "autre motif",
 }
 
 
@@ -112,12 +137,21 @@ def _targets(facts: dict[str, Any]) -> list[dict[str, str]]:
     return found + ([{"kind": "client", "id": facts["client_id"]}] if "client_id" in facts else [])
 
 
+def _assignees(facts: dict[str, Any]) -> list[str]:
+    """The id of every collaborator whom a ticket was entrusted to or taken from."""
+    return [facts[name] for name in ("collaborator_id", "previously") if facts.get(name)]
+
+
+def _collaborator(collaborator_id: str) -> Actor:
+    return Actor(kind="collaborator", id=collaborator_id)
+
+
 class _Names:
     """How a sentence names files and people."""
 
-    def __init__(self, files: Files, staff: dict[UUID, str]) -> None:
+    def __init__(self, files: Files, people: dict[Actor, str]) -> None:
         self._files = files
-        self._staff = staff
+        self._people = people
 
     def file(self, target: dict[str, str]) -> str:
         return self._files.label(Target.model_validate(target))
@@ -130,9 +164,7 @@ class _Names:
         return f" (autres fiches possibles : {self.files(targets)})" if targets else ""
 
     def who(self, actor: Actor) -> str:
-        if actor.kind == "rule":
-            return _RULES.get(actor.id, actor.id)
-        return self._staff.get(UUID(actor.id), "un collaborateur inconnu")
+        return self._people[actor]
 
 
 def _received(facts: dict[str, Any], names: _Names) -> str:
@@ -156,11 +188,26 @@ def _moved(facts: dict[str, Any], names: _Names) -> str:
     return f"Adresse de l’expéditeur déplacée de {former} à {names.file(facts['owner'])}"
 
 
+def _assigned(facts: dict[str, Any], names: _Names) -> str:
+    before, now = facts["previously"], facts["collaborator_id"]
+    if before is None:
+        return f"Confié à {names.who(_collaborator(now))}"
+    taken = f"Repris à {names.who(_collaborator(before))}"
+    return taken if now is None else f"{taken} et confié à {names.who(_collaborator(now))}"
+
+
 _SENTENCES: Final[dict[str, Callable[[dict[str, Any], _Names], str]]] = {
     TicketReceived.topic(): _received,
     TicketClassified.topic(): _classified,
     TicketLeftUnfiled.topic(): lambda facts, names: f"Laissé non classé{names.candidates(facts)}",
     TicketUnclassified.topic(): lambda facts, names: f"Retiré de {names.file(facts['previously_on'])}",
+    TicketPutOnHold.topic(): lambda _, __: "Ticket mis en attente",
+    TicketClosed.topic(): lambda _, __: "Ticket fermé",
+    TicketReopened.topic(): lambda _, __: "Ticket rouvert",
+    TicketAssigned.topic(): _assigned,
+    TicketDismissed.topic(): lambda facts, _: f"Écarté ({_DISMISSALS[facts['reason']]})",
+    TicketBroughtBack.topic(): lambda _, __: "Rétabli",
+    TicketCommented.topic(): lambda _, __: "Commentaire ajouté",
     EmailAddressAssociated.topic(): _associated,
     EmailAddressMoved.topic(): _moved,
     ProspectRegistered.topic(): lambda facts, names: (
@@ -179,7 +226,7 @@ def _told(row: Any, names: _Names) -> HistoryLine:
         at=row.at,
         who=who,
         what=row.what,
-        why=why,
+        why=why or _DISMISSALS.get(row.facts.get("reason")),
         sentence=f"{who} : {sentence}{f' : {why}' if why else ''}.",
     )
 

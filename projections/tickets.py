@@ -20,16 +20,31 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    and_,
     case,
     func,
     select,
-    true,
 )
 
 from domain.access import Viewer
 from domain.events import Erased, Recorded, Value
 from domain.filing import Candidate, Evidence, UnfiledReason
-from domain.ticket import Attachment, TicketClassified, TicketLeftUnfiled, TicketReceived, TicketUnclassified
+from domain.ticket import (
+    Attachment,
+    DismissalReason,
+    TicketAssigned,
+    TicketBroughtBack,
+    TicketClassified,
+    TicketClosed,
+    TicketCommented,
+    TicketDismissed,
+    TicketLeftUnfiled,
+    TicketPutOnHold,
+    TicketReceived,
+    TicketReopened,
+    TicketState,
+    TicketUnclassified,
+)
 from domain.values import Target
 from projections.files import FileLine, Files
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
@@ -63,12 +78,19 @@ _tickets: Final = Table(
     Column("evidence", JSON),
     Column("unfiled_reason", String),
     Column("candidates", JSON, nullable=False),
-    Index("tickets_by_arrival", "received_position"),
-    Index("tickets_by_file", "filed_id", "received_position"),
+    Column("state", String, nullable=False),
+    Column("assigned_to", Uuid),
+    Column("dismissed", String),
+    Column("dismissal_note", String),
+    # They end with what the inbox leaves out, so that it is neither looked up nor counted in the rows.
+    Index("tickets_by_arrival", "received_position", "dismissed"),
+    Index("tickets_by_file", "filed_id", "received_position", "dismissed"),
+    Index("tickets_by_state", "state", "received_position", "dismissed"),
+    Index("tickets_by_assignee", "assigned_to", "received_position", "dismissed"),
     Index("tickets_by_number", "number"),
 )
 
-tickets: Final = Projection("tickets", version=1, table=_tickets)
+tickets: Final = Projection("tickets", version=2, table=_tickets)
 
 
 # --- folds ------------------------------------------------------------------------------------
@@ -98,6 +120,7 @@ def received(row: Row | None, recorded: Recorded[TicketReceived]) -> Row | None:
         "attachments": [attachment.model_dump() for attachment in content.attachments],
         "notes": list(content.notes),
         "candidates": [],
+        "state": "open",
     }
 
 
@@ -138,6 +161,43 @@ def unclassified(row: Row | None, recorded: Recorded[TicketUnclassified]) -> Row
     return row and {**row, "version": recorded.version, "filed_kind": None, "filed_id": None, "evidence": None}
 
 
+@tickets.on(TicketPutOnHold, key=stream)
+def put_on_hold(row: Row | None, recorded: Recorded[TicketPutOnHold]) -> Row | None:
+    return row and {**row, "version": recorded.version, "state": "waiting"}
+
+
+@tickets.on(TicketClosed, key=stream)
+def closed(row: Row | None, recorded: Recorded[TicketClosed]) -> Row | None:
+    return row and {**row, "version": recorded.version, "state": "closed"}
+
+
+@tickets.on(TicketReopened, key=stream)
+def reopened(row: Row | None, recorded: Recorded[TicketReopened]) -> Row | None:
+    return row and {**row, "version": recorded.version, "state": "open"}
+
+
+@tickets.on(TicketAssigned, key=stream)
+def assigned(row: Row | None, recorded: Recorded[TicketAssigned]) -> Row | None:
+    return row and {**row, "version": recorded.version, "assigned_to": recorded.event.collaborator_id}
+
+
+@tickets.on(TicketDismissed, key=stream)
+def dismissed(row: Row | None, recorded: Recorded[TicketDismissed]) -> Row | None:
+    reason, note = recorded.event.reason, recorded.event.note
+    kept = None if isinstance(note, Erased) else note
+    return row and {**row, "version": recorded.version, "dismissed": reason, "dismissal_note": kept}
+
+
+@tickets.on(TicketBroughtBack, key=stream)
+def brought_back(row: Row | None, recorded: Recorded[TicketBroughtBack]) -> Row | None:
+    return row and {**row, "version": recorded.version, "dismissed": None, "dismissal_note": None}
+
+
+@tickets.on(TicketCommented, key=stream)
+def commented(row: Row | None, recorded: Recorded[TicketCommented]) -> Row | None:
+    return row and {**row, "version": recorded.version}
+
+
 # --- queries ----------------------------------------------------------------------------------
 
 
@@ -145,6 +205,7 @@ class TicketLine(Value):
     """A ticket in a list. `subject` is shortened; a message without one shows as « (sans objet) ».
 
     `filed_under` names the file that it is on, and everything above: a claim, its contract, that one's client.
+    `dismissed` says why the ticket was put aside, where it was; its `state` is then what it is brought back to.
     """
 
     ticket_id: UUID
@@ -160,6 +221,9 @@ class TicketLine(Value):
     filed_on: Target | None
     filed_under: list[FileLine]
     unfiled_reason: UnfiledReason | None
+    state: TicketState
+    assigned_to: UUID | None
+    dismissed: DismissalReason | None
 
 
 class TicketDetails(TicketLine):
@@ -174,6 +238,7 @@ class TicketDetails(TicketLine):
     notes: list[str]
     evidence: Evidence | None
     candidates: list[Candidate]
+    dismissal_note: str | None
 
 
 def inbox(
@@ -181,15 +246,32 @@ def inbox(
     viewer: Viewer,
     *,
     filed: bool | None = None,
+    state: TicketState | None = None,
+    assigned: bool | None = None,
+    assigned_to: UUID | None = None,
+    dismissed: bool = False,
     cursor: str | None = None,
     limit: int,
     with_total: bool = False,
 ) -> Page[TicketLine]:
-    """The tickets, newest first: all, those that wait (`filed=False`) or those on a file. Raises `BadCursor`."""
-    wanted: ColumnElement[bool] = true()
+    """The tickets but for the dismissed ones, or those alone, newest first. Raises `BadCursor`.
+
+    All of them, or those that are on a file or not, in this state, somebody's or nobody's, this collaborator's.
+    """
+    wanted = [_holds(_tickets.c.dismissed, something=dismissed)]
     if filed is not None:
-        wanted = _tickets.c.filed_id.is_not(None) if filed else _tickets.c.filed_id.is_(None)
-    return _page(session, wanted, cursor, limit, with_total=with_total)
+        wanted.append(_holds(_tickets.c.filed_id, something=filed))
+    if state is not None:
+        wanted.append(_tickets.c.state == state)
+    if assigned is not None:
+        wanted.append(_holds(_tickets.c.assigned_to, something=assigned))
+    if assigned_to is not None:
+        wanted.append(_tickets.c.assigned_to == assigned_to)
+    return _page(session, and_(*wanted), cursor, limit, with_total=with_total)
+
+
+def _holds(column: Column[Any], *, something: bool) -> ColumnElement[bool]:
+    return column.is_not(None) if something else column.is_(None)
 
 
 def of_targets(
@@ -216,11 +298,15 @@ def numbered(session: Connection, number: int) -> UUID | None:
 
 
 def counts(session: Connection, viewer: Viewer) -> dict[UnfiledReason | Literal["filed", "unfiled"], int]:
-    """How many tickets are filed, how many wait for each reason, and how many were taken off their file."""
+    """How many tickets are filed, how many wait for each reason, and how many were taken off their file.
+
+    Nobody is asked to see to the dismissed ones: they don't count.
+    """
     standing = case(
         (_tickets.c.filed_id.is_not(None), "filed"), else_=func.coalesce(_tickets.c.unfiled_reason, "unfiled")
     )
-    return dict(session.execute(select(standing, func.count()).group_by(standing)).all())
+    kept = _holds(_tickets.c.dismissed, something=False)
+    return dict(session.execute(select(standing, func.count()).where(kept).group_by(standing)).all())
 
 
 def _page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from api.cli.session import (
     AsOption,
     CommandFailed,
     JsonOption,
+    as_shown,
     bring_up_to_date,
     console,
     print_json,
@@ -22,14 +24,26 @@ from api.staff import find_collaborator
 from domain.access import Viewer
 from domain.aggregates import NotFound
 from domain.client import Company, Identity, Person
+from domain.commands import Command
 from domain.email_address import Ownership
 from domain.events import Actor
-from domain.ticket import ClassifyTicket, ClientToCreate
+from domain.ticket import ClassifyTicket, ClientToCreate, DismissalReason, TicketState
+from domain.ticket_handling import (
+    AssignTicket,
+    BringBackTicket,
+    CloseTicket,
+    CommentOnTicket,
+    DismissTicket,
+    PutTicketOnHold,
+    ReopenTicket,
+)
 from domain.values import FileKind, Target
-from projections import ticket_history
+from projections import ticket_comments, ticket_history
 from projections import tickets as read_model
 
-tickets = typer.Typer(help="The inbox, one ticket, its history, and filing.", no_args_is_help=True)
+tickets = typer.Typer(
+    help="The inbox, one ticket, its history and comments; filing it, and seeing to it.", no_args_is_help=True
+)
 
 TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="A ticket's number or id.")]
 
@@ -37,20 +51,35 @@ TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="A ticket'
 @tickets.command("list")
 def list_tickets(
     filed: Annotated[bool | None, typer.Option("--filed/--unfiled", help="Only these.")] = None,
+    state: Annotated[TicketState | None, typer.Option(help="Only those in this state.")] = None,
+    assigned: Annotated[bool | None, typer.Option("--assigned/--unassigned", help="Only these.")] = None,
+    assigned_to: Annotated[str | None, typer.Option(help="Only those of the collaborator of this address.")] = None,
+    dismissed: Annotated[bool, typer.Option("--dismissed", help="Those that were put aside, and no others.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
     cursor: Annotated[str | None, typer.Option(help="`next_cursor` of the page before.")] = None,
     collaborator: AsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List tickets, newest first."""
+    """List tickets, newest first; those that were dismissed only where they are asked for."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
         viewer = _viewer(greffier, collaborator)
-        page = read_model.inbox(session, viewer, filed=filed, cursor=cursor, limit=limit, with_total=True)
+        page = read_model.inbox(
+            session,
+            viewer,
+            filed=filed,
+            state=state,
+            assigned=assigned,
+            assigned_to=None if assigned_to is None else find_collaborator(greffier, assigned_to),
+            dismissed=dismissed,
+            cursor=cursor,
+            limit=limit,
+            with_total=True,
+        )
     if as_json:
         print_json(page)
         return
     print_table(
-        ("n°", "received", "from", "subject", "filed on"),
+        ("n°", "received", "from", "subject", "filed on", "state"),
         [
             (
                 line.number,
@@ -60,6 +89,7 @@ def list_tickets(
                 ", ".join(file.label for file in line.filed_under)
                 if line.filed_on
                 else f"({line.unfiled_reason or 'unfiled'})",
+                line.dismissed or line.state,
             )
             for line in page.items
         ],
@@ -136,6 +166,122 @@ def file_ticket(
         console.print(
             f"The ticket is filed on the {answer.result['filed_on']['kind']} {answer.result['filed_on']['id']}."
         )
+
+
+@tickets.command()
+def wait(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
+    """Put a ticket on hold: someone sees to it."""
+    _handle(ticket, lambda ticket_id: PutTicketOnHold(ticket_id=ticket_id), "is on hold", collaborator, as_json)
+
+
+@tickets.command()
+def close(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
+    """Close a ticket: it was dealt with."""
+    _handle(ticket, lambda ticket_id: CloseTicket(ticket_id=ticket_id), "is closed", collaborator, as_json)
+
+
+@tickets.command()
+def reopen(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
+    """Open a closed ticket again."""
+    _handle(ticket, lambda ticket_id: ReopenTicket(ticket_id=ticket_id), "is no longer closed", collaborator, as_json)
+
+
+@tickets.command()
+def assign(
+    ticket: TicketArgument,
+    to: Annotated[str | None, typer.Option(help="The e-mail address of the collaborator who sees to it.")] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Take it from whoever has it.")] = False,
+    collaborator: AsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Entrust a ticket to a collaborator, or to nobody."""
+    if nobody == (to is not None):
+        raise typer.BadParameter("give exactly one of --to, --nobody")
+    with up_to_date_office() as greffier:
+        chosen = None if to is None else find_collaborator(greffier, to)
+    _handle(
+        ticket,
+        lambda ticket_id: AssignTicket(ticket_id=ticket_id, collaborator_id=chosen),
+        f"is entrusted to {to or 'nobody'}",
+        collaborator,
+        as_json,
+    )
+
+
+@tickets.command()
+def dismiss(
+    ticket: TicketArgument,
+    reason: Annotated[DismissalReason, typer.Argument(help="Why it is nothing for the office to see to.")],
+    note: Annotated[str | None, typer.Option(help="More about it.")] = None,
+    collaborator: AsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a ticket aside: it leaves the inbox until it is brought back."""
+    _handle(
+        ticket,
+        lambda ticket_id: DismissTicket(ticket_id=ticket_id, reason=reason, note=note),
+        "is dismissed",
+        collaborator,
+        as_json,
+    )
+
+
+@tickets.command()
+def bring_back(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
+    """Take a dismissed ticket among the others again, in the state that it had."""
+    _handle(
+        ticket, lambda ticket_id: BringBackTicket(ticket_id=ticket_id), "is no longer dismissed", collaborator, as_json
+    )
+
+
+@tickets.command()
+def comment(
+    ticket: TicketArgument,
+    text: Annotated[str, typer.Argument(help="What to note, for the office alone.")],
+    collaborator: AsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Note something on a ticket."""
+    comment_id = uuid4()
+    _handle(
+        ticket,
+        lambda ticket_id: CommentOnTicket(ticket_id=ticket_id, comment_id=comment_id, text=text),
+        "has a new comment",
+        collaborator,
+        as_json,
+    )
+
+
+@tickets.command()
+def comments(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
+    """Show what was noted on a ticket: who, when and what."""
+    with up_to_date_office() as greffier, greffier.views.reading() as session:
+        ticket_id, viewer = _ticket_id(session, ticket), _viewer(greffier, collaborator)
+        if read_model.ticket(session, viewer, ticket_id) is None:
+            raise NotFound(kind="ticket", id=ticket_id)
+        noted = ticket_comments.comments(session, viewer, ticket_id)
+    if as_json:
+        print_json(noted)
+        return
+    for one in noted:
+        told = as_shown(f"{one.at:%Y-%m-%d %H:%M:%S}  {one.who} : {one.text}")
+        console.print(told, markup=False, highlight=False)
+
+
+def _handle(
+    ticket: str, command: Callable[[UUID], Command], outcome: str, collaborator: str | None, as_json: bool
+) -> None:
+    """Gives a command about the ticket, in the collaborator's name, and says how the ticket stands then."""
+    with up_to_date_office() as greffier:
+        with greffier.views.reading() as session:
+            ticket_id = _ticket_id(session, ticket)
+        actor = Actor.collaborator(find_collaborator(greffier, collaborator))
+        answer = greffier.log.execute(command(ticket_id), actor)
+        bring_up_to_date(greffier)
+    if as_json:
+        print_json(answer.result | {"version": answer.versions[ticket_id], "position": answer.position})
+    else:
+        console.print(f"The ticket {outcome}.", markup=False, highlight=False)
 
 
 def _viewer(greffier: Greffier, collaborator: str | None) -> Viewer:

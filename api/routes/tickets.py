@@ -17,7 +17,16 @@ from domain.commands import Answer
 from domain.email_address import AddressBelongsToAnother, Ownership
 from domain.events import Erased
 from domain.prefill import prefilled_identity
-from domain.ticket import ClassifyTicket, ClientToCreate, NoSenderAddress, Ticket, TicketReceived, UnclassifyTicket
+from domain.ticket import (
+    ClassifyTicket,
+    ClientToCreate,
+    NoSenderAddress,
+    Ticket,
+    TicketIsDismissed,
+    TicketReceived,
+    TicketState,
+    UnclassifyTicket,
+)
 from domain.values import Target
 from projections import collaborators, files, ticket_history, tickets
 from projections.paging import Page
@@ -36,7 +45,11 @@ class AttachmentPath(TicketPath):
 
 
 class Inbox(Listing):
-    filed: Annotated[bool | None, Field(description="Only those on a file (true), or those that wait (false)")] = None
+    filed: Annotated[bool | None, Field(description="Only those on a file (true), or those on none (false)")] = None
+    state: Annotated[TicketState | None, Field(description="Only those in this state")] = None
+    assigned: Annotated[bool | None, Field(description="Only somebody's (true), or nobody's (false)")] = None
+    assigned_to: Annotated[UUID | None, Field(description="Only this collaborator's")] = None
+    dismissed: Annotated[bool, Field(description="The dismissed ones alone (true), or all others (false)")] = False
 
 
 class History(BaseModel):
@@ -109,7 +122,7 @@ class TicketChanged(BaseModel):
 
 @operation("GET", "/tickets", "The inbox", "read", query_model=Inbox, answers={200: Page[TicketLine]})
 def list_tickets(call: Call) -> Reply:
-    """Tickets, newest first."""
+    """Tickets, newest first; those that were dismissed only where they are asked for."""
     with call.reading(tickets.tickets, *files.VIEWS) as session:
         query: Inbox = call.query
         return Reply(
@@ -117,6 +130,10 @@ def list_tickets(call: Call) -> Reply:
                 session,
                 call.viewer,
                 filed=query.filed,
+                state=query.state,
+                assigned=query.assigned,
+                assigned_to=query.assigned_to,
+                dismissed=query.dismissed,
                 cursor=query.cursor,
                 limit=query.limit,
                 with_total=query.total,
@@ -239,7 +256,7 @@ _FILING: Final[dict[str, Any]] = {
     "File a ticket",
     "file",
     body=FileTicket,
-    refuses=(NotFound, AddressBelongsToAnother, NoSenderAddress),
+    refuses=(NotFound, AddressBelongsToAnother, NoSenderAddress, TicketIsDismissed),
     **_FILING,
 )
 def file_ticket(call: Call) -> Reply:
@@ -259,7 +276,14 @@ def file_ticket(call: Call) -> Reply:
     )
 
 
-@operation("POST", "/tickets/{ticket_id}/unfile", "Unfile a ticket", "file", refuses=(NotFound,), **_FILING)
+@operation(
+    "POST",
+    "/tickets/{ticket_id}/unfile",
+    "Unfile a ticket",
+    "file",
+    refuses=(NotFound, TicketIsDismissed),
+    **_FILING,
+)
 def unfile_ticket(call: Call) -> Reply:
     """Takes the ticket off its file. Its sender's address stays as it is."""
     ticket_id: UUID = call.path.ticket_id

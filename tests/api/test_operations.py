@@ -5,10 +5,13 @@ import json
 import pytest
 import schemathesis
 
+from api.staff import collaborator_id
 from tests.api.document import DOCUMENT, IDENTIFIED, documented
 from tests.api.letters import letter
+from tests.api.office import COLLABORATOR
 
 CLIENT, CLAIM = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+COLLABORATOR_ID = "33333333-3333-4333-8333-333333333333"
 """What stands in examples where a caller has an id of their own."""
 
 SUCCESSES = {
@@ -25,6 +28,14 @@ SUCCESSES = {
     "show_prefill": 200,
     "file_ticket": 200,
     "unfile_ticket": 200,
+    "put_ticket_on_hold": 200,
+    "assign_ticket": 200,
+    "close_ticket": 200,
+    "reopen_ticket": 200,
+    "dismiss_ticket": 200,
+    "bring_back_ticket": 200,
+    "comment_on_ticket": 200,
+    "show_comments": 200,
     "search_clients": 200,
     "register_client": 201,
     "show_client": 200,
@@ -75,6 +86,9 @@ def test_the_document_itself_is_valid():
         ("show_ticket", "200", {"ETag"}),
         ("show_client", "200", {"ETag"}),
         ("file_ticket", "200", {"ETag"}),
+        ("close_ticket", "200", {"ETag"}),
+        ("comment_on_ticket", "200", {"ETag"}),
+        ("show_comments", "200", set()),
         ("activate_client", "200", {"ETag"}),
         ("register_client", "201", {"ETag", "Location"}),
         ("take_in", "201", {"Location"}),
@@ -102,6 +116,9 @@ def test_every_operation_succeeds_as_documented(identified, status, demo_api, si
     names = tuple(sorted(p["name"] for p in operation["parameters"] if p["in"] == "path")) if "{" in path else ()
     bodies = {
         "file_ticket": {"on": {"kind": "client", "id": real.clients[0]}},
+        "assign_ticket": {"collaborator_id": None},
+        "dismiss_ticket": {"reason": "junk"},
+        "comment_on_ticket": {"text": "Rappeler"},
         "register_client": {"identity": {"kind": "company", "company_name": "Garage Garnier"}},
         "give_client_address": {"address": "new@courriel.example", "how": "share"},
         "give_company_address": {"address": "new@courriel.example", "how": "share"},
@@ -150,7 +167,7 @@ def test_every_example_is_one_of_a_body():
 
 
 @pytest.mark.parametrize(("identified", "example"), list(examples_of_bodies()))
-def test_every_example_works_as_it_stands(api, identified, example):
+def test_every_example_works_as_it_stands(api, greffier, identified, example):
     method, path, _ = IDENTIFIED[identified]
     client_id, company_id = api.register("Petit"), api.register_company("Deux Rives")
     contract_id = api.register_contract(client_id, "MRH-1")
@@ -162,7 +179,8 @@ def test_every_example_works_as_it_stands(api, identified, example):
         "company_id": company_id,
         "contact_id": api.register_contact("Ferrand", company_id),
     }
-    body = json.loads(json.dumps(example).replace(CLIENT, client_id).replace(CLAIM, ids["claim_id"]))
+    written = json.dumps(example).replace(CLIENT, client_id).replace(CLAIM, ids["claim_id"])
+    body = json.loads(written.replace(COLLABORATOR_ID, str(collaborator_id(greffier, COLLABORATOR.email_address))))
 
     answer = api.request(method, path.format(**ids), json=body)
 

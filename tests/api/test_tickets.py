@@ -234,7 +234,7 @@ def test_without_a_key_two_filings_create_two_dossiers(api, bonnet, petit):
 
     first, again = (api.do(f"/tickets/{ticket_id}/file", body) for _ in range(2))
 
-    assert first["client_id"] != again["client_id"]
+    assert first["filed_on"] != again["filed_on"]
 
 
 def test_a_dossier_is_opened_once_under_one_key(api, petit):
@@ -283,7 +283,7 @@ def test_a_refused_command_leaves_its_key_free(api, bonnet, petit):
     refused = api.post(f"/tickets/{ticket_id}/file", json={**body, "address": "associate"}, headers=key)
 
     assert refused.status_code == 409
-    assert api.do(f"/tickets/{ticket_id}/file", body, headers=key)["client_id"] == bonnet
+    assert api.do(f"/tickets/{ticket_id}/file", body, headers=key)["filed_on"]["id"] == bonnet
 
 
 @pytest.mark.parametrize("key", ["", "k" * 256, "two words", "clé".encode()])

@@ -192,6 +192,10 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                         None,
                         None,
                         "[]",
+                        "open",
+                        None,
+                        None,
+                        None,
                     ]
 
             elif topic == "TicketLeftUnfiled":

@@ -46,7 +46,19 @@ def test_a_ticket_is_shown_by_its_number_or_its_id(demo, unfiled):
 
 
 @pytest.mark.parametrize("ticket", ["999999", "9" * 30, UNKNOWN, "Sinistre", "²"])
-@pytest.mark.parametrize("command", [["show"], ["history"], ["file", "--new-company", "Essai"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["show"],
+        ["history"],
+        ["comments"],
+        ["file", "--new-company", "Essai"],
+        ["wait"],
+        ["assign", "--nobody"],
+        ["dismiss", "junk"],
+        ["comment", "Rappeler"],
+    ],
+)
 def test_a_ticket_that_does_not_exist_is_named(demo, command, ticket):
     (line,) = errors(demo("tickets", command[0], ticket, *command[1:], exit_code=1))
     assert ticket in line
@@ -64,6 +76,79 @@ def test_a_ticket_is_filed_by_hand_and_its_history_tells_who_did(demo, unfiled):
     history = demo.json("tickets", "history", unfiled["number"])
     assert [line["who"] for line in history if line["what"] == "TicketClassified"] == ["Léa Dumoulin"]
     assert "Léa Dumoulin" in demo("tickets", "history", unfiled["number"]).stdout
+
+
+def test_a_ticket_is_seen_to(demo, unfiled):
+    def state_after(*command):
+        answer = demo.json("tickets", command[0], unfiled["number"], *command[1:])
+        shown = demo.json("tickets", "show", unfiled["number"])
+        assert (answer["ticket_id"], answer["version"]) == (unfiled["ticket_id"], shown["version"])
+        return shown["state"]
+
+    assert [state_after(command) for command in ("wait", "close", "reopen")] == ["waiting", "closed", "open"]
+    assert demo("tickets", "close", unfiled["number"]).stdout == "The ticket is closed.\n"
+    (closed,) = demo.json("tickets", "list", "--state", "closed")["items"]
+    assert closed["ticket_id"] == unfiled["ticket_id"]
+    (line,) = errors(demo("tickets", "wait", unfiled["number"], exit_code=1))
+    assert "reopen it first" in line
+
+
+def test_a_ticket_is_entrusted_to_a_collaborator_or_to_nobody(demo, unfiled):
+    demo("token", "lea@cabinet.example", "--first-name", "Léa", "--last-name", "Dumoulin")
+    said = demo("tickets", "assign", unfiled["number"], "--to", "lea@cabinet.example").stdout
+    assert said == "The ticket is entrusted to lea@cabinet.example.\n"
+    (hers,) = demo.json("tickets", "list", "--assigned-to", "lea@cabinet.example")["items"]
+    assert hers["ticket_id"] == unfiled["ticket_id"]
+    assert demo.json("tickets", "list", "--assigned")["total"] == 1
+    assert demo.json("tickets", "list", "--unassigned")["total"] == 194
+    demo("tickets", "assign", unfiled["number"], "--nobody")
+    assert demo.json("tickets", "show", unfiled["number"])["assigned_to"] is None
+    assert "Confié à Léa Dumoulin" in demo("tickets", "history", unfiled["number"]).stdout
+
+
+def test_a_ticket_is_put_aside_and_brought_back(demo, unfiled):
+    demo("tickets", "dismiss", unfiled["number"], "advertising", "--note", "Démarchage")
+    assert demo.json("tickets", "list")["total"] == 194
+    (aside,) = demo.json("tickets", "list", "--dismissed")["items"]
+    assert (aside["ticket_id"], aside["dismissed"]) == (unfiled["ticket_id"], "advertising")
+    assert demo.json("tickets", "show", unfiled["number"])["dismissal_note"] == "Démarchage"
+    (line,) = errors(demo("tickets", "file", unfiled["number"], "--new-company", "Essai", exit_code=1))
+    assert "bring it back first" in line
+    demo("tickets", "bring-back", unfiled["number"])
+    assert demo.json("tickets", "list")["total"] == 195
+
+
+def test_a_ticket_is_commented_on(demo, unfiled):
+    demo("token", "lea@cabinet.example", "--first-name", "Léa", "--last-name", "Dumoulin")
+    hostile = "Rappeler [bold]18 h[/nor] \x1b[2J"
+    answer = demo.json("tickets", "comment", unfiled["number"], hostile, "--as", "lea@cabinet.example")
+    (comment,) = demo.json("tickets", "comments", unfiled["number"])
+    assert (comment["comment_id"], comment["who"], comment["text"]) == (answer["comment_id"], "Léa Dumoulin", hostile)
+    shown = demo("tickets", "comments", unfiled["number"]).stdout
+    assert "Léa Dumoulin : Rappeler [bold]18 h[/nor]" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["assign"], "--nobody"),
+        (["assign", "--to", "lea@cabinet.example", "--nobody"], "--nobody"),
+        (["dismiss", "boring"], "boring"),
+        (["dismiss", "other", "--note", " "], "note"),
+        (["comment", " "], "text"),
+    ],
+)
+def test_what_makes_no_sense_changes_nothing(demo, unfiled, arguments, named):
+    before = demo.json("tickets", "history", unfiled["number"])
+    (line,) = errors(demo("tickets", arguments[0], unfiled["number"], *arguments[1:], exit_code=2))
+    assert named in line
+    assert demo.json("tickets", "history", unfiled["number"]) == before
+
+
+def test_tickets_are_entrusted_to_collaborators_only(demo, unfiled):
+    (line,) = errors(demo("tickets", "assign", unfiled["number"], "--to", "nobody@cabinet.example", exit_code=1))
+    assert "nobody@cabinet.example" in line
 
 
 def test_an_associated_address_files_what_comes_next(opened, apart):

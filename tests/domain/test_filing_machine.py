@@ -1,4 +1,4 @@
-"""Filing and the ownership of addresses, driven over the real log against a plain model of what a broker expects."""
+"""Filing, seeing to tickets and the ownership of addresses, driven over the real log against a plain model of what a broker expects."""
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +20,13 @@ from adapters.event_store.log import EventLog
 from adapters.read_store import open_read_store
 from adapters.vault import MasterKey, Vault
 from domain.access import Viewer
+from domain.aggregates import NotFound
 from domain.client import NewClient, Person, RegisterClient
 from domain.email_address import AddressBelongsToAnother, AddressNotOnFile, EmailAddress, email_address_id
 from domain.events import Actor, office_event_types
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.message import MessageIdentity
+from domain.office import CollaboratorIdentity, OpenOffice, WelcomeCollaborator
 from domain.ticket import (
     ClassifyTicket,
     ClientToCreate,
@@ -34,18 +36,33 @@ from domain.ticket import (
     StoredFile,
     Ticket,
     TicketClassified,
+    TicketIsClosed,
+    TicketIsDismissed,
     TicketLeftUnfiled,
     TicketReceived,
-    TicketUnclassified,
     UnclassifyTicket,
 )
+from domain.ticket_handling import (
+    AssignTicket,
+    BringBackTicket,
+    CloseTicket,
+    CommentOnTicket,
+    DismissTicket,
+    PutTicketOnHold,
+    ReopenTicket,
+)
 from domain.values import Target
-from projections import clients, tickets
+from projections import clients, ticket_comments, tickets
 from projections.engine import Engine
 from projections.office import office_projections
 
 ADDRESSES = ("claire@example.fr", "famille@example.fr", None)
 WAYS = ("associate", "share", "move")
+ANNE, PAUL, STRANGER = UUID(int=20), UUID(int=21), UUID(int=22)
+HANDLING = {"hold": PutTicketOnHold, "close": CloseTicket, "reopen": ReopenTicket, "bring_back": BringBackTicket}
+"""What is asked with nothing but the ticket."""
+REASONS = ("advertising", "junk")
+COMMENTS = (UUID(int=31), UUID(int=32))
 
 
 class Mail(NamedTuple):
@@ -64,6 +81,8 @@ class Do(NamedTuple):
     client: UUID | None = None
     address: str | None = None
     how: str | None = None
+    collaborator: UUID | None = None
+    comment: UUID | None = None
 
 
 @dataclass
@@ -74,6 +93,10 @@ class Filed:
     on: UUID | None = None
     reason: str | None = None
     candidates: list[UUID] = field(default_factory=list)
+    state: str = "open"
+    assigned_to: UUID | None = None
+    dismissed: str | None = None
+    comments: list[UUID] = field(default_factory=list)
 
 
 class Model:
@@ -112,6 +135,10 @@ class Model:
                 return NoSenderAddress
             if refusal := self._give(ticket.address, asked.client, asked.how):
                 return refusal
+        if ticket.dismissed:
+            if ticket.address is not None:
+                self.owners[ticket.address] = before
+            return TicketIsDismissed
         if asked.client not in self.clients:
             self.clients.append(asked.client)
         if ticket.on != asked.client:
@@ -120,7 +147,57 @@ class Model:
         return "done"
 
     def _unfile(self, asked):
-        self.tickets[asked.mail.message_id, asked.mail.content].on = None
+        ticket = self.tickets[asked.mail.message_id, asked.mail.content]
+        if ticket.dismissed:
+            return TicketIsDismissed
+        ticket.on = None
+        return "done"
+
+    def _hold(self, asked):
+        return self._turn(asked, "waiting", unless="closed")
+
+    def _close(self, asked):
+        return self._turn(asked, "closed")
+
+    def _reopen(self, asked):
+        ticket = self.tickets[asked.mail.message_id, asked.mail.content]
+        return self._turn(asked, "open" if ticket.state == "closed" else ticket.state)
+
+    def _turn(self, asked, state, *, unless=None):
+        ticket = self.tickets[asked.mail.message_id, asked.mail.content]
+        if ticket.dismissed:
+            return TicketIsDismissed
+        if ticket.state == unless:
+            return TicketIsClosed
+        ticket.state = state
+        return "done"
+
+    def _assign(self, asked):
+        ticket = self.tickets[asked.mail.message_id, asked.mail.content]
+        if asked.collaborator == STRANGER:
+            return NotFound
+        if ticket.dismissed:
+            return TicketIsDismissed
+        if ticket.state == "closed":
+            return TicketIsClosed
+        ticket.assigned_to = asked.collaborator
+        return "done"
+
+    def _dismiss(self, asked):
+        ticket = self.tickets[asked.mail.message_id, asked.mail.content]
+        if ticket.dismissed not in {None, asked.how}:
+            return TicketIsDismissed
+        ticket.dismissed = asked.how
+        return "done"
+
+    def _bring_back(self, asked):
+        self.tickets[asked.mail.message_id, asked.mail.content].dismissed = None
+        return "done"
+
+    def _comment(self, asked):
+        noted = self.tickets[asked.mail.message_id, asked.mail.content].comments
+        if asked.comment not in noted:
+            noted.append(asked.comment)
         return "done"
 
     def _give_address(self, asked):
@@ -180,6 +257,13 @@ class FilingMachine(RuleBasedStateMachine):
 
     # --- what may happen --------------------------------------------------------------------
 
+    @initialize()
+    def welcome_collaborators(self):
+        self.log.execute(OpenOffice(name="Cabinet Petit"), self.actor)
+        for collaborator_id in (ANNE, PAUL):
+            identity = CollaboratorIdentity(last_name="Petit", email_address="petit@example.fr")
+            self.log.execute(WelcomeCollaborator(collaborator_id=collaborator_id, identity=identity), self.actor)
+
     @initialize(count=st.integers(2, 3))
     def register_clients(self, count):
         for number in range(count):
@@ -201,6 +285,33 @@ class FilingMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_ticket_is_unfiled(self, data):
         self.ask(Do("unfile", mail=data.draw(st.sampled_from(self.mails_taken_in()))))
+
+    @precondition(lambda self: self.model.tickets)
+    @rule(data=st.data(), what=st.sampled_from(list(HANDLING)))
+    def a_ticket_is_seen_to(self, data, what):
+        self.ask(Do(what, mail=data.draw(st.sampled_from(self.mails_taken_in()))))
+
+    @precondition(lambda self: self.model.tickets)
+    @rule(data=st.data(), collaborator=st.sampled_from([ANNE, PAUL, STRANGER, None]))
+    def a_ticket_is_assigned(self, data, collaborator):
+        mail = data.draw(st.sampled_from(self.mails_taken_in()))
+        self.ask(Do("assign", mail=mail, collaborator=collaborator))
+
+    @precondition(lambda self: self.model.tickets)
+    @rule(data=st.data(), reason=st.sampled_from(REASONS))
+    def a_ticket_is_dismissed(self, data, reason):
+        self.ask(Do("dismiss", mail=data.draw(st.sampled_from(self.mails_taken_in())), how=reason))
+
+    @precondition(lambda self: self.model.tickets)
+    @rule(data=st.data(), comment=st.sampled_from(COMMENTS))
+    def a_ticket_is_commented_on(self, data, comment):
+        self.ask(Do("comment", mail=data.draw(st.sampled_from(self.mails_taken_in())), comment=comment))
+
+    @precondition(lambda self: self.model.tickets)
+    @rule(data=st.data(), how=st.sampled_from(WAYS), what=st.sampled_from(["hold", "close", "reopen"]))
+    def a_ticket_is_filed_while_it_is_seen_to(self, data, how, what):
+        filing = self.filing(data, how, new=False)
+        self.ask_at_once(filing, Do(what, mail=filing.mail))
 
     @rule(data=st.data(), how=st.sampled_from(WAYS))
     def an_address_is_given(self, data, how):
@@ -260,12 +371,22 @@ class FilingMachine(RuleBasedStateMachine):
     def views_equal_the_model(self):
         assert all(self.engine.verify(projection.name).equal for projection in office_projections())
         with self.store.reading() as session:
-            assert tickets.inbox(session, self.viewer, limit=1, with_total=True).total == len(self.model.tickets)
+            for dismissed in (False, True):
+                listed = tickets.inbox(session, self.viewer, dismissed=dismissed, limit=1, with_total=True)
+                expected = [one for one in self.model.tickets.values() if (one.dismissed is not None) == dismissed]
+                assert listed.total == len(expected)
             for key, ticket in self.model.tickets.items():
                 shown = tickets.ticket(session, self.viewer, self.ticket_ids[key])
                 assert (shown.filed_on.id if shown.filed_on else None) == ticket.on
                 assert shown.unfiled_reason == ticket.reason
                 assert [candidate.target.id for candidate in shown.candidates] == ticket.candidates
+                assert (shown.state, shown.assigned_to, shown.dismissed) == (
+                    ticket.state,
+                    ticket.assigned_to,
+                    ticket.dismissed,
+                )
+                noted = ticket_comments.comments(session, self.viewer, self.ticket_ids[key])
+                assert [comment.comment_id for comment in noted] == ticket.comments
             for client_id in self.model.clients:
                 shown = clients.client(session, self.viewer, client_id)
                 assert {(each.address, each.shared) for each in shown.email_addresses} == {
@@ -312,7 +433,14 @@ class FilingMachine(RuleBasedStateMachine):
         command, command_id = self.command(asked), uuid4()
         try:
             answer = self.log.execute(command, self.actor, command_id=command_id)
-        except (AddressBelongsToAnother, AddressNotOnFile, NoSenderAddress) as refusal:
+        except (
+            AddressBelongsToAnother,
+            AddressNotOnFile,
+            NoSenderAddress,
+            NotFound,
+            TicketIsClosed,
+            TicketIsDismissed,
+        ) as refusal:
             return type(refusal)
         self.answered.append((command_id, asked, answer))
         if asked.what != "receive":
@@ -341,6 +469,20 @@ class FilingMachine(RuleBasedStateMachine):
                 return RemoveEmailAddress(
                     owner=Target(kind="client", id=asked.client), address_id=email_address_id(self.log, asked.address)
                 )
+            case _:
+                return self.handling(asked)
+
+    def handling(self, asked):
+        ticket_id = self.ticket_id(asked)
+        match asked.what:
+            case "assign":
+                return AssignTicket(ticket_id=ticket_id, collaborator_id=asked.collaborator)
+            case "dismiss":
+                return DismissTicket(ticket_id=ticket_id, reason=asked.how)
+            case "comment":
+                return CommentOnTicket(ticket_id=ticket_id, comment_id=asked.comment, text="Rappeler")
+            case what:
+                return HANDLING[what](ticket_id=ticket_id)
 
     def ticket_id(self, asked):
         return self.ticket_ids[asked.mail.message_id, asked.mail.content]
@@ -348,7 +490,17 @@ class FilingMachine(RuleBasedStateMachine):
     def expected(self, model):
         return (
             {address: list(owners) for address, owners in model.owners.items()},
-            {key: (ticket.on, ticket.candidates) for key, ticket in model.tickets.items()},
+            {
+                key: (
+                    ticket.on,
+                    ticket.candidates,
+                    ticket.state,
+                    ticket.assigned_to,
+                    ticket.dismissed,
+                    frozenset(ticket.comments),
+                )
+                for key, ticket in model.tickets.items()
+            },
         )
 
     def told(self):
@@ -361,9 +513,16 @@ class FilingMachine(RuleBasedStateMachine):
             received, outcome, *later = [recorded.event for recorded in self.log.stream(ticket_id)]
             assert isinstance(received, TicketReceived)
             assert isinstance(outcome, TicketClassified | TicketLeftUnfiled)
-            *_, last = [event for event in (outcome, *later) if not isinstance(event, TicketUnclassified)]
-            on = self.log.state(Ticket, ticket_id).filed_on
-            filed[key] = (on and on.id, [candidate.target.id for candidate in last.candidates])
+            *_, last = [event for event in (outcome, *later) if isinstance(event, TicketClassified | TicketLeftUnfiled)]
+            ticket = self.log.state(Ticket, ticket_id)
+            filed[key] = (
+                ticket.filed_on and ticket.filed_on.id,
+                [candidate.target.id for candidate in last.candidates],
+                ticket.state,
+                ticket.assigned_to,
+                ticket.dismissed and ticket.dismissed.reason,
+                ticket.comments,
+            )
         return owners, filed
 
 

@@ -27,6 +27,8 @@ from domain.ticket import (
     MessageContent,
     StoredFile,
     TicketClassified,
+    TicketCommented,
+    TicketDismissed,
     TicketLeftUnfiled,
     TicketReceived,
     TicketUnclassified,
@@ -111,6 +113,10 @@ EVENTS = {
         identity=st.builds(ContactIdentity, first_name=texts, last_name=st.just("Dupont")) | st.just(ERASED),
     ),
     CompanyRegistered: st.builds(CompanyRegistered, name=texts),
+    TicketDismissed: st.builds(
+        TicketDismissed, reason=st.sampled_from(["junk", "other"]), note=st.none() | texts | st.just(ERASED)
+    ),
+    TicketCommented: st.builds(TicketCommented, comment_id=ids, text=texts | st.just(ERASED)),
     MessageTakenIn: st.builds(MessageTakenIn, content_id=ids, ticket_id=ids),
     OfficeOpened: st.builds(OfficeOpened, name=texts, time_zone=st.just("Europe/Paris")),
     CollaboratorJoined: st.builds(

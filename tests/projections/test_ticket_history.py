@@ -6,7 +6,17 @@ import pytest
 from domain.client import ProspectRegistered
 from domain.events import ERASED, Actor
 from domain.office import OFFICE_ID
-from domain.ticket import TicketLeftUnfiled, TicketUnclassified
+from domain.ticket import (
+    TicketAssigned,
+    TicketBroughtBack,
+    TicketClosed,
+    TicketCommented,
+    TicketDismissed,
+    TicketLeftUnfiled,
+    TicketPutOnHold,
+    TicketReopened,
+    TicketUnclassified,
+)
 from projections import clients, collaborators, ticket_history
 from tests.projections.facts import (
     ADDRESS,
@@ -91,6 +101,59 @@ def test_re_filing_and_unfiling(views, sentences):
     ]
 
 
+def test_how_far_the_office_was_with_it(views, sentences):
+    views.happened(T1, received())
+    views.happened(T1, TicketPutOnHold(), TicketClosed(), TicketReopened(), actor=BY_ANNE)
+    assert sentences()[1:] == [
+        "Anne Petit : Ticket mis en attente.",
+        "Anne Petit : Ticket fermé.",
+        "Anne Petit : Ticket rouvert.",
+    ]
+
+
+def test_who_saw_to_it(views, sentences):
+    paul, gone = UUID(int=21), UUID(int=22)
+    views.happened(OFFICE_ID, joined(paul, "Paul", "Roche"))
+    views.happened(T1, received())
+    views.happened(
+        T1,
+        TicketAssigned(collaborator_id=paul),
+        TicketAssigned(collaborator_id=ANNE, previously=paul),
+        TicketAssigned(collaborator_id=None, previously=ANNE),
+        TicketAssigned(collaborator_id=gone),
+        actor=BY_ANNE,
+    )
+    assert sentences()[1:] == [
+        "Anne Petit : Confié à Paul Roche.",
+        "Anne Petit : Repris à Paul Roche et confié à Anne Petit.",
+        "Anne Petit : Repris à Anne Petit.",
+        "Anne Petit : Confié à un collaborateur inconnu.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "why"),
+    [
+        ("advertising", "publicité"),
+        ("junk", "indésirable"),
+        ("not_for_us", "pas pour le cabinet"),
+        ("other", "autre motif"),
+    ],
+)
+def test_why_it_was_put_aside(views, viewer, reason, why):
+    views.happened(T1, received())
+    views.happened(T1, TicketDismissed(reason=reason, note="Démarchage"), TicketBroughtBack(), actor=BY_ANNE)
+    _, aside, back = views.asked(ticket_history.history, viewer, T1)
+    assert (aside.sentence, aside.why) == (f"Anne Petit : Écarté ({why}).", why)
+    assert (back.sentence, back.why) == ("Anne Petit : Rétabli.", None)
+
+
+def test_that_it_was_commented_on(views, sentences):
+    views.happened(T1, received())
+    views.happened(T1, TicketCommented(comment_id=uuid4(), text="Rappeler"), actor=BY_ANNE)
+    assert sentences()[1:] == ["Anne Petit : Commentaire ajouté."]
+
+
 def test_what_was_done_with_the_address_from_this_ticket(views, sentences):
     views.happened(T1, received())
     views.happened(
@@ -153,5 +216,8 @@ def test_no_personal_value_is_kept_in_a_history(views, store):
     views.happened(T1, received(subject="SECRET"))
     views.happened(ADDRESS, associated(CLAIRE, "SECRET@example.fr", ticket_id=T1))
     views.happened(UUID(int=3), person("SECRET", number=3, ticket_id=T1))
+    views.happened(
+        T1, TicketCommented(comment_id=uuid4(), text="SECRET"), TicketDismissed(reason="junk", note="SECRET")
+    )
     with store.reading() as connection:
         assert "SECRET" not in str(list(store.rows(connection, ticket_history.ticket_history)))

@@ -5,7 +5,19 @@ import pytest
 
 from domain.events import ERASED, office_event_types
 from domain.filing import AddressOwned, CollaboratorChoice
-from domain.ticket import Attachment, TicketEvent, TicketLeftUnfiled, TicketUnclassified
+from domain.ticket import (
+    Attachment,
+    TicketAssigned,
+    TicketBroughtBack,
+    TicketClosed,
+    TicketCommented,
+    TicketDismissed,
+    TicketEvent,
+    TicketLeftUnfiled,
+    TicketPutOnHold,
+    TicketReopened,
+    TicketUnclassified,
+)
 from projections import files, tickets
 from projections.paging import BadCursor
 from tests.projections.facts import ADDRESS, filed, received, sharing, target
@@ -13,6 +25,7 @@ from tests.projections.facts import ADDRESS, filed, received, sharing, target
 CLAIRE, BRUNO = UUID(int=1), UUID(int=2)
 T1, T2, T3, T4 = (UUID(int=number) for number in range(11, 15))
 UNKNOWN = TicketLeftUnfiled(reason="unknown_address")
+ANNE, PAUL = UUID(int=20), UUID(int=21)
 
 
 @pytest.fixture
@@ -75,6 +88,9 @@ def test_a_line_of_the_inbox(views, inbox):
         "filed_on": None,
         "filed_under": [],
         "unfiled_reason": "unknown_address",
+        "state": "open",
+        "assigned_to": None,
+        "dismissed": None,
     }
 
 
@@ -175,6 +191,76 @@ def test_why_a_ticket_is_where_it_is(views, ticket):
     assert ticket(T2).unfiled_reason == "unknown_address"
 
 
+def test_the_inbox_tells_how_far_tickets_are(views, inbox, ticket):
+    views.happened(T1, received(1), TicketPutOnHold())
+    views.happened(T2, received(2), TicketPutOnHold(), TicketClosed())
+    views.happened(T3, received(3), TicketClosed(), TicketReopened())
+    views.happened(T4, received(4))
+    assert [line.state for line in inbox().items] == ["open", "open", "closed", "waiting"]
+    assert numbers(inbox(state="open")) == [4, 3]
+    assert numbers(inbox(state="waiting")) == [1]
+    assert numbers(inbox(state="closed")) == [2]
+    views.happened(T4, filed(CLAIRE))
+    assert numbers(inbox(state="open", filed=True)) == [4]
+    assert (ticket(T2).state, ticket(T2).version) == ("closed", 3)
+
+
+def test_the_inbox_tells_whose_tickets_are(views, inbox, ticket):
+    views.happened(T1, received(1), TicketAssigned(collaborator_id=ANNE))
+    views.happened(T2, received(2), TicketAssigned(collaborator_id=PAUL))
+    views.happened(T3, received(3), TicketAssigned(collaborator_id=ANNE))
+    views.happened(T4, received(4))
+    assert numbers(inbox(assigned_to=ANNE)) == [3, 1]
+    assert (numbers(inbox(assigned=True)), numbers(inbox(assigned=False))) == ([3, 2, 1], [4])
+    views.happened(T1, TicketAssigned(collaborator_id=PAUL, previously=ANNE))
+    views.happened(T3, TicketAssigned(collaborator_id=None, previously=ANNE))
+    assert (numbers(inbox(assigned_to=ANNE)), numbers(inbox(assigned_to=PAUL))) == ([], [2, 1])
+    assert [line.assigned_to for line in inbox().items] == [None, None, PAUL, PAUL]
+    assert (ticket(T1).assigned_to, ticket(T1).version) == (PAUL, 3)
+
+
+def test_the_inbox_leaves_out_what_was_dismissed_unless_it_is_asked_for(views, inbox, ticket):
+    views.happened(T1, received(1), TicketPutOnHold(), TicketDismissed(reason="advertising", note="Démarchage"))
+    views.happened(T2, received(2), TicketDismissed(reason="junk"))
+    views.happened(T3, received(3))
+    assert numbers(inbox()) == [3]
+    aside = inbox(dismissed=True, with_total=True)
+    assert ([line.dismissed for line in aside.items], aside.total) == (["junk", "advertising"], 2)
+    assert numbers(inbox(dismissed=True, state="waiting")) == [1]
+    assert (ticket(T1).dismissed, ticket(T1).dismissal_note, ticket(T2).dismissal_note) == (
+        "advertising",
+        "Démarchage",
+        None,
+    )
+    views.happened(T1, TicketBroughtBack())
+    back = ticket(T1)
+    assert (back.state, back.dismissed, back.dismissal_note, back.version) == ("waiting", None, None, 4)
+    assert (numbers(inbox()), numbers(inbox(dismissed=True))) == ([3, 1], [2])
+
+
+def test_a_dismissal_s_note_may_be_erased(views, ticket):
+    views.happened(T1, received(1), TicketDismissed(reason="other", note=ERASED))
+    views.happened(T2, received(2), TicketDismissed(reason="other", note="Doublon"))
+    assert (ticket(T1).dismissed, ticket(T1).dismissal_note) == ("other", None)
+    assert ticket(T2).dismissal_note == "Doublon"
+
+
+def test_a_comment_moves_its_ticket_s_version_alone(views, ticket):
+    views.happened(T1, received(1))
+    views.happened(T2, received(2))
+    before = ticket(T1)
+    views.happened(T1, TicketCommented(comment_id=UUID(int=7), text="Rappeler"))
+    assert ticket(T1) == before.model_copy(update={"version": 2})
+    assert ticket(T2).version == 1
+
+
+def test_the_tickets_of_a_file_show_what_was_dismissed(views, viewer):
+    views.happened(T1, received(1), filed(CLAIRE), TicketDismissed(reason="advertising"))
+    views.happened(T2, received(2), filed(BRUNO))
+    page = views.asked(tickets.of_targets, viewer, [CLAIRE], limit=50)
+    assert [(line.number, line.dismissed) for line in page.items] == [(1, "advertising")]
+
+
 def test_a_ticket_by_its_number(views):
     views.happened(T1, received(7))
     views.happened(T2, received(8))
@@ -188,11 +274,23 @@ def test_how_many_wait_and_why(views, viewer):
     views.happened(T3, received(3), filed(CLAIRE))
     views.happened(T4, received(4), filed(BRUNO))
     assert views.asked(tickets.counts, viewer) == {"unknown_address": 1, "unfiled": 1, "filed": 2}
+    views.happened(T3, TicketDismissed(reason="junk"))
+    assert views.asked(tickets.counts, viewer) == {"unknown_address": 1, "unfiled": 1, "filed": 1}
 
 
 def test_an_erased_ticket_is_not_shown(views, inbox, ticket):
     views.happened(
         T1, received(content=ERASED), UNKNOWN, filed(CLAIRE), TicketUnclassified(previously_on=target(CLAIRE))
+    )
+    views.happened(
+        T1,
+        TicketAssigned(collaborator_id=ANNE),
+        TicketPutOnHold(),
+        TicketClosed(),
+        TicketReopened(),
+        TicketCommented(comment_id=UUID(int=7), text=ERASED),
+        TicketDismissed(reason="junk", note=ERASED),
+        TicketBroughtBack(),
     )
     views.happened(T2, received(2))
     assert numbers(inbox()) == [2]

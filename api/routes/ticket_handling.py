@@ -1,0 +1,208 @@
+"""How tickets are seen to: their state, who sees to them, what is put aside, and comments."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.operations import Call, Operations, Reading, Reply, found
+from api.routes.tickets import TicketChanged, TicketPath
+from domain.aggregates import NotFound
+from domain.commands import Command
+from domain.ticket import DismissalReason, Ticket, TicketIsClosed, TicketIsDismissed
+from domain.ticket_handling import (
+    AssignTicket,
+    BringBackTicket,
+    CloseTicket,
+    CommentOnTicket,
+    CommentText,
+    DismissTicket,
+    PutTicketOnHold,
+    ReopenTicket,
+)
+from projections import collaborators, ticket_comments, tickets
+from projections.ticket_comments import TicketComment
+
+operation: Final = Operations("tickets")
+
+
+class Assignee(BaseModel):
+    """Who sees to the ticket from now on: a collaborator of the office, or nobody."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"collaborator_id": "33333333-3333-4333-8333-333333333333"}, {"collaborator_id": None}]
+        },
+    )
+
+    collaborator_id: UUID | None
+
+
+class Dismissal(BaseModel):
+    """Why the ticket is nothing for the office to see to."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"reason": "advertising"}, {"reason": "other", "note": "Erreur de destinataire"}]
+        },
+    )
+
+    reason: DismissalReason
+    note: CommentText | None = Field(None, description="More about it, in one's own words")
+
+
+class Comment(BaseModel):
+    """What to note on the ticket, for the office alone."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Rappeler après 18 h."}]})
+
+    text: CommentText
+
+
+class CommentAdded(BaseModel):
+    """The comment, and the ticket as it left it; read it with this `position` as `min_position`."""
+
+    ticket_id: UUID
+    comment_id: UUID
+    version: int
+    position: int
+
+
+class Comments(BaseModel):
+    """A ticket's comments, oldest first."""
+
+    items: list[TicketComment]
+
+
+_COMMAND: Final[dict[str, Any]] = {
+    "path_model": TicketPath,
+    "is_command": True,
+    "conditional": True,
+    "versioned": True,
+}
+_CHANGE: Final[dict[str, Any]] = {"answers": {200: TicketChanged}, **_COMMAND}
+
+
+@operation(
+    "POST",
+    "/tickets/{ticket_id}/wait",
+    "Put a ticket on hold",
+    "handle",
+    refuses=(NotFound, TicketIsClosed, TicketIsDismissed),
+    **_CHANGE,
+)
+def put_ticket_on_hold(call: Call) -> Reply:
+    """Someone sees to the ticket: it waits until that is done."""
+    return _changed(call, PutTicketOnHold(ticket_id=call.path.ticket_id))
+
+
+@operation(
+    "POST",
+    "/tickets/{ticket_id}/close",
+    "Close a ticket",
+    "handle",
+    refuses=(NotFound, TicketIsDismissed),
+    **_CHANGE,
+)
+def close_ticket(call: Call) -> Reply:
+    """The ticket was dealt with, whether it waited or not."""
+    return _changed(call, CloseTicket(ticket_id=call.path.ticket_id))
+
+
+@operation(
+    "POST",
+    "/tickets/{ticket_id}/reopen",
+    "Reopen a ticket",
+    "handle",
+    refuses=(NotFound, TicketIsDismissed),
+    **_CHANGE,
+)
+def reopen_ticket(call: Call) -> Reply:
+    """There is more to do: a closed ticket is open again. One that isn't closed stays as it is."""
+    return _changed(call, ReopenTicket(ticket_id=call.path.ticket_id))
+
+
+@operation(
+    "POST",
+    "/tickets/{ticket_id}/assign",
+    "Assign a ticket",
+    "handle",
+    body=Assignee,
+    refuses=(NotFound, TicketIsClosed, TicketIsDismissed),
+    **_CHANGE,
+)
+def assign_ticket(call: Call) -> Reply:
+    """Entrusts the ticket to a collaborator of the office, or to nobody."""
+    body: Assignee = call.body
+    return _changed(call, AssignTicket(ticket_id=call.path.ticket_id, collaborator_id=body.collaborator_id))
+
+
+@operation(
+    "POST",
+    "/tickets/{ticket_id}/dismiss",
+    "Dismiss a ticket",
+    "handle",
+    body=Dismissal,
+    refuses=(NotFound, TicketIsDismissed),
+    **_CHANGE,
+)
+def dismiss_ticket(call: Call) -> Reply:
+    """Puts the ticket aside: it leaves the inbox, and nothing but a comment is done with it until it is brought back."""
+    body: Dismissal = call.body
+    return _changed(call, DismissTicket(ticket_id=call.path.ticket_id, reason=body.reason, note=body.note))
+
+
+@operation("POST", "/tickets/{ticket_id}/bring-back", "Bring a ticket back", "handle", refuses=(NotFound,), **_CHANGE)
+def bring_back_ticket(call: Call) -> Reply:
+    """Takes a dismissed ticket among the others again, in the state that it had."""
+    return _changed(call, BringBackTicket(ticket_id=call.path.ticket_id))
+
+
+@operation(
+    "POST",
+    "/tickets/{ticket_id}/comments",
+    "Comment on a ticket",
+    "handle",
+    body=Comment,
+    answers={200: CommentAdded},
+    refuses=(NotFound,),
+    **_COMMAND,
+)
+def comment_on_ticket(call: Call) -> Reply:
+    """Notes something on the ticket for the office alone, also on one that is closed or dismissed."""
+    ticket_id: UUID = call.path.ticket_id
+    body: Comment = call.body
+    comment_id = call.new_id("comment")
+    answer = call.execute(CommentOnTicket(ticket_id=ticket_id, comment_id=comment_id, text=body.text), ticket_id)
+    version = answer.versions[ticket_id]
+    added = CommentAdded(ticket_id=ticket_id, comment_id=comment_id, version=version, position=answer.position)
+    return Reply(added, version=version)
+
+
+@operation(
+    "GET",
+    "/tickets/{ticket_id}/comments",
+    "A ticket's comments",
+    "read",
+    path_model=TicketPath,
+    query_model=Reading,
+    answers={200: Comments},
+    refuses=(NotFound,),
+)
+def show_comments(call: Call) -> Reply:
+    """What collaborators noted on the ticket, and who did when, oldest first."""
+    ticket_id: UUID = call.path.ticket_id
+    with call.reading(tickets.tickets, ticket_comments.ticket_comments, collaborators.collaborators) as session:
+        found(Ticket.kind, ticket_id, tickets.ticket(session, call.viewer, ticket_id))
+        return Reply(Comments(items=ticket_comments.comments(session, call.viewer, ticket_id)))
+
+
+def _changed(call: Call, command: Command) -> Reply:
+    ticket_id: UUID = call.path.ticket_id
+    answer = call.execute(command, ticket_id)
+    version = answer.versions[ticket_id]
+    return Reply(TicketChanged(ticket_id=ticket_id, version=version, position=answer.position), version=version)
