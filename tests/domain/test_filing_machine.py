@@ -21,7 +21,11 @@ from adapters.read_store import open_read_store
 from adapters.vault import MasterKey, Vault
 from domain.access import Viewer
 from domain.aggregates import NotFound
+from domain.claim import OpenClaim
 from domain.client import NewClient, Person, RegisterClient
+from domain.company import RegisterCompany
+from domain.contact import ContactIdentity, RegisterContact
+from domain.contract import Policy, RegisterContract
 from domain.email_address import AddressBelongsToAnother, AddressNotOnFile, EmailAddress, email_address_id
 from domain.events import Actor, office_event_types
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
@@ -52,7 +56,7 @@ from domain.ticket_handling import (
     ReopenTicket,
 )
 from domain.values import Target
-from projections import clients, ticket_comments, tickets
+from projections import email_addresses, files, ticket_comments, tickets
 from projections.engine import Engine
 from projections.office import office_projections
 
@@ -63,6 +67,18 @@ HANDLING = {"hold": PutTicketOnHold, "close": CloseTicket, "reopen": ReopenTicke
 """What is asked with nothing but the ticket."""
 REASONS = ("advertising", "junk")
 COMMENTS = (UUID(int=31), UUID(int=32))
+
+
+CONTRACT, CLAIM, COMPANY, CONTACT = (UUID(int=number) for number in range(51, 55))
+KINDS = {CONTRACT: "contract", CLAIM: "claim", COMPANY: "company", CONTACT: "contact"}
+"""The files that are no client's dossier."""
+FIRST_CLIENT = UUID(int=1)
+OWNER_OF = {CONTRACT: FIRST_CLIENT, CLAIM: FIRST_CLIENT}
+"""Whose an address becomes that is associated with them."""
+
+
+def target(file_id):
+    return Target(kind=KINDS.get(file_id, "client"), id=file_id)
 
 
 class Mail(NamedTuple):
@@ -78,7 +94,7 @@ class Do(NamedTuple):
 
     what: str
     mail: Mail | None = None
-    client: UUID | None = None
+    file: UUID | None = None
     address: str | None = None
     how: str | None = None
     collaborator: UUID | None = None
@@ -133,17 +149,17 @@ class Model:
         if asked.how is not None:
             if ticket.address is None:
                 return NoSenderAddress
-            if refusal := self._give(ticket.address, asked.client, asked.how):
+            if refusal := self._give(ticket.address, OWNER_OF.get(asked.file, asked.file), asked.how):
                 return refusal
         if ticket.dismissed:
             if ticket.address is not None:
                 self.owners[ticket.address] = before
             return TicketIsDismissed
-        if asked.client not in self.clients:
-            self.clients.append(asked.client)
-        if ticket.on != asked.client:
-            ticket.on, ticket.reason = asked.client, None
-            ticket.candidates = [owner for owner in before if owner != asked.client]
+        if asked.file not in (*self.clients, *KINDS):
+            self.clients.append(asked.file)
+        if ticket.on != asked.file:
+            ticket.on, ticket.reason = asked.file, None
+            ticket.candidates = [owner for owner in before if owner != asked.file]
         return "done"
 
     def _unfile(self, asked):
@@ -201,22 +217,22 @@ class Model:
         return "done"
 
     def _give_address(self, asked):
-        return self._give(asked.address, asked.client, asked.how) or "done"
+        return self._give(asked.address, asked.file, asked.how) or "done"
 
-    def _give(self, address, client, how):
+    def _give(self, address, owner, how):
         owners = self.owners[address]
         if how == "move":
-            owners[:] = [client]
-        elif client not in owners:
+            owners[:] = [owner]
+        elif owner not in owners:
             if owners and how == "associate":
                 return AddressBelongsToAnother
-            owners.append(client)
+            owners.append(owner)
         return None
 
     def _remove(self, asked):
-        if asked.client not in self.owners[asked.address]:
+        if asked.file not in self.owners[asked.address]:
             return AddressNotOnFile
-        self.owners[asked.address].remove(asked.client)
+        self.owners[asked.address].remove(asked.file)
         return "done"
 
 
@@ -265,12 +281,19 @@ class FilingMachine(RuleBasedStateMachine):
             self.log.execute(WelcomeCollaborator(collaborator_id=collaborator_id, identity=identity), self.actor)
 
     @initialize(count=st.integers(2, 3))
-    def register_clients(self, count):
+    def register_files(self, count):
         for number in range(count):
             client_id = UUID(int=number + 1)
             new = NewClient(client_id=client_id, identity=Person(last_name=f"Client {number}"))
             self.log.execute(RegisterClient(client=new), self.actor)
             self.model.clients.append(client_id)
+        for command in (
+            RegisterContract(contract_id=CONTRACT, client_id=FIRST_CLIENT, policy=Policy(number="MRH-1")),
+            OpenClaim(claim_id=CLAIM, contract_id=CONTRACT),
+            RegisterCompany(company_id=COMPANY, role="insurer", name="Mutuelle des Deux Rives"),
+            RegisterContact(contact_id=CONTACT, company_id=COMPANY, identity=ContactIdentity(last_name="Ferrand")),
+        ):
+            self.log.execute(command, self.actor)
 
     @rule(mail=mails)
     def a_message_arrives(self, mail):
@@ -326,7 +349,7 @@ class FilingMachine(RuleBasedStateMachine):
     def an_address_is_removed_from_an_owner(self, data):
         owned = [(address, owner) for address, owners in self.model.owners.items() for owner in owners]
         address, owner = data.draw(st.sampled_from(owned))
-        self.ask(Do("remove", client=owner, address=address))
+        self.ask(Do("remove", file=owner, address=address))
 
     @precondition(lambda self: self.answered)
     @rule(data=st.data())
@@ -387,11 +410,26 @@ class FilingMachine(RuleBasedStateMachine):
                 )
                 noted = ticket_comments.comments(session, self.viewer, self.ticket_ids[key])
                 assert [comment.comment_id for comment in noted] == ticket.comments
-            for client_id in self.model.clients:
-                shown = clients.client(session, self.viewer, client_id)
-                assert {(each.address, each.shared) for each in shown.email_addresses} == {
-                    (address, len(owners) > 1) for address, owners in self.model.owners.items() if client_id in owners
+            for owner in (*self.model.clients, COMPANY, CONTACT):
+                assert {(each.address, each.shared) for each in email_addresses.of_owner(session, owner)} == {
+                    (address, len(owners) > 1) for address, owners in self.model.owners.items() if owner in owners
                 }
+            for file_id in (*self.model.clients, *KINDS):
+                self.its_tickets_are_listed(session, file_id)
+
+    def its_tickets_are_listed(self, session, file_id):
+        below = {
+            FIRST_CLIENT: {FIRST_CLIENT, CONTRACT, CLAIM},
+            CONTRACT: {CONTRACT, CLAIM},
+            COMPANY: {COMPANY, CONTACT},
+        }
+        ids = files.with_everything_below(session, target(file_id))
+        listed = tickets.of_targets(session, self.viewer, ids, limit=200)
+        assert {line.ticket_id for line in listed.items} == {
+            self.ticket_ids[key]
+            for key, ticket in self.model.tickets.items()
+            if ticket.on in below.get(file_id, {file_id})
+        }
 
     # --- how it is asked ----------------------------------------------------------------------
 
@@ -400,12 +438,13 @@ class FilingMachine(RuleBasedStateMachine):
 
     def filing(self, data, how, *, new):
         mail = data.draw(st.sampled_from(self.mails_taken_in()))
-        client = UUID(int=100 + len(self.answered)) if new else data.draw(st.sampled_from(self.model.clients))
-        return Do("file", mail=mail, client=client, how=how)
+        file = UUID(int=100 + len(self.answered)) if new else data.draw(st.sampled_from([*self.model.clients, *KINDS]))
+        return Do("file", mail=mail, file=file, how=how)
 
     def giving(self, data, how):
         address = data.draw(st.sampled_from(list(self.model.owners)))
-        return Do("give_address", client=data.draw(st.sampled_from(self.model.clients)), address=address, how=how)
+        owners = st.sampled_from([*self.model.clients, COMPANY, CONTACT])
+        return Do("give_address", file=data.draw(owners), address=address, how=how)
 
     def ask(self, asked):
         expected = self.model.do(asked)
@@ -455,20 +494,16 @@ class FilingMachine(RuleBasedStateMachine):
                 return _received(asked.mail)
             case "unfile":
                 return UnclassifyTicket(ticket_id=self.ticket_id(asked))
-            case "file" if asked.client.int >= 100:
-                new = ClientToCreate(client_id=asked.client, identity=Person(last_name="Créé"))
+            case "file" if asked.file.int >= 100:
+                new = ClientToCreate(client_id=asked.file, identity=Person(last_name="Créé"))
                 return ClassifyTicket(ticket_id=self.ticket_id(asked), on=new, address=asked.how)
             case "file":
-                on = Target(kind="client", id=asked.client)
-                return ClassifyTicket(ticket_id=self.ticket_id(asked), on=on, address=asked.how)
+                return ClassifyTicket(ticket_id=self.ticket_id(asked), on=target(asked.file), address=asked.how)
             case "give_address":
-                return AssociateEmailAddress(
-                    owner=Target(kind="client", id=asked.client), address=asked.address, how=asked.how
-                )
+                return AssociateEmailAddress(owner=target(asked.file), address=asked.address, how=asked.how)
             case "remove":
-                return RemoveEmailAddress(
-                    owner=Target(kind="client", id=asked.client), address_id=email_address_id(self.log, asked.address)
-                )
+                address_id = email_address_id(self.log, asked.address)
+                return RemoveEmailAddress(owner=target(asked.file), address_id=address_id)
             case _:
                 return self.handling(asked)
 
