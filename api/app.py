@@ -26,11 +26,33 @@ from api.metrics import Metrics
 from api.openapi import Public, openapi_document
 from api.operations import Media, Operation, answer, problem_response
 from api.problems import RETRY_AFTER_SECONDS, Malformed, MethodNotAllowed, NoSuchRoute, Problem
-from api.routes import claims, clients, companies, contacts, contracts, messages, projections, ticket_handling, tickets
+from api.routes import (
+    claims,
+    clients,
+    collaborators,
+    companies,
+    contacts,
+    contracts,
+    messages,
+    projections,
+    ticket_handling,
+    tickets,
+)
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     one
-    for module in (tickets, ticket_handling, clients, contracts, claims, companies, contacts, messages, projections)
+    for module in (
+        tickets,
+        ticket_handling,
+        clients,
+        contracts,
+        claims,
+        companies,
+        contacts,
+        collaborators,
+        messages,
+        projections,
+    )
     for one in module.operation.all
 )
 

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Column, Connection, String, Table, Uuid, select
 
-from domain.events import Erased, Recorded
+from domain.access import Viewer
+from domain.events import Erased, Recorded, Value
 from domain.office import CollaboratorJoined
 from projections.projection import Projection, Row, views
 
@@ -28,6 +29,17 @@ def joined(row: Row | None, recorded: Recorded[CollaboratorJoined]) -> Row | Non
     if isinstance(identity, Erased):
         return None
     return {"display_name": f"{identity.first_name} {identity.last_name}".strip()}
+
+
+class CollaboratorLine(Value):
+    collaborator_id: UUID
+    display_name: str
+
+
+def everyone(session: Connection, viewer: Viewer) -> list[CollaboratorLine]:
+    """All of the staff, in alphabetical order of their names as they are shown."""
+    listing = select(_collaborators).order_by(_collaborators.c.display_name, _collaborators.c.collaborator_id)
+    return [CollaboratorLine.model_validate(dict(row)) for row in session.execute(listing).mappings()]
 
 
 def names(session: Connection, collaborator_ids: Collection[UUID]) -> dict[UUID, str]:

@@ -54,6 +54,7 @@ SUCCESSES = {
     "close_claim": 200,
     "reopen_claim": 200,
     "list_claim_tickets": 200,
+    "list_collaborators": 200,
     "search_companies": 200,
     "register_company": 201,
     "show_company": 200,

@@ -123,6 +123,15 @@ def test_a_closed_ticket_is_filed(api, ticket_id, give):
 # --- whose it is ------------------------------------------------------------------------------------------
 
 
+def test_whom_a_ticket_can_be_assigned_to_is_listed_by_name(api, ticket_id, give, alice, paul):
+    staff = api.read("/collaborators", min_position=api.get("/health").json()["head"])["items"]
+    assert [(one["collaborator_id"], one["display_name"]) for one in staff] == sorted(
+        [(alice, f"{COLLABORATOR.first_name} {COLLABORATOR.last_name}"), (paul, "Paul Petit")], key=lambda one: one[1]
+    )
+    give("assign", collaborator_id=staff[0]["collaborator_id"])
+    assert api.ticket(ticket_id)["assigned_to"] == staff[0]["collaborator_id"]
+
+
 def test_a_ticket_is_assigned_changes_hands_and_is_nobody_s(api, ticket_id, other, give, alice, paul):
     told = []
     for collaborator in (paul, alice, None):
