@@ -270,7 +270,10 @@ def _naming_owners(problem: Problem, error: AddressBelongsToAnother, greffier: G
         if session is None:
             return problem  # there is no such view yet
         known = files.Files(session, error.owners)
-    owners = [{"kind": o.kind, "id": str(o.id), "display_name": known.label(o)} for o in error.owners]
+    owners = [
+        {"kind": o.kind, "id": str(o.id), "display_name": known.label(o) if known.knows(o) else None}
+        for o in error.owners
+    ]
     return problem.model_copy(update={"owners": owners})
 
 

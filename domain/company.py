@@ -8,10 +8,16 @@ from uuid import UUID
 
 from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
-from domain.events import Event, Value
+from domain.events import Event, Sealed, Value
 from domain.values import Name
 
 CompanyRole = Literal["insurer", "wholesale_broker", "referrer", "partner"]
+
+
+class CompanyName(Value):
+    """The name, which may be a person's: a referrer often works in their own. So it is sealed."""
+
+    name: Name
 
 
 class CompanyEvent(Event):
@@ -19,10 +25,10 @@ class CompanyEvent(Event):
 
 
 class CompanyRegistered(CompanyEvent):
-    """The office works with this company. A company's name is no person's, and stands in the open."""
+    """The office works with this company."""
 
     role: CompanyRole
-    name: str
+    identity: Sealed[CompanyName]
 
 
 class Company(Aggregate):
@@ -31,9 +37,9 @@ class Company(Aggregate):
 
     role: CompanyRole | None = None
 
-    def register(self, role: CompanyRole, name: str) -> Sequence[CompanyEvent]:
+    def register(self, role: CompanyRole, identity: CompanyName) -> Sequence[CompanyEvent]:
         """Registers the company; one that is registered stays as it is."""
-        return [] if self.role else [CompanyRegistered(role=role, name=name)]
+        return [] if self.role else [CompanyRegistered(role=role, identity=identity)]
 
     def evolve(self, event: Event) -> Self:
         match event:
@@ -56,5 +62,5 @@ class CompanyAnswer(Value):
 @handles(RegisterCompany)
 def register_company(command: RegisterCompany, streams: Streams) -> CompanyAnswer:
     company = streams.find(Company, command.company_id)
-    streams.save(company, company.register(command.role, command.name))
+    streams.save(company, company.register(command.role, CompanyName(name=command.name)))
     return CompanyAnswer(company_id=company.id)

@@ -35,7 +35,7 @@ class ContractRegistered(ContractEvent):
 
 
 class ContractTerminated(ContractEvent):
-    """The contract came to its end (its date stands in the envelope)."""
+    """The office learned of the contract's end."""
 
 
 class Contract(Aggregate):

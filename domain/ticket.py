@@ -333,6 +333,8 @@ class UnclassifyTicket(Command):
 
 
 class TicketAnswer(Value):
+    """The ticket, and the file that it is on now."""
+
     ticket_id: UUID
     filed_on: Target | None = None
 

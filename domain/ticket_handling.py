@@ -82,21 +82,21 @@ class CommentAnswer(Value):
 def put_ticket_on_hold(command: PutTicketOnHold, streams: Streams) -> TicketAnswer:
     ticket = streams.load(Ticket, command.ticket_id)
     streams.save(ticket, ticket.put_on_hold())
-    return TicketAnswer(ticket_id=ticket.id)
+    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
 
 
 @handles(CloseTicket)
 def close_ticket(command: CloseTicket, streams: Streams) -> TicketAnswer:
     ticket = streams.load(Ticket, command.ticket_id)
     streams.save(ticket, ticket.close())
-    return TicketAnswer(ticket_id=ticket.id)
+    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
 
 
 @handles(ReopenTicket)
 def reopen_ticket(command: ReopenTicket, streams: Streams) -> TicketAnswer:
     ticket = streams.load(Ticket, command.ticket_id)
     streams.save(ticket, ticket.reopen())
-    return TicketAnswer(ticket_id=ticket.id)
+    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
 
 
 @handles(AssignTicket)
@@ -106,21 +106,21 @@ def assign_ticket(command: AssignTicket, streams: Streams) -> TicketAnswer:
     if chosen is not None and chosen not in streams.find(Office, OFFICE_ID).collaborators:
         raise NotFound(kind="collaborator", id=chosen)
     streams.save(ticket, ticket.assign(chosen))
-    return TicketAnswer(ticket_id=ticket.id)
+    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
 
 
 @handles(DismissTicket)
 def dismiss_ticket(command: DismissTicket, streams: Streams) -> TicketAnswer:
     ticket = streams.load(Ticket, command.ticket_id)
     streams.save(ticket, ticket.dismiss(command.reason, command.note))
-    return TicketAnswer(ticket_id=ticket.id)
+    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
 
 
 @handles(BringBackTicket)
 def bring_back_ticket(command: BringBackTicket, streams: Streams) -> TicketAnswer:
     ticket = streams.load(Ticket, command.ticket_id)
     streams.save(ticket, ticket.bring_back())
-    return TicketAnswer(ticket_id=ticket.id)
+    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
 
 
 @handles(CommentOnTicket)

@@ -27,7 +27,6 @@ _claims: Final = Table(
     Column("opened_at", Utc, nullable=False),
     Column("closed_at", Utc),
     Index("claims_by_contract", "contract_id", "number"),
-    Index("claims_by_number", "number"),
 )
 
 claims: Final = Projection("claims", version=1, table=_claims)

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Column, Connection, Index, Integer, String, T
 
 from domain.access import Viewer
 from domain.company import CompanyRegistered, CompanyRole
-from domain.events import Recorded, Value
+from domain.events import Erased, Recorded, Value
 from projections import email_addresses
 from projections.email_addresses import OwnedAddress
 from projections.name_search import found_by_name, searched
@@ -36,11 +36,14 @@ companies: Final = Projection("companies", version=1, table=_companies)
 
 @companies.on(CompanyRegistered, key=stream)
 def registered(row: Row | None, recorded: Recorded[CompanyRegistered]) -> Row | None:
+    identity = recorded.event.identity
+    if isinstance(identity, Erased):
+        return None
     return {
         "version": recorded.version,
         "role": recorded.event.role,
-        "name": recorded.event.name,
-        "searched_name": searched(recorded.event.name),
+        "name": identity.name,
+        "searched_name": searched(identity.name),
         "registered_position": recorded.position,
         "registered_at": recorded.at,
     }

@@ -33,7 +33,7 @@ _contacts: Final = Table(
     Column("searched_name", String, nullable=False),
     Column("registered_at", Utc, nullable=False),
     Index("contacts_by_name", "searched_name", "number"),
-    Index("contacts_by_company", "company_id"),
+    Index("contacts_by_company", "company_id", "searched_name", "number"),
 )
 
 contacts: Final = Projection("contacts", version=1, table=_contacts)

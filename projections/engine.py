@@ -119,11 +119,12 @@ class Engine:
                     if hold:
                         self._beat = _Beat(stop, hold)
                         self.open()
-                        head = self._log.head()
                         while True:
                             self._beat()
-                            moved = self._go_on(head, self._known_views())
-                            head = self._log.head() if moved else self._log.wait(self._kept_up_to, _IDLE_SECONDS)
+                            with self._projecting:
+                                moved = self._go_on(self._log.head(), self._known_views())
+                            if not moved:
+                                self._log.wait(self._kept_up_to, _IDLE_SECONDS)
             except _Stopped:
                 return
             except Unavailable as error:  # a full disk, a store that is locked or gone: what is stored stays
@@ -154,11 +155,11 @@ class Engine:
         A view that someone asked to rebuild, or that lies far behind, is rebuilt first; `progress` is told how far
         that is.
         """
-        return self._go_on(self._log.head(), self._store.views(), progress)
+        with self._projecting:
+            return self._go_on(self._log.head(), self._store.views(), progress)
 
     def _go_on(self, head: int, stored: Mapping[str, StoredView], progress: Progress = no_progress) -> bool:
-        with self._projecting:
-            return self._build_what_is_stale(head, stored, progress) or self._advance(head, stored)
+        return self._build_what_is_stale(head, stored, progress) or self._advance(head, stored)
 
     def _known_views(self) -> Mapping[str, StoredView]:
         """How the views stand, without a look at the store for each batch: nobody else moves them, and what someone

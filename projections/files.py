@@ -22,7 +22,8 @@ VIEWS: Final[tuple[Projection, ...]] = (
 )
 """What these queries read."""
 
-UNKNOWN: Final = "une fiche inconnue"
+UNKNOWN: Final = "fiche inconnue"
+"""What a file is called that was erased, or never was."""
 
 
 class FileLine(Value):
@@ -51,23 +52,29 @@ class Files:
         wanted["company"].update(contact.company_id for contact in self._contacts.values() if contact.company_id)
         self._companies = companies.names(session, wanted["company"]) if wanted["company"] else {}
 
+    def knows(self, target: Target) -> bool:
+        return self._name(target) is not None
+
     def label(self, target: Target) -> str:
-        """What it is called; a file that was erased, or never was, is unknown."""
+        """What it is called, for whoever reads it."""
+        return self._name(target) or UNKNOWN
+
+    def _name(self, target: Target) -> str | None:
         id_ = target.id
         match target.kind:
             case "client":
-                return self._clients.get(id_, UNKNOWN)
+                return self._clients.get(id_)
             case "contract":
                 contract = self._contracts.get(id_)
-                return f"contrat {contract.policy_number}" if contract else UNKNOWN
+                return f"contrat {contract.policy_number}" if contract else None
             case "claim":
                 claim = self._claims.get(id_)
-                return f"sinistre n° {claim.number}" if claim else UNKNOWN
+                return f"sinistre n° {claim.number}" if claim else None
             case "company":
-                return self._companies.get(id_, UNKNOWN)
+                return self._companies.get(id_)
             case "contact":
                 contact = self._contacts.get(id_)
-                return contact.display_name if contact else UNKNOWN
+                return contact.display_name if contact else None
 
     def line(self, target: Target) -> list[FileLine]:
         """The file and everything above it: a claim, its contract, that one's client (T11, T12); a contact, its company."""
@@ -100,4 +107,4 @@ def with_everything_below(session: Connection, file: Target) -> Collection[UUID]
 
 
 def exists(session: Connection, file: Target) -> bool:
-    return Files(session, [file]).label(file) != UNKNOWN
+    return Files(session, [file]).knows(file)

@@ -47,7 +47,7 @@ class CarelessTransaction(Exception):
 
 
 class Overtaken(Exception):
-    """A view is not where it was, or was asked to be rebuilt: nothing of the transaction is to stay."""
+    """A view is not where it was, or no longer live: nothing of the transaction is to stay."""
 
 
 class Busy(Exception):

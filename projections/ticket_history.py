@@ -154,7 +154,7 @@ class _Names:
         self._people = people
 
     def file(self, target: dict[str, str]) -> str:
-        return self._files.label(Target.model_validate(target))
+        return f"« {self._files.label(Target.model_validate(target))} »"  # so that no « de » has to be elided
 
     def files(self, targets: list[dict[str, str]]) -> str:
         return ", ".join(map(self.file, targets))

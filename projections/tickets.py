@@ -292,6 +292,10 @@ def ticket(session: Connection, viewer: Viewer, ticket_id: UUID) -> TicketDetail
     return None if row is None else TicketDetails.model_validate(_shown(row, TicketDetails, _files(session, [row])))
 
 
+def exists(session: Connection, ticket_id: UUID) -> bool:
+    return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.ticket_id == ticket_id)) is not None
+
+
 def numbered(session: Connection, number: int) -> UUID | None:
     """The ticket of this number."""
     return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.number == number))

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Final
@@ -88,21 +88,27 @@ class SQLiteEventRecorder(EventRecorder):
             database.migrate(_MIGRATIONS)
         self._path = Path(str(url.database))
         self._writing = threading.Lock()
-        self._connections: list[sqlite3.Connection] = []
         self._idle_readers: deque[sqlite3.Connection] = deque()
-        self._connecting = threading.Lock()
-        try:
-            with _translated():
-                self._writer = self._connect()
+        self._closed = False
+        with _translated():
+            self._writer = self._connect()
+            try:
                 self._writer.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        except BaseException:
-            self.close()
-            raise
+            except BaseException:
+                self._writer.close()
+                raise
 
     def close(self) -> None:
-        with self._connecting, self._writing:
-            for connection in self._connections:
-                connection.close()
+        with self._writing:
+            self._closed = True
+            self._writer.close()
+        self._close_idle_readers()
+
+    def _close_idle_readers(self) -> None:
+        """Those that are lent are closed when they come back: SQLite doesn't survive being closed while it reads."""
+        while self._idle_readers:
+            with suppress(IndexError):  # another thread took the last one
+                self._idle_readers.pop().close()
 
     # --- appending ----------------------------------------------------------------------------
 
@@ -227,6 +233,8 @@ class SQLiteEventRecorder(EventRecorder):
     def _read(self) -> Iterator[sqlite3.Connection]:
         # Connections are lent, not kept by each thread: a server's threads come and go, and would leave theirs open.
         with _translated():
+            if self._closed:
+                raise OperationalError("the log is closed")
             try:
                 connection = self._idle_readers.pop()
             except IndexError:
@@ -235,15 +243,19 @@ class SQLiteEventRecorder(EventRecorder):
                 yield connection
             finally:
                 self._idle_readers.append(connection)
+                if self._closed:
+                    self._close_idle_readers()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
-        with self._connecting:
-            self._connections.append(connection)
-        use_wal(connection)
-        connection.execute("PRAGMA synchronous = FULL")
+        try:
+            use_wal(connection)
+            connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
 

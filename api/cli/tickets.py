@@ -45,6 +45,8 @@ tickets = typer.Typer(
     help="The inbox, one ticket, its history and comments; filing it, and seeing to it.", no_args_is_help=True
 )
 
+_LONGEST_NUMBER = 30
+
 TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="A ticket's number or id.")]
 
 
@@ -290,8 +292,9 @@ def _viewer(greffier: Greffier, collaborator: str | None) -> Viewer:
 
 def _ticket_id(session: Any, ticket: str) -> UUID:
     """The ticket of this id or number. Raises `CommandFailed`."""
-    if ticket.isdecimal() and len(ticket) < 19:  # noqa: PLR2004  # what a 64-bit number can hold
-        found = read_model.numbered(session, int(ticket))
+    if ticket.isdecimal() and len(ticket) <= _LONGEST_NUMBER:
+        number = int(ticket)
+        found = read_model.numbered(session, number) if number < 1 << 31 else None  # no column holds a larger one
         if found is None:
             raise CommandFailed(f"there is no ticket number {ticket}")
         return found

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.operations import Call, Operations, Reading, Reply, found
-from api.routes.tickets import TicketChanged, TicketPath
+from api.routes.tickets import TicketChanged, TicketPath, changed
 from domain.aggregates import NotFound
 from domain.commands import Command
 from domain.ticket import DismissalReason, Ticket, TicketIsClosed, TicketIsDismissed
@@ -197,12 +197,10 @@ def show_comments(call: Call) -> Reply:
     """What collaborators noted on the ticket, and who did when, oldest first."""
     ticket_id: UUID = call.path.ticket_id
     with call.reading(tickets.tickets, ticket_comments.ticket_comments, collaborators.collaborators) as session:
-        found(Ticket.kind, ticket_id, tickets.ticket(session, call.viewer, ticket_id))
+        found(Ticket.kind, ticket_id, tickets.exists(session, ticket_id))
         return Reply(Comments(items=ticket_comments.comments(session, call.viewer, ticket_id)))
 
 
 def _changed(call: Call, command: Command) -> Reply:
     ticket_id: UUID = call.path.ticket_id
-    answer = call.execute(command, ticket_id)
-    version = answer.versions[ticket_id]
-    return Reply(TicketChanged(ticket_id=ticket_id, version=version, position=answer.position), version=version)
+    return changed(ticket_id, call.execute(command, ticket_id))

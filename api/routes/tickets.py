@@ -271,9 +271,7 @@ def file_ticket(call: Call) -> Reply:
         if isinstance(body.on, NewFile)
         else body.on
     )
-    return _changed(
-        ticket_id, call.execute(ClassifyTicket(ticket_id=ticket_id, on=on, address=body.address), ticket_id)
-    )
+    return changed(ticket_id, call.execute(ClassifyTicket(ticket_id=ticket_id, on=on, address=body.address), ticket_id))
 
 
 @operation(
@@ -287,13 +285,14 @@ def file_ticket(call: Call) -> Reply:
 def unfile_ticket(call: Call) -> Reply:
     """Takes the ticket off its file. Its sender's address stays as it is."""
     ticket_id: UUID = call.path.ticket_id
-    return _changed(ticket_id, call.execute(UnclassifyTicket(ticket_id=ticket_id), ticket_id))
+    return changed(ticket_id, call.execute(UnclassifyTicket(ticket_id=ticket_id), ticket_id))
 
 
-def _changed(ticket_id: UUID, answer: Answer) -> Reply:
+def changed(ticket_id: UUID, answer: Answer) -> Reply:
+    """What a command on a ticket answers."""
     version, filed_on = answer.versions[ticket_id], answer.result.get("filed_on")
-    changed = TicketChanged(ticket_id=ticket_id, filed_on=filed_on, version=version, position=answer.position)
-    return Reply(changed, version=version)
+    ticket = TicketChanged(ticket_id=ticket_id, filed_on=filed_on, version=version, position=answer.position)
+    return Reply(ticket, version=version)
 
 
 def _ticket(call: Call) -> TicketDetails:

@@ -58,7 +58,7 @@ def test_a_ticket_is_filed_on_a_contract_a_claim_a_company_or_a_contact(
         "company": "Mutuelle des Deux Rives",
         "contact": "Ferrand",
     }[kind]
-    assert f"Classé sur {label}" in told[-1]
+    assert f"Classé sur « {label} »" in told[-1]
 
 
 @pytest.mark.behaviour("T11")

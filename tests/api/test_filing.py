@@ -257,7 +257,7 @@ def test_a_filing_by_itself_says_which_rule_and_evidence(api, bonnet, petit):
     assert received["what"] == "TicketReceived"
     assert filed["what"] == "TicketClassified"
     assert filed["why"] == "l’adresse de l’expéditeur appartient à cette fiche, et à elle seule"
-    assert filed["sentence"] == f"Classement automatique : Classé sur Petit : {filed['why']}."
+    assert filed["sentence"] == f"Classement automatique : Classé sur « Petit » : {filed['why']}."
 
 
 @pytest.mark.behaviour("X1")
@@ -272,7 +272,7 @@ def test_a_filing_by_hand_says_who_chose_and_where_else_it_could_be(api, bonnet,
     chosen = api.read(f"/tickets/{ticket_id}/history")["items"][-1]
     assert (chosen["who"], chosen["why"]) == ("Alice Martin", "choix d’un collaborateur")
     assert chosen["sentence"] == (
-        "Alice Martin : Reclassé de Petit sur Bonnet (autres fiches possibles : Petit) : choix d’un collaborateur."
+        "Alice Martin : Reclassé de « Petit » sur « Bonnet » (autres fiches possibles : « Petit ») : choix d’un collaborateur."
     )
 
 

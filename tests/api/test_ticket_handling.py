@@ -123,6 +123,15 @@ def test_a_closed_ticket_is_filed(api, ticket_id, give):
 # --- whose it is ------------------------------------------------------------------------------------------
 
 
+@EVERY_COMMAND
+def test_an_answer_says_on_which_file_the_ticket_is(api, ticket_id, command, body):
+    client_id = api.register("Bonnet")
+    api.file(ticket_id, client_id)
+    answered = api.do(f"/tickets/{ticket_id}/{command}", body)
+    if command != "comments":
+        assert answered["filed_on"] == {"kind": "client", "id": client_id}
+
+
 def test_whom_a_ticket_can_be_assigned_to_is_listed_by_name(api, ticket_id, give, alice, paul):
     staff = api.read("/collaborators", min_position=api.get("/health").json()["head"])["items"]
     assert [(one["collaborator_id"], one["display_name"]) for one in staff] == sorted(

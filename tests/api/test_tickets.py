@@ -96,7 +96,7 @@ def test_a_ticket_is_taken_off_its_file(api, bonnet, petit):
     assert api.tickets_of(petit) == []
     assert ids(api.read("/tickets", filed=False)) == [ticket_id]
     assert list(api.addresses_of(petit)) == [PAUL]
-    assert api.read(f"/tickets/{ticket_id}/history")["items"][-1]["sentence"] == "Alice Martin : Retiré de Petit."
+    assert api.read(f"/tickets/{ticket_id}/history")["items"][-1]["sentence"] == "Alice Martin : Retiré de « Petit »."
 
 
 def test_what_changes_nothing_adds_nothing(api, bonnet, petit):
@@ -158,8 +158,10 @@ def test_the_history_tells_every_step_in_order(api, bonnet, petit):
         "TicketUnclassified",
     ]
     assert [line["position"] for line in lines] == sorted(line["position"] for line in lines)
-    assert lines[2]["sentence"] == "Alice Martin : Fiche créée depuis ce ticket : Garage Garnier."
-    assert lines[5]["sentence"] == ("Alice Martin : Adresse de l’expéditeur déplacée de Garage Garnier à Bonnet.")
+    assert lines[2]["sentence"] == "Alice Martin : Fiche créée depuis ce ticket : « Garage Garnier »."
+    assert lines[5]["sentence"] == (
+        "Alice Martin : Adresse de l’expéditeur déplacée de « Garage Garnier » à « Bonnet »."
+    )
 
 
 # --- If-Match ---------------------------------------------------------------------------------------------

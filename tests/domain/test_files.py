@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from domain.aggregates import NotFound
 from domain.claim import ClaimClosed, ClaimOpened, ClaimReference, ClaimReopened, CloseClaim, OpenClaim, ReopenClaim
-from domain.company import CompanyRegistered, RegisterCompany
+from domain.company import CompanyName, CompanyRegistered, RegisterCompany
 from domain.contact import ContactIdentity, ContactRegistered, RegisterContact
 from domain.contract import ContractRegistered, ContractTerminated, Policy, RegisterContract, TerminateContract
 from domain.email_address import Address, EmailAddressAssociated
@@ -19,7 +19,7 @@ from tests.given_when_then import given, keyed_id
 
 CONTRACT, CLAIM, COMPANY, CONTACT = (UUID(int=number) for number in range(21, 25))
 POLICY = Policy(number="MRH-2201457", product="Multirisque habitation")
-INSURER = CompanyRegistered(role="insurer", name="Mutuelle des Deux Rives")
+INSURER = CompanyRegistered(role="insurer", identity=CompanyName(name="Mutuelle des Deux Rives"))
 FERRAND = ContactRegistered(number=1, company_id=COMPANY, identity=ContactIdentity(last_name="Ferrand"))
 
 
@@ -76,7 +76,9 @@ def test_a_claim_is_closed_and_reopened(files):
 
 
 def test_companies_and_contacts_are_registered(files):
-    given().when(RegisterCompany(company_id=COMPANY, role="insurer", name=INSURER.name)).then({COMPANY: [INSURER]})
+    given().when(RegisterCompany(company_id=COMPANY, role="insurer", name=INSURER.identity.name)).then(
+        {COMPANY: [INSURER]}
+    )
     contact = RegisterContact(contact_id=CONTACT, company_id=COMPANY, identity=FERRAND.identity)
     given(COMPANY, INSURER).when(contact).then({CONTACT: [FERRAND]})
     given().when(contact).then_raises(NotFound, kind="company", id=COMPANY)

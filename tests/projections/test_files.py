@@ -3,7 +3,7 @@ from uuid import UUID
 import pytest
 
 from domain.claim import ClaimOpened, ClaimReference
-from domain.company import CompanyRegistered
+from domain.company import CompanyName, CompanyRegistered
 from domain.contact import ContactIdentity, ContactRegistered
 from domain.contract import ContractRegistered, ContractTerminated, Policy
 from domain.events import ERASED
@@ -19,7 +19,7 @@ EVERY = {"client": CLAIRE, "contract": CONTRACT, "claim": CLAIM, "company": COMP
 def views(telling):
     told = telling(*files.VIEWS)
     told.happened(CLAIRE, person("Dupont", "Claire", "Mme"))
-    told.happened(COMPANY, CompanyRegistered(role="insurer", name="Mutuelle des Deux Rives"))
+    told.happened(COMPANY, CompanyRegistered(role="insurer", identity=CompanyName(name="Mutuelle des Deux Rives")))
     told.happened(CONTACT, ContactRegistered(number=1, company_id=COMPANY, identity=ContactIdentity(last_name="Roy")))
     told.happened(
         CONTRACT, ContractRegistered(client_id=CLAIRE, company_id=COMPANY, policy=Policy(number="MRH-1", product="MRH"))
@@ -66,7 +66,7 @@ def test_what_stands_under_a_file(views, kind, below):
 def test_a_file_that_is_not_there_is_unknown(views, kind):
     nobody = Target(kind=kind, id=UUID(int=99))
     (only,) = views.asked(files.Files, [nobody]).line(nobody)
-    assert only.label == "une fiche inconnue"
+    assert only.label == "fiche inconnue"
     assert not views.asked(files.exists, nobody)
 
 
@@ -75,6 +75,8 @@ def test_what_was_erased_is_in_no_list(views, viewer):
     views.happened(contract, ContractRegistered(client_id=CLAIRE, policy=ERASED), ContractTerminated())
     views.happened(claim, ClaimOpened(number=8, contract_id=CONTRACT, reference=ERASED))
     views.happened(contact, ContactRegistered(number=2, identity=ERASED))
+    views.happened(UUID(int=15), CompanyRegistered(role="referrer", identity=ERASED))
+    assert views.asked(companies.company, viewer, UUID(int=15)) is None
     assert views.asked(contracts.contract, viewer, contract) is None
     assert views.asked(claims.claim, viewer, claim) is None
     assert views.asked(contacts.contact, viewer, contact) is None
@@ -83,6 +85,6 @@ def test_what_was_erased_is_in_no_list(views, viewer):
 
 
 def test_a_company_is_found_by_its_role(views, viewer):
-    views.happened(UUID(int=14), CompanyRegistered(role="referrer", name="Immobilière Éole"))
+    views.happened(UUID(int=14), CompanyRegistered(role="referrer", identity=CompanyName(name="Immobilière Éole")))
     found = views.asked(companies.search, viewer, role="referrer", limit=5, with_total=True)
     assert ([company.name for company in found.items], found.total) == (["Immobilière Éole"], 1)

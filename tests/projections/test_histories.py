@@ -14,7 +14,7 @@ from adapters.databases import sqlite_url
 from adapters.read_store import open_read_store
 from domain.claim import ClaimOpened, ClaimReference
 from domain.client import ClientActivated, Company, Person, ProspectRegistered
-from domain.company import CompanyRegistered
+from domain.company import CompanyName, CompanyRegistered
 from domain.contact import ContactIdentity, ContactRegistered
 from domain.contract import ContractRegistered, Policy
 from domain.email_address import Address, EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
@@ -112,7 +112,7 @@ EVENTS = {
         company_id=st.none() | ids,
         identity=st.builds(ContactIdentity, first_name=texts, last_name=st.just("Dupont")) | st.just(ERASED),
     ),
-    CompanyRegistered: st.builds(CompanyRegistered, name=texts),
+    CompanyRegistered: st.builds(CompanyRegistered, identity=st.just(CompanyName(name="Axe")) | st.just(ERASED)),
     TicketDismissed: st.builds(
         TicketDismissed, reason=st.sampled_from(["junk", "other"]), note=st.none() | texts | st.just(ERASED)
     ),

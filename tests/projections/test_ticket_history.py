@@ -57,7 +57,7 @@ def test_a_message_filed_on_arrival(views, sentences):
     assert sentences() == [
         "Import du courrier : Message reçu, ticket n° 5 ouvert.",
         (
-            "Classement automatique : Classé sur Mme Claire Dupont : "
+            "Classement automatique : Classé sur « Mme Claire Dupont » : "
             "l’adresse de l’expéditeur appartient à cette fiche, et à elle seule."
         ),
     ]
@@ -83,10 +83,10 @@ def test_a_message_of_a_shared_address_names_the_candidates_and_then_the_choice(
     views.happened(T1, filed(CLAIRE, candidates=[BRUNO]), actor=BY_ANNE)
     assert sentences()[1:] == [
         (
-            "Classement automatique : Laissé non classé (autres fiches possibles : Mme Claire Dupont, Martin) : "
+            "Classement automatique : Laissé non classé (autres fiches possibles : « Mme Claire Dupont », « Martin ») : "
             "l’adresse de l’expéditeur est partagée par plusieurs fiches."
         ),
-        "Anne Petit : Classé sur Mme Claire Dupont (autres fiches possibles : Martin) : choix d’un collaborateur.",
+        "Anne Petit : Classé sur « Mme Claire Dupont » (autres fiches possibles : « Martin ») : choix d’un collaborateur.",
     ]
 
 
@@ -96,8 +96,8 @@ def test_re_filing_and_unfiling(views, sentences):
         T1, filed(CLAIRE, previously_on=BRUNO), TicketUnclassified(previously_on=target(CLAIRE)), actor=BY_ANNE
     )
     assert sentences()[2:] == [
-        "Anne Petit : Reclassé de Martin sur Mme Claire Dupont : choix d’un collaborateur.",
-        "Anne Petit : Retiré de Mme Claire Dupont.",
+        "Anne Petit : Reclassé de « Martin » sur « Mme Claire Dupont » : choix d’un collaborateur.",
+        "Anne Petit : Retiré de « Mme Claire Dupont ».",
     ]
 
 
@@ -164,9 +164,9 @@ def test_what_was_done_with_the_address_from_this_ticket(views, sentences):
         actor=BY_ANNE,
     )
     assert sentences()[1:] == [
-        "Anne Petit : Adresse de l’expéditeur associée à Mme Claire Dupont.",
-        "Anne Petit : Adresse de l’expéditeur associée à Martin, partagée avec Mme Claire Dupont.",
-        "Anne Petit : Adresse de l’expéditeur déplacée de Mme Claire Dupont à Martin.",
+        "Anne Petit : Adresse de l’expéditeur associée à « Mme Claire Dupont ».",
+        "Anne Petit : Adresse de l’expéditeur associée à « Martin », partagée avec « Mme Claire Dupont ».",
+        "Anne Petit : Adresse de l’expéditeur déplacée de « Mme Claire Dupont » à « Martin ».",
     ]
 
 
@@ -180,7 +180,7 @@ def test_what_was_done_elsewhere_is_no_part_of_it(views, sentences):
 def test_a_dossier_created_from_the_ticket(views, sentences):
     views.happened(T1, received())
     views.happened(UUID(int=3), person("Durand", "Zoé", number=3, ticket_id=T1), actor=BY_ANNE)
-    assert sentences()[1:] == ["Anne Petit : Fiche créée depuis ce ticket : Zoé Durand."]
+    assert sentences()[1:] == ["Anne Petit : Fiche créée depuis ce ticket : « Zoé Durand »."]
 
 
 def test_the_parts_of_a_line(views, viewer):
@@ -199,7 +199,7 @@ def test_who_and_what_was_erased_is_named_so(views, sentences):
     erased, gone = UUID(int=5), Actor.collaborator(UUID(int=21))
     views.happened(erased, ProspectRegistered(number=9, identity=ERASED))
     views.happened(T1, filed(erased), actor=gone)
-    assert sentences() == ["un collaborateur inconnu : Classé sur une fiche inconnue : choix d’un collaborateur."]
+    assert sentences() == ["un collaborateur inconnu : Classé sur « fiche inconnue » : choix d’un collaborateur."]
 
 
 @pytest.mark.parametrize(("rule", "who"), [("mail_import", "Import du courrier"), ("a_rule_to_come", "a_rule_to_come")])

@@ -518,6 +518,24 @@ def test_a_closed_log_cannot_be_used(recorder):
         recorder.max_notification_id()
 
 
+def test_a_log_is_closed_while_it_is_read(recorder):
+    readers = 4
+    recorder.insert_events([event(state=bytes(2_000)) for _ in range(2_000)])
+    reading = threading.Barrier(readers + 1)
+
+    def read_until_it_is_closed():
+        assert len(recorder.select_notifications(1, 5_000)) == 2_000
+        reading.wait(30)
+        while True:
+            assert len(recorder.select_notifications(1, 5_000)) == 2_000
+
+    with ThreadPoolExecutor(readers) as threads:
+        ends = [threads.submit(read_until_it_is_closed) for _ in range(readers)]
+        reading.wait(30)
+        recorder.close()
+        assert [type(end.exception(30)) for end in ends] == [OperationalError] * readers
+
+
 def test_any_state_and_version_is_read_back_as_it_was_written(recorder):
     states = [b"", b"\0", os.urandom(100_000), "é\0".encode()]
     stream_id = uuid4()

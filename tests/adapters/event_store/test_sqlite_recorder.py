@@ -104,4 +104,4 @@ def test_threads_that_come_and_go_leave_no_connections_open(recorder):
         reader = threading.Thread(target=recorder.max_notification_id)
         reader.start()
         reader.join()
-    assert len(recorder._connections) == 2  # the writer's, and one that the readers lent each other
+    assert len(recorder._idle_readers) == 1  # one that the readers lent each other
