@@ -5,11 +5,16 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
-from adapters.demo_office import DemoDossier, DemoOffice, demo_messages, demo_office, write_mbox
+from adapters.demo_office import DemoContract, DemoDossier, DemoOffice, demo_messages, demo_office, write_mbox
 from api.bootstrap import Greffier
 from api.staff import COMMAND_LINE, welcome
+from domain.claim import ClaimReference, OpenClaim
 from domain.client import Company, Identity, NewClient, Person, RegisterClient
+from domain.company import RegisterCompany
+from domain.contact import ContactIdentity, RegisterContact
+from domain.contract import Policy, RegisterContract
 from domain.events import Actor
 from domain.files import AssociateEmailAddress
 from domain.office import OFFICE_ID, CollaboratorIdentity, Office, OfficeOpened, OpenOffice
@@ -38,6 +43,9 @@ def furnish(greffier: Greffier) -> Path:
     ]
     for dossier in office.dossiers:
         _open(greffier, office, dossier, Actor.collaborator(staff[0]))
+    insurer_id = _register_insurer(greffier, office, Actor.collaborator(staff[0]))
+    for contract in office.contracts:
+        _register(greffier, contract, insurer_id, Actor.collaborator(staff[0]))
     mailbox = greffier.settings.data / MAILBOX
     write_mbox(demo_messages(office, last_day=_opening_day(greffier) - timedelta(days=1)), mailbox)
     return mailbox
@@ -45,7 +53,7 @@ def furnish(greffier: Greffier) -> Path:
 
 def _open(greffier: Greffier, office: DemoOffice, dossier: DemoDossier, actor: Actor) -> None:
     new = NewClient(
-        client_id=greffier.log.keyed_id("demo_dossier", dossier.display_name),
+        client_id=_dossier_id(greffier, dossier.display_name),
         identity=_identity(dossier),
         active=dossier.status == "client",
     )
@@ -55,6 +63,41 @@ def _open(greffier: Greffier, office: DemoOffice, dossier: DemoDossier, actor: A
         greffier.log.execute(
             AssociateEmailAddress(owner=Target(kind="client", id=new.client_id), address=address, how="share"), actor
         )
+
+
+def _register_insurer(greffier: Greffier, office: DemoOffice, actor: Actor) -> UUID:
+    insurer = office.insurer
+    company_id = greffier.log.keyed_id("demo_company", insurer.name)
+    greffier.log.execute(RegisterCompany(company_id=company_id, role="insurer", name=insurer.name), actor)
+    contact = RegisterContact(
+        contact_id=greffier.log.keyed_id("demo_contact", insurer.last_name),
+        company_id=company_id,
+        identity=ContactIdentity(first_name=insurer.first_name, last_name=insurer.last_name, function=insurer.function),
+    )
+    greffier.log.execute(contact, actor)
+    return company_id
+
+
+def _register(greffier: Greffier, contract: DemoContract, insurer_id: UUID, actor: Actor) -> None:
+    contract_id = greffier.log.keyed_id("demo_contract", contract.policy_number)
+    register = RegisterContract(
+        contract_id=contract_id,
+        client_id=_dossier_id(greffier, contract.dossier),
+        company_id=insurer_id,
+        policy=Policy(number=contract.policy_number, product=contract.product),
+    )
+    greffier.log.execute(register, actor)
+    for reference in contract.claims:
+        claim = OpenClaim(
+            claim_id=greffier.log.keyed_id("demo_claim", reference),
+            contract_id=contract_id,
+            reference=ClaimReference(insurer_reference=reference),
+        )
+        greffier.log.execute(claim, actor)
+
+
+def _dossier_id(greffier: Greffier, display_name: str) -> UUID:
+    return greffier.log.keyed_id("demo_dossier", display_name)
 
 
 def _identity(dossier: DemoDossier) -> Identity:

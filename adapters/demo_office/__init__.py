@@ -5,10 +5,18 @@ hold letters that plates never do.
 """
 
 from adapters.demo_office.mailbox import demo_messages, write_mbox
-from adapters.demo_office.people import DemoCollaborator, DemoDossier, DemoOffice, demo_office, personal_values
+from adapters.demo_office.people import (
+    DemoCollaborator,
+    DemoContract,
+    DemoDossier,
+    DemoOffice,
+    demo_office,
+    personal_values,
+)
 
 __all__ = [
     "DemoCollaborator",
+    "DemoContract",
     "DemoDossier",
     "DemoOffice",
     "demo_messages",

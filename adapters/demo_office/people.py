@@ -34,13 +34,36 @@ class DemoDossier:
 
 
 @dataclass(frozen=True, slots=True)
+class DemoInsurer:
+    """An insurer, and someone who answers there."""
+
+    name: str
+    first_name: str
+    last_name: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoContract:
+    """A dossier's contract, and the insurer's references of its claims."""
+
+    dossier: str
+    """The dossier's `display_name`."""
+    policy_number: str
+    product: str
+    claims: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DemoOffice:
-    """A broker's office with its staff and its dossiers."""
+    """A broker's office with its staff, its dossiers, and the insurer with whom it places their contracts."""
 
     name: str
     email: str
     collaborators: tuple[DemoCollaborator, ...]
     dossiers: tuple[DemoDossier, ...]
+    insurer: DemoInsurer
+    contracts: tuple[DemoContract, ...]
 
     @property
     def shared_emails(self) -> frozenset[str]:
@@ -61,6 +84,8 @@ def demo_office() -> DemoOffice:
             *(_person("prospect", *names_and_emails) for names_and_emails in _PROSPECTS),
             *(_company("prospect", *name_and_emails) for name_and_emails in _PROSPECT_COMPANIES),
         ),
+        insurer=DemoInsurer("Mutuelle des Deux Rives", "Odile", "Ferrandier", "Gestion des sinistres"),
+        contracts=_CONTRACTS,
     )
 
 
@@ -75,6 +100,9 @@ def personal_values(office: DemoOffice) -> frozenset[str]:
         values |= {person.first_name, person.last_name, person.email}
     for dossier in office.dossiers:
         values |= {dossier.first_name, dossier.last_name, dossier.company_name, *dossier.emails}
+    values |= {office.insurer.name, office.insurer.first_name, office.insurer.last_name}
+    for contract in office.contracts:
+        values |= {contract.policy_number, *contract.claims}
     return frozenset(value for value in values if len(value) >= SHORTEST_TELLING_VALUE)
 
 
@@ -93,6 +121,11 @@ _COLLABORATORS = (
     DemoCollaborator("Baptiste", "Lavergne-Roy", "baptiste.lavergne@cabinet-aubremont.example"),
 )
 
+_CONTRACTS = (
+    DemoContract("Claire Bonnet", "MRH-2201457", "Multirisque habitation", ("SIN-88-20417",)),
+    DemoContract("Claire Bonnet", "AUT-5510382", "Automobile"),
+    DemoContract("Yannick Le Goff", "AUT-5510944", "Automobile", ("SIN-88-20592", "SIN-88-20788")),
+)
 _CLIENTS = (
     ("Claire", "Bonnet", "claire.bonnet@courriel.example", "c.bonnet@lisiere.example"),
     ("Yannick", "Le Goff", "yannick.legoff@courriel.example", "famille.legoff@foyer.example"),

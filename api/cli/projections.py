@@ -51,9 +51,12 @@ def status(as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"head": head, "views": [asdict(view) for view in views]})
     else:
-        columns = ("view", "version", "state", "position", "lag", "for", "rate", "rebuild", "error")
+        columns = ("view", "version", "state", "position", "lag", "for", "rate", "rebuild")
         print_table(columns, [_line(view, head) for view in views])
         console.print(f"The log's head is at {head}.")
+        for view in views:
+            if view.error:
+                console.print(f"{view.name}: {view.error}", soft_wrap=True, markup=False, highlight=False)
     if faulted := [view.name for view in views if view.state == "faulted"]:
         raise ViewsWrong(f"at an event that can't be folded: {', '.join(faulted)}")
 
@@ -62,7 +65,7 @@ def _line(view: ViewStatus, head: int) -> tuple[object, ...]:
     waits = f"{view.lag_seconds:,.1f} s" if view.lag else None
     rate = f"{view.rate:,.0f}/s" if view.rate else None
     rebuild = None if view.rebuilt_to is None else f"{view.rebuilt_to / max(head, 1):.0%}"
-    return view.name, view.version, view.state, view.position, view.lag, waits, rate, rebuild, view.error
+    return view.name, view.version, view.state, view.position, view.lag, waits, rate, rebuild
 
 
 # --- run ----------------------------------------------------------------------------------------
