@@ -355,25 +355,32 @@ def files_no_larger_than(size):
 # --- a server that is killed ----------------------------------------------------------------------------
 
 _THREADS = 4
-_COMMANDS = 150
+_ANSWERS_BETWEEN_KILLS = 150
 
 
 def test_what_was_acknowledged_survives_a_killed_server_and_nothing_is_stored_twice():
     with running_postgres() as server, closing(open_recorder(store_url(server.create_database()))) as recorder:
-        answers, refusals = Counted(), Counted()
+        answers, refusals, enough = Counted(), Counted(), threading.Event()
 
-        def work(_):
-            return [done(recorder, uuid4(), answers, refusals) for _ in range(_COMMANDS)]
+        def work():
+            given = []
+            while not enough.is_set():
+                given.append(done(recorder, uuid4(), answers, refusals))
+            return given
 
         with ThreadPoolExecutor(_THREADS) as pool:
-            working = [pool.submit(work, number) for number in range(_THREADS)]
-            for kills in (1, 2):
-                answers.wait_for(kills * _THREADS * _COMMANDS // 4)
-                server.kill()
-                refusals.wait_for(refusals.count + _THREADS)
-                server.start()
+            working = [pool.submit(work) for _ in range(_THREADS)]
+            try:
+                for _ in range(2):
+                    answers.wait_for(answers.count + _ANSWERS_BETWEEN_KILLS)
+                    server.kill()
+                    refusals.wait_for(refusals.count + _THREADS)
+                    server.start()
+                answers.wait_for(answers.count + _ANSWERS_BETWEEN_KILLS)
+            finally:
+                enough.set()
             given = [position for one in working for position in one.result(60)]
-        assert sorted(given) == positions(recorder) == list(range(1, _THREADS * _COMMANDS + 1))
+        assert sorted(given) == positions(recorder) == list(range(1, len(given) + 1))
 
 
 def done(recorder, command_id, answers, refusals):
