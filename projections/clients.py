@@ -112,8 +112,9 @@ def search(
     with_total: bool = False,
 ) -> Page[ClientLine]:
     """The dossiers whose name holds every word of `name`, in alphabetical order (T4). Raises `BadCursor`."""
-    found = found_by_name(
+    return found_by_name(
         session,
+        ClientLine,
         _clients,
         name,
         *([] if status is None else [_clients.c.status == status]),
@@ -122,8 +123,6 @@ def search(
         limit=limit,
         with_total=with_total,
     )
-    lines = [ClientLine.model_validate({name: row[name] for name in ClientLine.model_fields}) for row in found.rows]
-    return Page(items=lines, next_cursor=found.next_cursor, total=found.total)
 
 
 _one_client: Final = select(_clients).where(_clients.c.client_id == bindparam("client_id"))

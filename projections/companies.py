@@ -77,8 +77,9 @@ def search(
     with_total: bool = False,
 ) -> Page[CompanyLine]:
     """The companies whose name holds every word of `name`, in alphabetical order. Raises `BadCursor`."""
-    found = found_by_name(
+    return found_by_name(
         session,
+        CompanyLine,
         _companies,
         name,
         *([] if role is None else [_companies.c.role == role]),
@@ -87,8 +88,6 @@ def search(
         limit=limit,
         with_total=with_total,
     )
-    lines = [CompanyLine.model_validate({name: row[name] for name in CompanyLine.model_fields}) for row in found.rows]
-    return Page(items=lines, next_cursor=found.next_cursor, total=found.total)
 
 
 def company(session: Connection, viewer: Viewer, company_id: UUID) -> CompanyDetails | None:

@@ -91,8 +91,9 @@ def search(
     with_total: bool = False,
 ) -> Page[ContactLine]:
     """The contacts whose name holds every word of `name`, in alphabetical order. Raises `BadCursor`."""
-    found = found_by_name(
+    return found_by_name(
         session,
+        ContactLine,
         _contacts,
         name,
         *([] if company_id is None else [_contacts.c.company_id == company_id]),
@@ -101,8 +102,6 @@ def search(
         limit=limit,
         with_total=with_total,
     )
-    lines = [ContactLine.model_validate({name: row[name] for name in ContactLine.model_fields}) for row in found.rows]
-    return Page(items=lines, next_cursor=found.next_cursor, total=found.total)
 
 
 def contact(session: Connection, viewer: Viewer, contact_id: UUID) -> ContactDetails | None:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Table, and_, false, func, or_, select, true
+from sqlalchemy import Column, ColumnElement, Connection, Table, and_, false, func, or_, select, true
 
-from projections.paging import decode_cursor, encode_cursor, page_of
+from domain.events import Value
+from projections.paging import Page, decode_cursor, encode_cursor, page_of
 
-
-class Found(NamedTuple):
-    """One page: its rows, the cursor after them, and how many there are in all, where it was asked for."""
-
-    rows: list[RowMapping]
-    next_cursor: str | None
-    total: int | None
+V = TypeVar("V", bound=Value)
 
 
 def searched(text: str) -> str:
@@ -27,6 +22,7 @@ def searched(text: str) -> str:
 
 def found_by_name(
     session: Connection,
+    shown: type[V],
     table: Table,
     name: str,
     *also: ColumnElement[bool],
@@ -34,10 +30,9 @@ def found_by_name(
     cursor: str | None,
     limit: int,
     with_total: bool,
-) -> Found:
-    """The rows whose `searched_name` holds every word of `name`; `unique` orders those of one name.
-
-    Raises `BadCursor`.
+) -> Page[V]:
+    """The rows whose `searched_name` holds every word of `name`, as `shown` has its fields of them; `unique` orders those
+    of one name. Raises `BadCursor`.
     """
     searched_name = table.c.searched_name
     words = searched(name).split()
@@ -53,4 +48,5 @@ def found_by_name(
 
     rows, next_cursor = page_of(session.execute(listing).mappings().all(), limit, cursor_of)
     total = session.scalar(select(func.count()).select_from(table).where(wanted)) if with_total else None
-    return Found(rows, next_cursor, total)
+    lines = [shown.model_validate({field: row[field] for field in shown.model_fields}) for row in rows]
+    return Page(items=lines, next_cursor=next_cursor, total=total)
