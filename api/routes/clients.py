@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -120,19 +120,17 @@ def show_client(call: Call) -> Reply:
     return Reply(client, version=client.version)
 
 
-_DOSSIER: Final[dict[str, Any]] = {"is_command": True, "path_model": ClientPath}
-
-
 @operation(
     "POST",
     "/clients/{client_id}/activate",
     "Activate a dossier",
     "manage_dossiers",
+    path_model=ClientPath,
     answers={200: ClientChanged},
     refuses=(NotFound,),
+    is_command=True,
     conditional=True,
     versioned=True,
-    **_DOSSIER,
 )
 def activate_client(call: Call) -> Reply:
     """Makes the prospect a client of the office."""
