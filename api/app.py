@@ -33,6 +33,7 @@ from api.routes import (
     companies,
     contacts,
     contracts,
+    conversations,
     messages,
     projections,
     ticket_handling,
@@ -44,6 +45,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     for module in (
         tickets,
         ticket_handling,
+        conversations,
         clients,
         contracts,
         claims,

@@ -17,7 +17,7 @@ from domain.contact import ContactIdentity, RegisterContact
 from domain.contract import Policy, RegisterContract
 from domain.events import Actor
 from domain.files import AssociateEmailAddress
-from domain.office import OFFICE_ID, CollaboratorIdentity, Office, OfficeOpened, OpenOffice
+from domain.office import OFFICE_ID, CollaboratorIdentity, Office, OfficeOpened, OpenOffice, ReserveOfficeAddress
 from domain.values import Target
 
 MAILBOX: Final = "demo-mail.mbox"
@@ -41,6 +41,7 @@ def furnish(greffier: Greffier) -> Path:
         welcome(greffier, CollaboratorIdentity(first_name=c.first_name, last_name=c.last_name, email_address=c.email))
         for c in office.collaborators
     ]
+    greffier.log.execute(ReserveOfficeAddress(address=office.email), COMMAND_LINE)
     for dossier in office.dossiers:
         _open(greffier, office, dossier, Actor.collaborator(staff[0]))
     insurer_id = _register_insurer(greffier, office, Actor.collaborator(staff[0]))

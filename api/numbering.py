@@ -12,12 +12,13 @@ from adapters.event_store.log import EventLog
 from domain.claim import ClaimOpened
 from domain.client import ProspectRegistered
 from domain.contact import ContactRegistered
-from domain.ticket import TicketReceived
+from domain.ticket import TicketReceived, TicketSplitOff
 from projections.log import Unreadable
 
 _SERIES: Final = {
     ProspectRegistered.topic(): "client",
     TicketReceived.topic(): "ticket",
+    TicketSplitOff.topic(): "ticket",
     ClaimOpened.topic(): "claim",
     ContactRegistered.topic(): "contact",
 }

@@ -17,10 +17,20 @@ from adapters.event_store.mapper import UnreadableEvent
 from adapters.files import FileDamaged
 from adapters.vault import KeyMissing, MasterKeyError
 from domain.aggregates import NotFound, Refusal
-from domain.email_address import AddressBelongsToAnother, AddressNotOnFile
+from domain.conversation import MergedWithItself
+from domain.email_address import AddressBelongsToAnother, AddressIsOffices, AddressNotOnFile
 from domain.events import UnknownTopic
 from domain.office import OfficeNotOpen
-from domain.ticket import NoSenderAddress, TicketIsClosed, TicketIsDismissed
+from domain.ticket import (
+    FirstMessageStays,
+    MessageErased,
+    NoSenderAddress,
+    NothingToUndo,
+    NotOnTicket,
+    TicketIsClosed,
+    TicketIsDismissed,
+    TicketWasMerged,
+)
 from projections.engine import UnknownView
 from projections.paging import BadCursor
 
@@ -88,12 +98,19 @@ STATUS: Final[dict[type[Exception], int]] = {
     NotFound: 404,
     NoSuchAttachment: 404,
     AddressNotOnFile: 404,
+    NotOnTicket: 404,
+    MessageErased: 404,
     UnknownView: 404,
     MethodNotAllowed: 405,
     AddressBelongsToAnother: 409,
+    AddressIsOffices: 409,
     NoSenderAddress: 409,
     TicketIsClosed: 409,
     TicketIsDismissed: 409,
+    TicketWasMerged: 409,
+    MergedWithItself: 409,
+    FirstMessageStays: 409,
+    NothingToUndo: 409,
     OfficeNotOpen: 409,
     StaleVersion: 412,
     PayloadTooLarge: 413,

@@ -10,7 +10,8 @@ from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
 from domain.contract import Contract
 from domain.events import Event, Sealed, Value
-from domain.values import ShortLine
+from domain.quoted_numbers import claim_number, give_number, quotable
+from domain.values import ShortLine, Target
 
 ClaimStatus = Literal["open", "closed"]
 
@@ -68,6 +69,11 @@ class Claim(Aggregate):
             case _:
                 return self
 
+    @property
+    def contract(self) -> Target:
+        assert self.contract_id is not None  # noqa: S101  # a claim that was loaded was opened
+        return Target(kind="contract", id=self.contract_id)
+
 
 class OpenClaim(Command):
     """Opens a claim under a contract, in force or not: what happened before its end may be told later."""
@@ -94,7 +100,10 @@ def open_claim(command: OpenClaim, streams: Streams) -> ClaimAnswer:
     streams.load(Contract, command.contract_id)
     claim = streams.find(Claim, command.claim_id)
     if claim.status is None:
-        streams.save(claim, claim.open(streams.next_number("claim"), command.contract_id, command.reference))
+        number = streams.next_number("claim")
+        streams.save(claim, claim.open(number, command.contract_id, command.reference))
+        for quoted in (claim_number(number), quotable(command.reference.insurer_reference)):
+            give_number(quoted, Target(kind="claim", id=claim.id), streams)
     return ClaimAnswer(claim_id=claim.id)
 
 

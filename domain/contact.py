@@ -39,6 +39,7 @@ class Contact(Aggregate):
     event_type = ContactEvent
 
     is_registered: bool = False
+    company_id: UUID | None = None
 
     def register(self, number: int, company_id: UUID | None, identity: ContactIdentity) -> Sequence[ContactEvent]:
         return [ContactRegistered(number=number, company_id=company_id, identity=identity)]
@@ -46,7 +47,7 @@ class Contact(Aggregate):
     def evolve(self, event: Event) -> Self:
         match event:
             case ContactRegistered():
-                return self.having(is_registered=True)
+                return self.having(is_registered=True, company_id=event.company_id)
             case _:
                 return self
 

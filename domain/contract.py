@@ -11,6 +11,7 @@ from domain.client import Client
 from domain.commands import Command, Streams, handles
 from domain.company import Company
 from domain.events import Event, Sealed, Value
+from domain.quoted_numbers import give_number, quotable
 from domain.values import Name, ShortLine, Target
 
 ContractStatus = Literal["in_force", "terminated"]
@@ -92,7 +93,9 @@ def register_contract(command: RegisterContract, streams: Streams) -> ContractAn
     if command.company_id is not None:
         streams.load(Company, command.company_id)
     contract = streams.find(Contract, command.contract_id)
-    streams.save(contract, contract.register(command.client_id, command.company_id, command.policy))
+    if contract.status is None:
+        streams.save(contract, contract.register(command.client_id, command.company_id, command.policy))
+        give_number(quotable(command.policy.number), Target(kind="contract", id=contract.id), streams)
     return ContractAnswer(contract_id=contract.id)
 
 

@@ -49,14 +49,28 @@ class EmailAddressRemoved(EmailAddressEvent):
     remaining: tuple[Target, ...] = ()
 
 
+class EmailAddressReserved(EmailAddressEvent):
+    """The address is one of the office's own: mail from it is the office's, and no file has it (T21)."""
+
+    written: Sealed[Address]
+
+
+class EmailAddressReleased(EmailAddressEvent):
+    """The address is no longer one of the office's own."""
+
+
 class EmailAddress(Aggregate):
     kind = "e-mail address"
     event_type = EmailAddressEvent
 
     owners: tuple[Target, ...] = ()
+    is_offices: bool = False
 
     def associate(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[EmailAddressEvent]:
-        """Gives a free address its owner; raises `AddressBelongsToAnother` where it has one already (T9)."""
+        """Gives a free address its owner; raises `AddressBelongsToAnother` where it has one already (T9), and
+        `AddressIsOffices`.
+        """
+        self._refuse_offices(address)
         if owner in self.owners:
             return []
         if self.owners:
@@ -65,6 +79,7 @@ class EmailAddress(Aggregate):
 
     def share(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[EmailAddressEvent]:
         """Gives the address one more owner: its messages wait from now on (X2)."""
+        self._refuse_offices(address)
         if owner in self.owners:
             return []
         return [
@@ -75,6 +90,7 @@ class EmailAddress(Aggregate):
 
     def move(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[EmailAddressEvent]:
         """Gives the address this one owner in place of those it had."""
+        self._refuse_offices(address)
         former = tuple(other for other in self.owners if other != owner)
         if not former:
             return self.associate(address, owner, ticket_id)
@@ -88,8 +104,25 @@ class EmailAddress(Aggregate):
             raise AddressNotOnFile(address_id=self.id, owner=owner)
         return [EmailAddressRemoved(owner=owner, remaining=tuple(o for o in self.owners if o != owner))]
 
+    def reserve(self, address: str) -> Sequence[EmailAddressEvent]:
+        """Makes the address one of the office's own; raises `AddressBelongsToAnother` where a file has it."""
+        if self.owners:
+            raise AddressBelongsToAnother(address=address, address_id=self.id, owners=self.owners)
+        return [] if self.is_offices else [EmailAddressReserved(written=Address(address=address))]
+
+    def release(self) -> Sequence[EmailAddressEvent]:
+        return [EmailAddressReleased()] if self.is_offices else []
+
+    def _refuse_offices(self, address: str) -> None:
+        if self.is_offices:
+            raise AddressIsOffices(address=address, address_id=self.id)
+
     def evolve(self, event: Event) -> Self:
         match event:
+            case EmailAddressReserved():
+                return self.having(is_offices=True)
+            case EmailAddressReleased():
+                return self.having(is_offices=False)
             case EmailAddressAssociated():
                 return self.having(owners=(*self.owners, event.owner))
             case EmailAddressMoved():
@@ -110,6 +143,17 @@ class AddressBelongsToAnother(Refusal):
 
     def __str__(self) -> str:
         return f"{self.address} belongs to another file: share it or move it, explicitly"
+
+
+@dataclass(eq=False)
+class AddressIsOffices(Refusal):
+    """The address is one of the office's own: it can't be a file's."""
+
+    address: str
+    address_id: UUID
+
+    def __str__(self) -> str:
+        return f"{self.address} is one of the office's own addresses: it can't be given to a file"
 
 
 @dataclass(eq=False)

@@ -37,15 +37,21 @@ def existing(file: Target, streams: Streams) -> Target:
 
 def address_owner(file: Target, streams: Streams) -> Target:
     """To whom an address goes that is associated with this file: to the client, where it is a contract or a claim."""
+    return lineage(file, streams)[-1] if file.kind in {"contract", "claim"} else file
+
+
+def lineage(file: Target, streams: Streams) -> tuple[Target, ...]:
+    """The file and what it belongs to: a claim, its contract, that one's client; a contact, its company."""
     match file.kind:
         case "contract":
-            return streams.load(Contract, file.id).client
+            return file, streams.load(Contract, file.id).client
         case "claim":
-            contract_id = streams.load(Claim, file.id).contract_id
-            assert contract_id is not None  # noqa: S101  # a claim that was loaded was opened
-            return streams.load(Contract, contract_id).client
+            return file, *lineage(streams.load(Claim, file.id).contract, streams)
+        case "contact":
+            company_id = streams.load(Contact, file.id).company_id
+            return (file, Target(kind="company", id=company_id)) if company_id else (file,)
         case _:
-            return file
+            return (file,)
 
 
 def _has_addresses(owner: Target) -> Target:

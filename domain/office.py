@@ -12,6 +12,7 @@ from pydantic import AfterValidator
 
 from domain.aggregates import Aggregate, Refusal
 from domain.commands import Command, Streams, handles
+from domain.email_address import EmailAddress, email_address_id
 from domain.events import Event, Sealed, Value
 from domain.values import EmailAddressText, Name, ShortLine
 
@@ -90,8 +91,22 @@ class WelcomeCollaborator(Command):
     identity: CollaboratorIdentity
 
 
+class ReserveOfficeAddress(Command):
+    """Makes an address one of the office's own, such as the one that clients write to: what comes from it is the office's."""
+
+    address: EmailAddressText
+
+
+class ReleaseOfficeAddress(Command):
+    address_id: UUID
+
+
 class CollaboratorAnswer(Value):
     collaborator_id: UUID
+
+
+class OfficeAddressAnswer(Value):
+    address_id: UUID
 
 
 @handles(OpenOffice)
@@ -102,6 +117,28 @@ def open_office(command: OpenOffice, streams: Streams) -> None:
 
 @handles(WelcomeCollaborator)
 def welcome_collaborator(command: WelcomeCollaborator, streams: Streams) -> CollaboratorAnswer:
+    """Their address is one of the office's own from now on; raises `AddressBelongsToAnother` where a file has it."""
     office = streams.find(Office, OFFICE_ID)
-    streams.save(office, office.welcome(command.collaborator_id, command.identity))
+    if welcomed := office.welcome(command.collaborator_id, command.identity):
+        streams.save(office, welcomed)
+        _reserve(command.identity.email_address, streams)
     return CollaboratorAnswer(collaborator_id=command.collaborator_id)
+
+
+@handles(ReserveOfficeAddress)
+def reserve_office_address(command: ReserveOfficeAddress, streams: Streams) -> OfficeAddressAnswer:
+    if streams.find(Office, OFFICE_ID).name is None:
+        raise OfficeNotOpen
+    return OfficeAddressAnswer(address_id=_reserve(command.address, streams).id)
+
+
+@handles(ReleaseOfficeAddress)
+def release_office_address(command: ReleaseOfficeAddress, streams: Streams) -> OfficeAddressAnswer:
+    address = streams.load(EmailAddress, command.address_id)
+    streams.save(address, address.release())
+    return OfficeAddressAnswer(address_id=address.id)
+
+
+def _reserve(address: str, streams: Streams) -> EmailAddress:
+    known = streams.find(EmailAddress, email_address_id(streams, address))
+    return streams.save(known, known.reserve(address))

@@ -62,9 +62,9 @@ class TicketComment(Value):
     text: str
 
 
-def comments(session: Connection, viewer: Viewer, ticket_id: UUID) -> list[TicketComment]:
-    """The comments on this ticket, oldest first; none for a ticket that doesn't exist."""
-    listing = select(_comments).where(_comments.c.ticket_id == ticket_id).order_by(_comments.c.position)
+def comments(session: Connection, viewer: Viewer, *ticket_ids: UUID) -> list[TicketComment]:
+    """The comments on a ticket and on those that were merged into it, oldest first."""
+    listing = select(_comments).where(_comments.c.ticket_id.in_(ticket_ids)).order_by(_comments.c.position)
     rows = session.execute(listing).all()
     authors = [Actor.model_validate(row.author) for row in rows]
     names = actors.names(session, set(authors))

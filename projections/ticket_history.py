@@ -14,16 +14,22 @@ from domain.client import ProspectRegistered
 from domain.email_address import EmailAddressAssociated, EmailAddressMoved
 from domain.events import Actor, Event, Recorded, Value
 from domain.ticket import (
+    TicketAbsorbed,
     TicketAssigned,
     TicketBroughtBack,
     TicketClassified,
     TicketClosed,
     TicketCommented,
+    TicketContinued,
     TicketDismissed,
+    TicketFilingUndone,
     TicketLeftUnfiled,
+    TicketMerged,
+    TicketMessageTakenOff,
     TicketPutOnHold,
     TicketReceived,
     TicketReopened,
+    TicketSplitOff,
     TicketUnclassified,
 )
 from domain.values import Target
@@ -42,7 +48,7 @@ _history: Final = Table(
     Column("facts", JSON, nullable=False),
 )
 
-ticket_history: Final = Projection("ticket_history", version=1, table=_history, row_per_event=True)
+ticket_history: Final = Projection("ticket_history", version=2, table=_history, row_per_event=True)
 
 
 # --- folds ------------------------------------------------------------------------------------
@@ -59,6 +65,12 @@ def _from_ticket(recorded: Recorded[Any]) -> tuple[Key, ...]:
 
 
 @ticket_history.on(TicketReceived, key=_on_ticket)
+@ticket_history.on(TicketContinued, key=_on_ticket)
+@ticket_history.on(TicketSplitOff, key=_on_ticket)
+@ticket_history.on(TicketMessageTakenOff, key=_on_ticket)
+@ticket_history.on(TicketAbsorbed, key=_on_ticket)
+@ticket_history.on(TicketMerged, key=_on_ticket)
+@ticket_history.on(TicketFilingUndone, key=_on_ticket)
 @ticket_history.on(TicketClassified, key=_on_ticket)
 @ticket_history.on(TicketLeftUnfiled, key=_on_ticket)
 @ticket_history.on(TicketUnclassified, key=_on_ticket)
@@ -100,9 +112,9 @@ class HistoryLine(Value):
     sentence: str
 
 
-def history(session: Connection, viewer: Viewer, ticket_id: UUID) -> list[HistoryLine]:
-    """What happened to this ticket, oldest first; nothing for a ticket that doesn't exist."""
-    listing = select(_history).where(_history.c.ticket_id == ticket_id).order_by(_history.c.position)
+def history(session: Connection, viewer: Viewer, *ticket_ids: UUID) -> list[HistoryLine]:
+    """What happened to a ticket and to those that were merged into it, oldest first."""
+    listing = select(_history).where(_history.c.ticket_id.in_(ticket_ids)).order_by(_history.c.position)
     rows = session.execute(listing).all()
     people = {Actor.model_validate(row.actor) for row in rows}
     people |= {_collaborator(told) for row in rows for told in _assignees(row.facts)}
@@ -118,7 +130,13 @@ _REASONS: Final = {
     "unknown_address": "l’adresse de l’expéditeur n’est connue sur aucune fiche",
     "no_sender_address": "le message n’a pas d’adresse d’expéditeur utilisable",
     "shared_address": "l’adresse de l’expéditeur est partagée par plusieurs fiches",
+    "another_clients_number": "l’objet cite le numéro d’un autre client",
+    "forwarded": "un collaborateur a transféré ce message",
+    "unknown_recipient": "l’adresse du destinataire n’est connue sur aucune fiche",
+    "several_recipients": "les destinataires sont sur plusieurs fiches",
     "address_owned": "l’adresse de l’expéditeur appartient à cette fiche, et à elle seule",
+    "number_quoted": "l’objet cite un numéro de cette fiche, à laquelle appartient l’adresse de l’expéditeur",
+    "recipient_owned": "l’adresse du destinataire appartient à cette fiche, et à elle seule",
     "collaborator_choice": "choix d’un collaborateur",
 }
 _DISMISSALS: Final = {
@@ -168,8 +186,32 @@ class _Names:
 
 
 def _received(facts: dict[str, Any], names: _Names) -> str:
-    automatic = " (message automatique)" if facts["automatic"] else ""
-    return f"Message reçu, ticket n° {facts['number']} ouvert{automatic}"
+    if facts["direction"] == "outgoing":
+        return f"Message envoyé par le cabinet, enregistré sous le n° {facts['number']}{_automatic(facts)}"
+    return f"{_came(facts)}, ticket n° {facts['number']} ouvert{_automatic(facts)}"
+
+
+def _continued(facts: dict[str, Any], names: _Names) -> str:
+    came = "Message envoyé par le cabinet" if facts["direction"] == "outgoing" else _came(facts)
+    return f"{came} dans la même conversation{_automatic(facts)}"
+
+
+def _came(facts: dict[str, Any]) -> str:
+    return "Message transféré par un collaborateur" if facts["direction"] == "forwarded" else "Message reçu"
+
+
+def _automatic(facts: dict[str, Any]) -> str:
+    return " (message automatique)" if facts["automatic"] else ""
+
+
+def _undone(facts: dict[str, Any], names: _Names) -> str:
+    back = facts["filed_on"]
+    return f"Classement annulé : de nouveau {f'sur {names.file(back)}' if back else 'non classé'}"
+
+
+def _count(facts: dict[str, Any], name: str) -> str:
+    number = len(facts[name])
+    return "un message" if number == 1 else f"{number} messages"
 
 
 def _classified(facts: dict[str, Any], names: _Names) -> str:
@@ -198,6 +240,12 @@ def _assigned(facts: dict[str, Any], names: _Names) -> str:
 
 _SENTENCES: Final[dict[str, Callable[[dict[str, Any], _Names], str]]] = {
     TicketReceived.topic(): _received,
+    TicketContinued.topic(): _continued,
+    TicketSplitOff.topic(): lambda facts, _: f"Message détaché d’un autre ticket, ticket n° {facts['number']} ouvert",
+    TicketMessageTakenOff.topic(): lambda _, __: "Un message détaché, qui a son propre ticket",
+    TicketAbsorbed.topic(): lambda facts, _: f"Autre ticket fusionné dans celui-ci, avec {_count(facts, 'mails')}",
+    TicketMerged.topic(): lambda facts, _: f"Ticket fusionné dans un autre, avec {_count(facts, 'mail_ids')}",
+    TicketFilingUndone.topic(): _undone,
     TicketClassified.topic(): _classified,
     TicketLeftUnfiled.topic(): lambda facts, names: f"Laissé non classé{names.candidates(facts)}",
     TicketUnclassified.topic(): lambda facts, names: f"Retiré de {names.file(facts['previously_on'])}",

@@ -28,29 +28,37 @@ from sqlalchemy import (
 
 from domain.access import Viewer
 from domain.events import Erased, Recorded, Value
-from domain.filing import Candidate, Evidence, UnfiledReason
+from domain.filing import Candidate, CollaboratorChoice, Evidence, UnfiledReason
+from domain.message import Direction
 from domain.ticket import (
     Attachment,
+    Correspondent,
     DismissalReason,
+    TicketAbsorbed,
     TicketAssigned,
     TicketBroughtBack,
     TicketClassified,
     TicketClosed,
     TicketCommented,
+    TicketContinued,
     TicketDismissed,
+    TicketFilingUndone,
     TicketLeftUnfiled,
+    TicketMerged,
+    TicketMessageTakenOff,
     TicketPutOnHold,
     TicketReceived,
     TicketReopened,
+    TicketSplitOff,
     TicketState,
     TicketUnclassified,
 )
 from domain.values import Target
+from projections.excerpts import excerpt_of
 from projections.files import FileLine, Files
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
 from projections.projection import Projection, Row, Utc, stream, views
 
-_EXCERPT: Final = 240
 _SHOWN_SUBJECT: Final = 200
 
 _tickets: Final = Table(
@@ -61,6 +69,11 @@ _tickets: Final = Table(
     Column("version", Integer, nullable=False),
     Column("received_position", BigInteger, nullable=False),
     Column("received_at", Utc, nullable=False),
+    Column("latest_position", BigInteger, nullable=False),
+    Column("latest_at", Utc, nullable=False),
+    Column("message_count", Integer, nullable=False),
+    Column("direction", String, nullable=False),
+    Column("sender_id", Uuid),
     Column("sent_at", Utc),
     Column("from_address", String),
     Column("from_name", String, nullable=False),
@@ -73,6 +86,7 @@ _tickets: Final = Table(
     Column("message_id", String),
     Column("attachments", JSON, nullable=False),
     Column("notes", JSON, nullable=False),
+    Column("forwarded", JSON),
     Column("filed_kind", String),
     Column("filed_id", Uuid),
     Column("evidence", JSON),
@@ -82,54 +96,111 @@ _tickets: Final = Table(
     Column("assigned_to", Uuid),
     Column("dismissed", String),
     Column("dismissal_note", String),
+    Column("merged_into", Uuid),
+    Column("left_out", String),
     # They end with what the inbox leaves out, so that it is neither looked up nor counted in the rows.
-    Index("tickets_by_arrival", "received_position", "dismissed"),
-    Index("tickets_by_file", "filed_id", "received_position", "dismissed"),
-    Index("tickets_by_state", "state", "received_position", "dismissed"),
-    Index("tickets_by_assignee", "assigned_to", "received_position", "dismissed"),
+    Index("tickets_by_arrival", "latest_position", "left_out"),
+    Index("tickets_by_file", "filed_id", "latest_position", "left_out"),
+    Index("tickets_by_state", "state", "latest_position", "left_out"),
+    Index("tickets_by_assignee", "assigned_to", "latest_position", "left_out"),
+    Index("tickets_by_sender", "sender_id", "latest_position", "left_out"),
     Index("tickets_by_number", "number"),
+    Index("tickets_by_survivor", "merged_into"),
 )
 
-tickets: Final = Projection("tickets", version=2, table=_tickets)
+tickets: Final = Projection("tickets", version=3, table=_tickets)
+
+LeftOut = Literal["merged", "dismissed", "sent"]
+"""Why the inbox leaves a ticket out: its messages stand on another; it was put aside; or the office wrote, and nobody
+answered yet.
+"""
 
 
 # --- folds ------------------------------------------------------------------------------------
 
 
 @tickets.on(TicketReceived, key=stream)
-def received(row: Row | None, recorded: Recorded[TicketReceived]) -> Row | None:
+@tickets.on(TicketSplitOff, key=stream)
+def received(row: Row | None, recorded: Recorded[TicketReceived | TicketSplitOff]) -> Row | None:
     event = recorded.event
     if isinstance(event.content, Erased):
         return None
     content = event.content
+    sent = event.direction == "outgoing"
     return {
         "number": event.number,
         "version": recorded.version,
         "received_position": recorded.position,
         "received_at": recorded.at,
+        "latest_position": recorded.position,
+        "latest_at": recorded.at,
+        "message_count": 1,
+        "direction": event.direction,
+        "sender_id": event.sender_id,
         "sent_at": event.sent_at,
         "from_address": content.from_address,
         "from_name": content.from_name,
         "to": list(content.to),
         "cc": list(content.cc),
         "subject": content.subject,
-        "excerpt": _excerpt(content.text),
+        "excerpt": excerpt_of(content.text),
         "automatic": event.automatic,
         "same_message_id": event.same_message_id,
         "message_id": content.message_id,
         "attachments": [attachment.model_dump() for attachment in content.attachments],
         "notes": list(content.notes),
+        "forwarded": content.forwarded and content.forwarded.model_dump(),
         "candidates": [],
-        "state": "open",
+        "state": "closed" if sent else "open",
+        "left_out": "sent" if sent else None,
     }
 
 
-def _excerpt(text: str) -> str:
-    """How the text begins, on one line."""
-    begins = " ".join(text[: _EXCERPT + 60].split())
-    if len(begins) <= _EXCERPT < len(text):  # there was more white space than words need
-        begins = " ".join(text[: 4 * _EXCERPT].split())
-    return begins[:_EXCERPT]
+@tickets.on(TicketContinued, key=stream)
+def continued(row: Row | None, recorded: Recorded[TicketContinued]) -> Row | None:
+    if row is None:
+        return None
+    answered = row["left_out"] == "sent" and recorded.event.direction != "outgoing"
+    return {
+        **row,
+        "version": recorded.version,
+        "latest_position": recorded.position,
+        "latest_at": recorded.at,
+        "message_count": row["message_count"] + 1,
+        "left_out": None if answered else row["left_out"],
+    }
+
+
+@tickets.on(TicketMessageTakenOff, key=stream)
+def message_taken_off(row: Row | None, recorded: Recorded[TicketMessageTakenOff]) -> Row | None:
+    return row and {**row, "version": recorded.version, "message_count": row["message_count"] - 1}
+
+
+@tickets.on(TicketAbsorbed, key=stream)
+def absorbed(row: Row | None, recorded: Recorded[TicketAbsorbed]) -> Row | None:
+    if row is None:
+        return None
+    mails = recorded.event.mails
+    answered = row["left_out"] == "sent" and any(mail.direction != "outgoing" for mail in mails)
+    return {
+        **row,
+        "version": recorded.version,
+        "latest_position": recorded.position,
+        "latest_at": recorded.at,
+        "message_count": row["message_count"] + len(mails),
+        "left_out": None if answered else row["left_out"],
+    }
+
+
+@tickets.on(TicketMerged, key=stream)
+def merged(row: Row | None, recorded: Recorded[TicketMerged]) -> Row | None:
+    return row and {
+        **row,
+        "version": recorded.version,
+        "message_count": 0,
+        "merged_into": recorded.event.into,
+        "left_out": "merged",
+    }
 
 
 @tickets.on(TicketClassified, key=stream)
@@ -161,6 +232,20 @@ def unclassified(row: Row | None, recorded: Recorded[TicketUnclassified]) -> Row
     return row and {**row, "version": recorded.version, "filed_kind": None, "filed_id": None, "evidence": None}
 
 
+@tickets.on(TicketFilingUndone, key=stream)
+def filing_undone(row: Row | None, recorded: Recorded[TicketFilingUndone]) -> Row | None:
+    on = recorded.event.filed_on
+    return row and {
+        **row,
+        "version": recorded.version,
+        "filed_kind": on and on.kind,
+        "filed_id": on and on.id,
+        "evidence": _CHOSEN if on else None,
+        "unfiled_reason": None,
+        "candidates": [],
+    }
+
+
 @tickets.on(TicketPutOnHold, key=stream)
 def put_on_hold(row: Row | None, recorded: Recorded[TicketPutOnHold]) -> Row | None:
     return row and {**row, "version": recorded.version, "state": "waiting"}
@@ -185,12 +270,13 @@ def assigned(row: Row | None, recorded: Recorded[TicketAssigned]) -> Row | None:
 def dismissed(row: Row | None, recorded: Recorded[TicketDismissed]) -> Row | None:
     reason, note = recorded.event.reason, recorded.event.note
     kept = None if isinstance(note, Erased) else note
-    return row and {**row, "version": recorded.version, "dismissed": reason, "dismissal_note": kept}
+    aside = {"dismissed": reason, "dismissal_note": kept, "left_out": "dismissed"}
+    return row and {**row, "version": recorded.version, **aside}
 
 
 @tickets.on(TicketBroughtBack, key=stream)
 def brought_back(row: Row | None, recorded: Recorded[TicketBroughtBack]) -> Row | None:
-    return row and {**row, "version": recorded.version, "dismissed": None, "dismissal_note": None}
+    return row and {**row, "version": recorded.version, "dismissed": None, "dismissal_note": None, "left_out": None}
 
 
 @tickets.on(TicketCommented, key=stream)
@@ -198,11 +284,16 @@ def commented(row: Row | None, recorded: Recorded[TicketCommented]) -> Row | Non
     return row and {**row, "version": recorded.version}
 
 
+_CHOSEN: Final = CollaboratorChoice().model_dump()
+
+
 # --- queries ----------------------------------------------------------------------------------
 
 
 class TicketLine(Value):
-    """A ticket in a list. `subject` is shortened; a message without one shows as « (sans objet) ».
+    """A ticket in a list, as its first message has it. `subject` is shortened; without one it shows as « (sans objet) ».
+
+    `latest_at` is when its last message came; `direction` tells what the office wrote from what it got.
 
     `filed_under` names the file that it is on, and everything above: a claim, its contract, that one's client.
     `dismissed` says why the ticket was put aside, where it was; its `state` is then what it is brought back to.
@@ -211,6 +302,9 @@ class TicketLine(Value):
     ticket_id: UUID
     number: int
     received_at: datetime
+    latest_at: datetime
+    message_count: int
+    direction: Direction
     sent_at: datetime | None
     from_address: str | None
     from_name: str
@@ -239,6 +333,8 @@ class TicketDetails(TicketLine):
     evidence: Evidence | None
     candidates: list[Candidate]
     dismissal_note: str | None
+    forwarded: Correspondent | None
+    merged_into: UUID | None
 
 
 def inbox(
@@ -250,15 +346,18 @@ def inbox(
     assigned: bool | None = None,
     assigned_to: UUID | None = None,
     dismissed: bool = False,
+    sent: bool = False,
     cursor: str | None = None,
     limit: int,
     with_total: bool = False,
 ) -> Page[TicketLine]:
-    """The tickets but for the dismissed ones, or those alone, newest first. Raises `BadCursor`.
+    """The tickets that were not dismissed, or those alone, the last written first. Raises `BadCursor`.
 
-    All of them, or those that are on a file or not, in this state, somebody's or nobody's, this collaborator's.
+    All of them, or those that are on a file or not, in this state, somebody's or nobody's, this collaborator's. With
+    `sent`, what the office wrote and nobody answered.
     """
-    wanted = [_holds(_tickets.c.dismissed, something=dismissed)]
+    left_out: LeftOut | None = "sent" if sent else "dismissed" if dismissed else None
+    wanted = [_tickets.c.left_out == left_out if left_out else _tickets.c.left_out.is_(None)]
     if filed is not None:
         wanted.append(_holds(_tickets.c.filed_id, something=filed))
     if state is not None:
@@ -284,7 +383,8 @@ def of_targets(
     with_total: bool = False,
 ) -> Page[TicketLine]:
     """The tickets filed on any of these files, newest first (T17). Raises `BadCursor`."""
-    return _page(session, _tickets.c.filed_id.in_(targets), cursor, limit, with_total=with_total)
+    wanted = and_(_tickets.c.filed_id.in_(targets), _tickets.c.left_out.is_distinct_from("merged"))
+    return _page(session, wanted, cursor, limit, with_total=with_total)
 
 
 def ticket(session: Connection, viewer: Viewer, ticket_id: UUID) -> TicketDetails | None:
@@ -296,6 +396,17 @@ def exists(session: Connection, ticket_id: UUID) -> bool:
     return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.ticket_id == ticket_id)) is not None
 
 
+def absorbed_by(session: Connection, ticket_id: UUID) -> list[UUID]:
+    """The tickets that were merged into this one, and into those."""
+    found: list[UUID] = []
+    survivors = [ticket_id]
+    while survivors:
+        merged_into = select(_tickets.c.ticket_id).where(_tickets.c.merged_into.in_(survivors))
+        survivors = list(session.scalars(merged_into))
+        found += survivors
+    return found
+
+
 def numbered(session: Connection, number: int) -> UUID | None:
     """The ticket of this number."""
     return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.number == number))
@@ -304,24 +415,24 @@ def numbered(session: Connection, number: int) -> UUID | None:
 def counts(session: Connection, viewer: Viewer) -> dict[UnfiledReason | Literal["filed", "unfiled"], int]:
     """How many tickets are filed, how many wait for each reason, and how many were taken off their file.
 
-    Nobody is asked to see to the dismissed ones: they don't count.
+    What the inbox leaves out doesn't count: nobody is asked to see to it.
     """
     standing = case(
         (_tickets.c.filed_id.is_not(None), "filed"), else_=func.coalesce(_tickets.c.unfiled_reason, "unfiled")
     )
-    kept = _holds(_tickets.c.dismissed, something=False)
+    kept = _holds(_tickets.c.left_out, something=False)
     return dict(session.execute(select(standing, func.count()).where(kept).group_by(standing)).all())
 
 
 def _page(
     session: Connection, wanted: ColumnElement[bool], cursor: str | None, limit: int, *, with_total: bool
 ) -> Page[TicketLine]:
-    listing = select(_tickets).where(wanted).order_by(_tickets.c.received_position.desc()).limit(limit + 1)
+    listing = select(_tickets).where(wanted).order_by(_tickets.c.latest_position.desc()).limit(limit + 1)
     if cursor is not None:
         (before,) = decode_cursor(cursor, int)
-        listing = listing.where(_tickets.c.received_position < before)
+        listing = listing.where(_tickets.c.latest_position < before)
     found = session.execute(listing).mappings().all()
-    rows, next_cursor = page_of(found, limit, lambda row: encode_cursor(row["received_position"]))
+    rows, next_cursor = page_of(found, limit, lambda row: encode_cursor(row["latest_position"]))
     total = session.scalar(select(func.count()).select_from(_tickets).where(wanted)) if with_total else None
     files = _files(session, rows)
     return Page(items=[_line(row, files) for row in rows], next_cursor=next_cursor, total=total)

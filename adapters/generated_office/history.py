@@ -20,9 +20,10 @@ from uuid import UUID
 from adapters.event_store.mapper import Draft
 from adapters.generated_office.calendar import FIRST_DAY, Calendar
 from adapters.generated_office.letters import LetterKind, Letters
-from adapters.generated_office.people import OFFICE_DOMAIN, OFFICE_NAME, Dossier, People, Writer
+from adapters.generated_office.people import OFFICE_DOMAIN, OFFICE_NAME, Dossier, People, Remembered, Writer
 from adapters.generated_office.streams import StreamsInMemory
 from adapters.mail.intake import MAIL_IMPORT
+from domain.arrival import ReceiveMessage
 from domain.client import ActivateClient, Company, NewClient, RegisterClient
 from domain.commands import Command
 from domain.email_address import EmailAddress, Ownership, email_address_id
@@ -30,7 +31,8 @@ from domain.events import Actor, Context
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.message import MessageIdentity, message_stream_id
 from domain.office import OpenOffice, WelcomeCollaborator
-from domain.ticket import ClassifyTicket, ClientToCreate, ReceiveMessage, Ticket, UnclassifyTicket
+from domain.ticket import Ticket
+from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket
 from domain.values import Target, address_key
 
 _COMMAND_LINE: Final = Actor.rule("command_line")
@@ -239,8 +241,8 @@ class History:
         writer = dossier.writer(dossier.addresses[0] if first else self._dice.choice(dossier.addresses[1:]))
         if self._happens(_AUTOMATIC):
             self._receive(_Mail(writer, "automatic", dossier, automatic=True), at)
-        elif dossier.last_message_id and self._happens(_REPLIES):
-            self._receive(_Mail(writer, "reply", dossier, answers=dossier.last_message_id), at)
+        elif dossier.last_message and self._happens(_REPLIES):
+            self._receive(_Mail(writer, "reply", dossier, answers=dossier.last_message.message_id), at)
         else:
             says: LetterKind = "company" if isinstance(dossier.identity, Company) else "person"
             self._receive(_Mail(writer, says, dossier), at)
@@ -268,28 +270,46 @@ class History:
         serial = next(self._serial)
         message_id = mail.message_id or self._message_id(serial, mail.writer)
         command = self._message(mail, message_id, f"{self._extent.seed}/{serial}", at)
-        ticket_id = self._decide(command, MAIL_IMPORT, at).ticket_id
-        self._streams.keep(ticket_id)
+        answer = self._decide(command, MAIL_IMPORT, at)
+        self._streams.keep(answer.ticket_id)
+        message = Remembered(message_id or "", message_stream_id(self._streams, command.identity), answer.ticket_id)
         if mail.about and message_id and not mail.automatic:
-            mail.about.last_message_id = message_id
+            self._may_be_answered(mail.about, message)
         if message_id and not mail.message_id:
             if self._happens(_DELIVERED_TWICE):
-                self._come_again(command, partial(self._receive_again, command), at)
+                self._come_again(message, partial(self._receive_again, command), at)
             elif self._happens(_MESSAGE_ID_COPIED):
                 copy = _Mail(self._people.stranger(), "spam", None, message_id=message_id)
-                self._come_again(command, partial(self._receive, copy), at)
-        self._take_up(ticket_id, mail, at)
+                self._come_again(message, partial(self._receive, copy), at)
+        if answer.outcome == "ticket":
+            self._take_up(answer.ticket_id, mail, at)
+        else:
+            self._streams.release(answer.ticket_id)
 
-    def _come_again(self, command: ReceiveMessage, again: _Action, at: datetime) -> None:
-        """Another message comes under the same Message-ID: its stream is still needed then."""
-        stream_id = message_stream_id(self._streams, command.identity)
-        self._streams.keep(stream_id)
+    def _may_be_answered(self, dossier: Dossier, message: Remembered) -> None:
+        """The last message about a dossier is the one that is answered."""
+        self._keep(message)
+        if dossier.last_message:
+            self._release(dossier.last_message)
+        dossier.last_message = message
+
+    def _come_again(self, message: Remembered, again: _Action, at: datetime) -> None:
+        """Another message comes under the same Message-ID: what is known of this one is still needed then."""
+        self._keep(message)
 
         def come(at: datetime) -> None:
             again(at)
-            self._streams.release(stream_id)
+            self._release(message)
 
         self._plan(at + timedelta(minutes=self._dice.uniform(1, 600)), come)
+
+    def _keep(self, message: Remembered) -> None:
+        self._streams.keep(message.stream_id)
+        self._streams.keep(message.ticket_id)
+
+    def _release(self, message: Remembered) -> None:
+        self._streams.release(message.stream_id)
+        self._streams.release(message.ticket_id)
 
     def _receive_again(self, command: ReceiveMessage, at: datetime) -> None:
         self._decide(command, MAIL_IMPORT, at)

@@ -28,6 +28,14 @@ class Writer(NamedTuple):
     address: str
 
 
+class Remembered(NamedTuple):
+    """A message that others may refer to: its Message-ID, the stream of that, and the ticket that it came to."""
+
+    message_id: str
+    stream_id: UUID
+    ticket_id: UUID
+
+
 @dataclass(slots=True, eq=False)
 class Dossier:
     """Someone whom a dossier is about, as they are: what the office knows of them is in its events."""
@@ -44,7 +52,7 @@ class Dossier:
     """What they write from, the one that they write from most first."""
     household: str | None = None
     """An address that they share with another dossier."""
-    last_message_id: str | None = None
+    last_message: Remembered | None = None
     registered: bool = False
 
     def writer(self, address: str) -> Writer:

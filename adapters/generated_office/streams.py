@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -29,6 +30,7 @@ class StreamsInMemory(Streams):
         self._log = log
         self._states: dict[UUID, Aggregate] = {}
         self._keys: dict[UUID, DataKey] = {}
+        self._kept: Counter[UUID] = Counter()
         self._decided: dict[UUID, Aggregate] = {}
         self._decided_keys: dict[UUID, DataKey] = {}
         self._drafts: list[Draft] = []
@@ -52,20 +54,28 @@ class StreamsInMemory(Streams):
             raise
         for stream_id, state in self._decided.items():
             if not isinstance(state, _PASSING) or stream_id in self._states:
-                self.keep(stream_id)
+                self._remember(stream_id)
         self.drafted += len(self._drafts) - before
         return answer
 
     def keep(self, stream_id: UUID) -> None:
-        """Remembers a stream of the last command for later ones, until it is released."""
+        """Remembers a stream of the last command for later ones, until it is released as often as it was kept."""
+        self._kept[stream_id] += 1
+        if stream_id in self._decided:
+            self._remember(stream_id)
+
+    def _remember(self, stream_id: UUID) -> None:
         self._states[stream_id] = self._decided[stream_id]
         if key := self._decided_keys.get(stream_id):
             self._keys[stream_id] = key
 
     def release(self, stream_id: UUID) -> None:
-        """Forgets a stream: no later command may touch it."""
-        self._states.pop(stream_id, None)
-        self._keys.pop(stream_id, None)
+        """Forgets a stream that nobody else keeps: no later command may touch it."""
+        self._kept[stream_id] -= 1
+        if self._kept[stream_id] <= 0:
+            del self._kept[stream_id]
+            self._states.pop(stream_id, None)
+            self._keys.pop(stream_id, None)
 
     def take_drafts(self) -> list[Draft]:
         """The events decided since the last time, in order."""

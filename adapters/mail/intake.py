@@ -22,9 +22,19 @@ from adapters.files import FileDamaged, FileStore, SealedFile
 from adapters.mail.parser import NotAMessage, ParsedMessage, parse_message
 from adapters.mail.sources import SourceMessage
 from domain.aggregates import NotFound
+from domain.arrival import ReceiveMessage
 from domain.events import Actor, Erased
-from domain.message import Message, MessageIdentity, content_stream_id, message_stream_id
-from domain.ticket import TEXT_LIMIT, Attachment, MessageContent, ReceiveMessage, StoredFile, TicketReceived
+from domain.message import Message, MessageIdentity, MessageTakenIn, content_stream_id, message_stream_id
+from domain.ticket import (
+    TEXT_LIMIT,
+    Attachment,
+    Correspondent,
+    MessageContent,
+    StoredFile,
+    TicketContinued,
+    TicketReceived,
+    TicketSplitOff,
+)
 from projections.log import Unreadable
 
 MAIL_IMPORT: Final = Actor.rule("mail_import")
@@ -37,18 +47,22 @@ _LARGE_BYTES: Final = 8 << 20
 _LARGE_AT_ONCE: Final = 2
 """Parsing a message can take twenty times its size in memory."""
 
+_KEEPS_FILES: Final = {kept.topic() for kept in (TicketReceived, TicketContinued, TicketSplitOff)}
+
 _log = logging.getLogger(__name__)
 
-Outcome = Literal["ticket", "duplicate", "quarantined"]
+Outcome = Literal["ticket", "message", "recorded", "duplicate", "quarantined"]
+"""It opened a ticket; joined one; is what the office wrote first; is known already; or lies in quarantine."""
 
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """What became of a message: the ticket that it opened or had opened before, or its place in quarantine."""
+    """What became of a message, and its place: on a ticket, or in quarantine."""
 
     outcome: Outcome
     position: int
     ticket_id: UUID | None = None
+    mail_id: UUID | None = None
     quarantine_id: UUID | None = None
     reason: str | None = None
 
@@ -131,7 +145,7 @@ class MailIntake:
         """
         found = self._files.at_rest(older_than)  # before what refers to them is read
         found.difference_update(entry.file.name for entry in self._desk.all_quarantined())
-        for recorded in self._log.events({TicketReceived.topic()}) if found else ():
+        for recorded in self._log.events(_KEEPS_FILES) if found else ():
             if isinstance(recorded, Unreadable):
                 raise UnreadableEvent(f"nothing is swept: {recorded.reason}")
             if not isinstance(recorded.event.content, Erased):
@@ -178,8 +192,8 @@ class MailIntake:
             except CannotTakeIn as error:
                 outcomes.append(error)
                 continue
-            known = self._ticket_of(message.identity)
-            outcomes.append(TakenIn("duplicate", self._log.head(), known) if known else None)
+            known = self._known(message.identity)
+            outcomes.append(TakenIn("duplicate", self._log.head(), known.ticket_id, known.mail_id) if known else None)
             if known is None:
                 arriving.append(message)
         received = iter(self._receive_new(arriving, actor) if arriving else ())
@@ -194,7 +208,10 @@ class MailIntake:
             except BaseException:
                 self._discard_files(stored)
                 raise
-        taken = [TakenIn(a.result["outcome"], a.position, UUID(a.result["ticket_id"])) for a in answers]
+        taken = [
+            TakenIn(a.result["outcome"], a.position, UUID(a.result["ticket_id"]), UUID(a.result["mail_id"]))
+            for a in answers
+        ]
         for file, outcome in zip(files, taken, strict=True):
             if outcome.outcome == "duplicate":  # the same message came in elsewhere, or twice, this very moment
                 self._files.discard(file.name)
@@ -215,12 +232,12 @@ class MailIntake:
         """Discards the files that no ticket holds: an interruption may have come between the append and its answer."""
         with suppress(StoreUnavailable):
             for message, file in stored:
-                if self._ticket_of(message.identity) is None:
+                if self._known(message.identity) is None:
                     self._files.discard(file.name)
 
-    def _ticket_of(self, identity: MessageIdentity) -> UUID | None:
+    def _known(self, identity: MessageIdentity) -> MessageTakenIn | None:
         message = self._log.state(Message, message_stream_id(self._log, identity))
-        return message.ticket_of(content_stream_id(self._log, identity))
+        return message.known(content_stream_id(self._log, identity))
 
     def _quarantine(self, origin: str, reason: str, file: IO[bytes]) -> TakenIn:
         file.seek(0)
@@ -289,6 +306,8 @@ class _Arriving:
                     for a in parsed.attachments
                 ),
                 notes=(*parsed.notes, *dropped),
+                forwarded=parsed.forwarded
+                and Correspondent(address=parsed.forwarded.email, name=parsed.forwarded.name),
                 raw=StoredFile(name=file.name, key=file.key.hex(), size=file.size),
             ),
             sent_at=parsed.date,

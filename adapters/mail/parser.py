@@ -59,6 +59,7 @@ class ParsedMessage:
     in_reply_to: str | None
     references: tuple[str, ...]
     automatic: bool
+    forwarded: Mailbox | None
     text: str
     html: str | None
     attachments: tuple[Attachment, ...]
@@ -87,6 +88,7 @@ def parse_message(raw: bytes) -> ParsedMessage:
         in_reply_to=next(iter(message_ids(message.field("In-Reply-To"))), None),
         references=message_ids(" ".join(message.fields("References"))),
         automatic=_is_automatic(message),
+        forwarded=None,
         text=_readable(message, bodies),
         html="\n".join(text for part, text in bodies.items() if part.kind == "text/html") or None,
         attachments=attachments,

@@ -27,7 +27,8 @@ from domain.client import Company, Identity, Person
 from domain.commands import Command
 from domain.email_address import Ownership
 from domain.events import Actor
-from domain.ticket import ClassifyTicket, ClientToCreate, DismissalReason, TicketState
+from domain.ticket import DismissalReason, TicketState
+from domain.ticket_filing import ClassifyTicket, ClientToCreate
 from domain.ticket_handling import (
     AssignTicket,
     BringBackTicket,
@@ -118,7 +119,11 @@ def history(ticket: TicketArgument, collaborator: AsOption = None, as_json: Json
     """Tell what happened to a ticket: who, when, what and why."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
         ticket_id = _ticket_id(session, ticket)
-        lines = ticket_history.history(session, _viewer(greffier, collaborator), ticket_id)
+        lines = ticket_history.history(
+            session,
+            _viewer(greffier, collaborator),
+            *_with_absorbed(session, ticket_id),
+        )
     if not lines:
         raise NotFound(kind="ticket", id=ticket_id)
     if as_json:
@@ -261,7 +266,7 @@ def comments(ticket: TicketArgument, collaborator: AsOption = None, as_json: Jso
         ticket_id, viewer = _ticket_id(session, ticket), _viewer(greffier, collaborator)
         if read_model.ticket(session, viewer, ticket_id) is None:
             raise NotFound(kind="ticket", id=ticket_id)
-        noted = ticket_comments.comments(session, viewer, ticket_id)
+        noted = ticket_comments.comments(session, viewer, *_with_absorbed(session, ticket_id))
     if as_json:
         print_json(noted)
         return
@@ -288,6 +293,10 @@ def _handle(
 
 def _viewer(greffier: Greffier, collaborator: str | None) -> Viewer:
     return Viewer(collaborator_id=find_collaborator(greffier, collaborator))
+
+
+def _with_absorbed(session: Any, ticket_id: UUID) -> list[UUID]:
+    return [ticket_id, *read_model.absorbed_by(session, ticket_id)]
 
 
 def _ticket_id(session: Any, ticket: str) -> UUID:

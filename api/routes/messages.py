@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from http import HTTPStatus
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from adapters.desk import QuarantineEntry
-from adapters.mail.intake import TakenIn
+from adapters.mail.intake import Outcome, TakenIn
 from api.operations import Call, Media, Operations, Paging, Reply, found
 from domain.aggregates import NotFound
 from projections.paging import BadCursor, Page, decode_cursor, encode_cursor, page_of
@@ -28,8 +29,15 @@ class QuarantineListing(Paging):
 class MessageTaken(BaseModel):
     """What became of a message."""
 
-    outcome: Literal["ticket", "duplicate", "quarantined"]
-    ticket_id: UUID | None = Field(None, description="The ticket that it opened, now or when it first came")
+    outcome: Annotated[
+        Outcome,
+        Field(
+            description="It opened a `ticket`; joined one as one more `message`; was `recorded`, as what the office wrote "
+            "first; was here already (`duplicate`); or was `quarantined`"
+        ),
+    ]
+    ticket_id: UUID | None = Field(None, description="The ticket on which it is, now or since it first came")
+    mail_id: UUID | None = Field(None, description="The message on that ticket")
     quarantine_id: UUID | None = None
     reason: str | None = Field(None, description="Why it is in quarantine")
     position: int
@@ -46,7 +54,7 @@ class QuarantinedMessage(BaseModel):
 
 
 _OUTCOMES: Final[dict[str, Any]] = {"answers": {200: MessageTaken, 201: MessageTaken, 202: MessageTaken}}
-_STATUS: Final = {"ticket": 201, "duplicate": 200, "quarantined": 202}
+_STATUS: Final = {"ticket": 201, "message": 201, "recorded": 201, "duplicate": 200, "quarantined": 202}
 
 
 @operation(
@@ -58,7 +66,7 @@ _STATUS: Final = {"ticket": 201, "duplicate": 200, "quarantined": 202}
     **_OUTCOMES,
 )
 def take_in(call: Call) -> Reply:
-    """201 for a new ticket, 200 for a message that was here already, 202 for one that went to quarantine."""
+    """201 for a message that opened a ticket, joined one, or that the office wrote first; 200 for a message that was here already, 202 for one that went to quarantine."""
     size = call.body.seek(0, 2)
     call.body.seek(0)
     origin = f"http:{call.viewer.collaborator_id}"
@@ -144,12 +152,13 @@ def _taken(taken: TakenIn) -> Reply:
         MessageTaken(
             outcome=taken.outcome,
             ticket_id=taken.ticket_id,
+            mail_id=taken.mail_id,
             quarantine_id=taken.quarantine_id,
             reason=taken.reason,
             position=taken.position,
         ),
         _STATUS[taken.outcome],
-        location=f"/tickets/{taken.ticket_id}" if taken.outcome == "ticket" else None,
+        location=f"/tickets/{taken.ticket_id}" if _STATUS[taken.outcome] == HTTPStatus.CREATED else None,
     )
 
 

@@ -8,10 +8,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.operations import Call, Operations, Reading, Reply, found
-from api.routes.tickets import TicketChanged, TicketPath, changed
+from api.routes.tickets import NOT_IN_HAND, TicketChanged, TicketPath, changed
 from domain.aggregates import NotFound
 from domain.commands import Command
-from domain.ticket import DismissalReason, Ticket, TicketIsClosed, TicketIsDismissed
+from domain.ticket import DismissalReason, Ticket, TicketIsClosed, TicketWasMerged
 from domain.ticket_handling import (
     AssignTicket,
     BringBackTicket,
@@ -92,7 +92,7 @@ _CHANGE: Final[dict[str, Any]] = {"answers": {200: TicketChanged}, **_COMMAND}
     "/tickets/{ticket_id}/wait",
     "Put a ticket on hold",
     "handle",
-    refuses=(NotFound, TicketIsClosed, TicketIsDismissed),
+    refuses=(NotFound, TicketIsClosed, *NOT_IN_HAND),
     **_CHANGE,
 )
 def put_ticket_on_hold(call: Call) -> Reply:
@@ -105,7 +105,7 @@ def put_ticket_on_hold(call: Call) -> Reply:
     "/tickets/{ticket_id}/close",
     "Close a ticket",
     "handle",
-    refuses=(NotFound, TicketIsDismissed),
+    refuses=(NotFound, *NOT_IN_HAND),
     **_CHANGE,
 )
 def close_ticket(call: Call) -> Reply:
@@ -118,7 +118,7 @@ def close_ticket(call: Call) -> Reply:
     "/tickets/{ticket_id}/reopen",
     "Reopen a ticket",
     "handle",
-    refuses=(NotFound, TicketIsDismissed),
+    refuses=(NotFound, *NOT_IN_HAND),
     **_CHANGE,
 )
 def reopen_ticket(call: Call) -> Reply:
@@ -132,7 +132,7 @@ def reopen_ticket(call: Call) -> Reply:
     "Assign a ticket",
     "handle",
     body=Assignee,
-    refuses=(NotFound, TicketIsClosed, TicketIsDismissed),
+    refuses=(NotFound, TicketIsClosed, *NOT_IN_HAND),
     **_CHANGE,
 )
 def assign_ticket(call: Call) -> Reply:
@@ -147,7 +147,7 @@ def assign_ticket(call: Call) -> Reply:
     "Dismiss a ticket",
     "handle",
     body=Dismissal,
-    refuses=(NotFound, TicketIsDismissed),
+    refuses=(NotFound, *NOT_IN_HAND),
     **_CHANGE,
 )
 def dismiss_ticket(call: Call) -> Reply:
@@ -156,7 +156,14 @@ def dismiss_ticket(call: Call) -> Reply:
     return _changed(call, DismissTicket(ticket_id=call.path.ticket_id, reason=body.reason, note=body.note))
 
 
-@operation("POST", "/tickets/{ticket_id}/bring-back", "Bring a ticket back", "handle", refuses=(NotFound,), **_CHANGE)
+@operation(
+    "POST",
+    "/tickets/{ticket_id}/bring-back",
+    "Bring a ticket back",
+    "handle",
+    refuses=(NotFound, TicketWasMerged),
+    **_CHANGE,
+)
 def bring_back_ticket(call: Call) -> Reply:
     """Takes a dismissed ticket among the others again, in the state that it had."""
     return _changed(call, BringBackTicket(ticket_id=call.path.ticket_id))
@@ -169,7 +176,7 @@ def bring_back_ticket(call: Call) -> Reply:
     "handle",
     body=Comment,
     answers={200: CommentAdded},
-    refuses=(NotFound,),
+    refuses=(NotFound, TicketWasMerged),
     **_COMMAND,
 )
 def comment_on_ticket(call: Call) -> Reply:
@@ -198,7 +205,8 @@ def show_comments(call: Call) -> Reply:
     ticket_id: UUID = call.path.ticket_id
     with call.reading(tickets.tickets, ticket_comments.ticket_comments, collaborators.collaborators) as session:
         found(Ticket.kind, ticket_id, tickets.exists(session, ticket_id))
-        return Reply(Comments(items=ticket_comments.comments(session, call.viewer, ticket_id)))
+        merged = [ticket_id, *tickets.absorbed_by(session, ticket_id)]
+        return Reply(Comments(items=ticket_comments.comments(session, call.viewer, *merged)))
 
 
 def _changed(call: Call, command: Command) -> Reply:

@@ -1,4 +1,4 @@
-"""Tickets: the inbox, one ticket with its body, attachments and history, and filing."""
+"""Tickets: the inbox, one ticket with its history, and filing."""
 
 from __future__ import annotations
 
@@ -7,26 +7,22 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from adapters.mail.parser import NoSuchPart, attachment_bytes, parse_message
-from adapters.mail.rendering import sanitised_html
-from api.operations import Call, Listing, Media, Operations, Reading, Reply, found
-from api.problems import NoSuchAttachment
+from api.operations import Call, Listing, Operations, Reading, Reply, found
 from domain.aggregates import NotFound
 from domain.client import Identity
 from domain.commands import Answer
-from domain.email_address import AddressBelongsToAnother, Ownership
-from domain.events import Erased
+from domain.email_address import AddressBelongsToAnother, AddressIsOffices, Ownership
 from domain.prefill import prefilled_identity
 from domain.ticket import (
-    ClassifyTicket,
-    ClientToCreate,
+    Correspondent,
     NoSenderAddress,
+    NothingToUndo,
     Ticket,
     TicketIsDismissed,
-    TicketReceived,
     TicketState,
-    UnclassifyTicket,
+    TicketWasMerged,
 )
+from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
 from domain.values import Target
 from projections import collaborators, files, ticket_history, tickets
 from projections.paging import Page
@@ -36,12 +32,12 @@ from projections.tickets import TicketDetails, TicketLine
 operation: Final = Operations("tickets")
 
 
+NOT_IN_HAND: Final = (TicketIsDismissed, TicketWasMerged)
+"""Why nothing is done with a ticket."""
+
+
 class TicketPath(BaseModel):
     ticket_id: UUID
-
-
-class AttachmentPath(TicketPath):
-    part: Annotated[int, Field(ge=0, le=2**31, description="The attachment's `part` in the ticket")]
 
 
 class Inbox(Listing):
@@ -50,19 +46,13 @@ class Inbox(Listing):
     assigned: Annotated[bool | None, Field(description="Only somebody's (true), or nobody's (false)")] = None
     assigned_to: Annotated[UUID | None, Field(description="Only this collaborator's")] = None
     dismissed: Annotated[bool, Field(description="The dismissed ones alone (true), or all others (false)")] = False
+    sent: Annotated[bool, Field(description="Only what the office wrote first and nobody answered")] = False
 
 
 class History(BaseModel):
     """A ticket's history, oldest first."""
 
     items: list[HistoryLine]
-
-
-class TicketBody(BaseModel):
-    """A message's body: as text, and as HTML that is safe to show where the message has any."""
-
-    text: str
-    html: str | None
 
 
 class Prefill(BaseModel):
@@ -134,6 +124,7 @@ def list_tickets(call: Call) -> Reply:
                 assigned=query.assigned,
                 assigned_to=query.assigned_to,
                 dismissed=query.dismissed,
+                sent=query.sent,
                 cursor=query.cursor,
                 limit=query.limit,
                 with_total=query.total,
@@ -169,57 +160,12 @@ def show_ticket(call: Call) -> Reply:
     refuses=(NotFound,),
 )
 def show_history(call: Call) -> Reply:
-    """Who did what, when and why, in sentences, oldest first."""
-    with call.reading(ticket_history.ticket_history, *files.VIEWS, collaborators.collaborators) as session:
-        lines = ticket_history.history(session, call.viewer, call.path.ticket_id)
+    """Who did what, when and why, in sentences, oldest first; what happened to tickets merged into it, too."""
+    views = (tickets.tickets, ticket_history.ticket_history, *files.VIEWS, collaborators.collaborators)
+    with call.reading(*views) as session:
+        merged = [call.path.ticket_id, *tickets.absorbed_by(session, call.path.ticket_id)]
+        lines = ticket_history.history(session, call.viewer, *merged)
     return Reply(History(items=found(Ticket.kind, call.path.ticket_id, lines)))
-
-
-@operation(
-    "GET",
-    "/tickets/{ticket_id}/body",
-    "A message's body",
-    "read",
-    path_model=TicketPath,
-    answers={200: TicketBody},
-    refuses=(NotFound,),
-)
-def show_body(call: Call) -> Reply:
-    """The body as text and as sanitised HTML: no script, no form, no image from elsewhere."""
-    message = parse_message(_raw(call))
-    return Reply(TicketBody(text=message.text, html=None if message.html is None else sanitised_html(message.html)))
-
-
-@operation(
-    "GET",
-    "/tickets/{ticket_id}/raw",
-    "The raw message",
-    "read",
-    path_model=TicketPath,
-    answers={200: Media("message/rfc822", "The message, byte for byte as it came")},
-    refuses=(NotFound,),
-)
-def show_raw(call: Call) -> Reply:
-    return Reply(_raw(call), download=f"ticket-{call.path.ticket_id}.eml")
-
-
-@operation(
-    "GET",
-    "/tickets/{ticket_id}/attachments/{part}",
-    "An attachment",
-    "read",
-    path_model=AttachmentPath,
-    answers={200: Media("application/octet-stream", "The attachment's bytes")},
-    refuses=(NotFound, NoSuchAttachment),
-)
-def show_attachment(call: Call) -> Reply:
-    """The attachment's bytes; its name and declared type stand in the ticket."""
-    path: AttachmentPath = call.path
-    try:
-        content = attachment_bytes(_raw(call), path.part)
-    except NoSuchPart:
-        raise NoSuchAttachment(path.ticket_id, path.part) from None
-    return Reply(content, download=f"ticket-{path.ticket_id}-{path.part}")
 
 
 @operation(
@@ -237,8 +183,9 @@ def show_prefill(call: Call) -> Reply:
     ticket = _ticket(call)
     if ticket.automatic:
         return Reply(Prefill(identity=None, email_address=None))
-    identity = prefilled_identity(ticket.from_name, ticket.from_address)
-    return Reply(Prefill(identity=identity, email_address=ticket.from_address))
+    written_by = ticket.forwarded or Correspondent(address=ticket.from_address, name=ticket.from_name)
+    identity = prefilled_identity(written_by.name, written_by.address)
+    return Reply(Prefill(identity=identity, email_address=written_by.address))
 
 
 _FILING: Final[dict[str, Any]] = {
@@ -256,7 +203,7 @@ _FILING: Final[dict[str, Any]] = {
     "File a ticket",
     "file",
     body=FileTicket,
-    refuses=(NotFound, AddressBelongsToAnother, NoSenderAddress, TicketIsDismissed),
+    refuses=(NotFound, AddressBelongsToAnother, AddressIsOffices, NoSenderAddress, *NOT_IN_HAND),
     **_FILING,
 )
 def file_ticket(call: Call) -> Reply:
@@ -279,13 +226,27 @@ def file_ticket(call: Call) -> Reply:
     "/tickets/{ticket_id}/unfile",
     "Unfile a ticket",
     "file",
-    refuses=(NotFound, TicketIsDismissed),
+    refuses=(NotFound, *NOT_IN_HAND),
     **_FILING,
 )
 def unfile_ticket(call: Call) -> Reply:
     """Takes the ticket off its file. Its sender's address stays as it is."""
     ticket_id: UUID = call.path.ticket_id
     return changed(ticket_id, call.execute(UnclassifyTicket(ticket_id=ticket_id), ticket_id))
+
+
+@operation(
+    "POST",
+    "/tickets/{ticket_id}/undo",
+    "Undo a ticket's filing",
+    "file",
+    refuses=(NotFound, NothingToUndo, *NOT_IN_HAND),
+    **_FILING,
+)
+def undo_filing(call: Call) -> Reply:
+    """Puts the ticket back where it was before it was filed, or unfiled, last. Its sender's address stays as it is."""
+    ticket_id: UUID = call.path.ticket_id
+    return changed(ticket_id, call.execute(UndoFiling(ticket_id=ticket_id), ticket_id))
 
 
 def changed(ticket_id: UUID, answer: Answer) -> Reply:
@@ -298,12 +259,3 @@ def changed(ticket_id: UUID, answer: Answer) -> Reply:
 def _ticket(call: Call) -> TicketDetails:
     with call.reading(tickets.tickets, *files.VIEWS) as session:
         return found(Ticket.kind, call.path.ticket_id, tickets.ticket(session, call.viewer, call.path.ticket_id))
-
-
-def _raw(call: Call) -> bytes:
-    """The message as it came, from its stored file: its name and key stand, sealed, in the ticket's first event."""
-    for recorded in call.greffier.log.stream(call.path.ticket_id):
-        if isinstance(recorded.event, TicketReceived) and not isinstance(recorded.event.content, Erased):
-            raw = recorded.event.content.raw
-            return call.greffier.files.read(raw.name, bytes.fromhex(raw.key))
-    raise NotFound(kind=Ticket.kind, id=call.path.ticket_id)

@@ -27,14 +27,8 @@ from domain.events import Actor, office_event_types
 from domain.files import RemoveEmailAddress
 from domain.message import Message, MessageTakenIn
 from domain.office import OFFICE_ID, CollaboratorJoined, Office, OfficeOpened, OpenOffice
-from domain.ticket import (
-    ClassifyTicket,
-    Ticket,
-    TicketClassified,
-    TicketLeftUnfiled,
-    TicketReceived,
-    TicketUnclassified,
-)
+from domain.ticket import Ticket, TicketClassified, TicketLeftUnfiled, TicketReceived, TicketUnclassified
+from domain.ticket_filing import ClassifyTicket
 from domain.values import Target
 from tests.end_to_end.mailboxes import letter
 

@@ -74,6 +74,13 @@ class RealValues:
             f"/contacts/{self.contacts[0]}/email-addresses", {"address": "sinistres@deux-rives.example", "how": "share"}
         )
         self.address_id = given["address_id"]
+        joined = [
+            {"ticket_id": mail["ticket_id"], "mail_id": mail["mail_id"]}
+            for line in tickets
+            if line["message_count"] > 1
+            for mail in api.read(f"/tickets/{line['ticket_id']}/messages")["items"][1:]
+        ]
+        self.tickets = [line["ticket_id"] for line in tickets]
         self.paths = {
             ("ticket_id",): [{"ticket_id": line["ticket_id"]} for line in tickets],
             ("client_id",): [{"client_id": client_id} for client_id in self.clients],
@@ -93,6 +100,13 @@ class RealValues:
                 for line in tickets
                 if line["attachment_count"]
                 for attached in api.ticket(line["ticket_id"])["attachments"]
+            ],
+            ("mail_id", "ticket_id"): joined,
+            ("mail_id", "part", "ticket_id"): [
+                {"ticket_id": line["ticket_id"], "mail_id": mail["mail_id"], "part": attached["part"]}
+                for line in tickets[-40:]
+                for mail in api.read(f"/tickets/{line['ticket_id']}/messages")["items"]
+                for attached in mail["attachments"]
             ],
             ("name",): [{"name": view["name"]} for view in api.get("/projections").json()["items"]],
             ("entry_id",): [{"entry_id": entry["entry_id"]} for entry in api.get("/quarantine").json()["items"]],
@@ -128,6 +142,8 @@ class RealValues:
             case.query["min_position"] = int(case.query["min_position"]) % (self._head + 1)
 
     def _put_into_body(self, body, drawn):
+        if "ticket_id" in body and drawn % 4:
+            body["ticket_id"] = self.tickets[drawn % len(self.tickets)]
         target = body.get("on", {})
         if target.get("kind") == "client" and drawn % 4:
             target["id"] = self.clients[drawn % len(self.clients)]

@@ -12,6 +12,7 @@ from tests.api.office import COLLABORATOR
 
 CLIENT, CLAIM = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 COLLABORATOR_ID = "33333333-3333-4333-8333-333333333333"
+OTHER_TICKET = "44444444-4444-4444-8444-444444444444"
 """What stands in examples where a caller has an id of their own."""
 
 SUCCESSES = {
@@ -27,6 +28,7 @@ SUCCESSES = {
     "show_attachment": 200,
     "show_prefill": 200,
     "file_ticket": 200,
+    "undo_filing": 200,
     "unfile_ticket": 200,
     "put_ticket_on_hold": 200,
     "assign_ticket": 200,
@@ -36,6 +38,12 @@ SUCCESSES = {
     "bring_back_ticket": 200,
     "comment_on_ticket": 200,
     "show_comments": 200,
+    "list_messages": 200,
+    "show_message_body": 200,
+    "show_message_raw": 200,
+    "show_message_attachment": 200,
+    "split_message_off": 200,
+    "merge_tickets": 200,
     "search_clients": 200,
     "register_client": 201,
     "show_client": 200,
@@ -120,6 +128,7 @@ def test_every_operation_succeeds_as_documented(identified, status, demo_api, si
         "assign_ticket": {"collaborator_id": None},
         "dismiss_ticket": {"reason": "junk"},
         "comment_on_ticket": {"text": "Rappeler"},
+        "merge_tickets": {"ticket_id": real.tickets[0]},
         "register_client": {"identity": {"kind": "company", "company_name": "Garage Garnier"}},
         "give_client_address": {"address": "new@courriel.example", "how": "share"},
         "give_company_address": {"address": "new@courriel.example", "how": "share"},
@@ -180,7 +189,8 @@ def test_every_example_works_as_it_stands(api, greffier, identified, example):
         "company_id": company_id,
         "contact_id": api.register_contact("Ferrand", company_id),
     }
-    written = json.dumps(example).replace(CLIENT, client_id).replace(CLAIM, ids["claim_id"])
+    written = json.dumps(example).replace(OTHER_TICKET, api.receive_from("other@courriel.example"))
+    written = written.replace(CLIENT, client_id).replace(CLAIM, ids["claim_id"])
     body = json.loads(written.replace(COLLABORATOR_ID, str(collaborator_id(greffier, COLLABORATOR.email_address))))
 
     answer = api.request(method, path.format(**ids), json=body)

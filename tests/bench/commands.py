@@ -11,7 +11,7 @@ from domain.client import Company, NewClient, RegisterClient
 from domain.commands import Command
 from domain.files import AssociateEmailAddress
 from domain.office import OpenOffice
-from domain.ticket import ClassifyTicket
+from domain.ticket_filing import ClassifyTicket
 from domain.values import Target
 from tests.bench.bare_library import bare_store, save_all, saves_of
 from tests.bench.measuring import Measurement, Pair, seconds

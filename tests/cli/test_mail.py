@@ -57,7 +57,7 @@ def test_whatever_an_import_takes_in_or_quarantines_is_inspected(opened, apart):
     write_mbox(_wild(), apart / "wild.mbox")
     opened("import-mail", "wild.mbox", "--report", "report.jsonl")
     became = [json.loads(line)["outcome"] for line in (apart / "report.jsonl").read_text().splitlines()]
-    assert set(became) == {"ticket", "duplicate", "quarantined"}
+    assert set(became) == {"ticket", "message", "duplicate", "quarantined"}
     for message, outcome in zip(iter_messages([apart / "wild.mbox"]), became, strict=True):
         shown = opened.json("mail", "inspect", "-", stdin=message.file.read())
         assert shown.keys() >= FIELDS

@@ -16,6 +16,7 @@ class Office:
     claire = UUID(int=1)
     bruno = UUID(int=2)
     ticket_id = UUID(int=9)
+    mail_id = keyed_id("mail", f"{keyed_id('message_id', '1@example.fr')}{keyed_id('content', 'a' * 64)}")
     address = "claire@example.fr"
     address_id = keyed_id("email_address", "claire@example.fr")
 
@@ -43,6 +44,7 @@ class Office:
     def received(self, **changes):
         facts = {
             "number": 1,
+            "mail_id": self.mail_id,
             "sender_id": self.address_id,
             "sent_at": None,
             "automatic": False,

@@ -13,7 +13,9 @@ from domain.contract import ContractRegistered, ContractTerminated, Policy, Regi
 from domain.email_address import Address, EmailAddressAssociated
 from domain.files import AssociateEmailAddress
 from domain.filing import CollaboratorChoice
-from domain.ticket import ClassifyTicket, TicketClassified
+from domain.quoted_numbers import NumberGiven
+from domain.ticket import TicketClassified
+from domain.ticket_filing import ClassifyTicket
 from domain.values import Target
 from tests.given_when_then import given, keyed_id
 
@@ -40,11 +42,16 @@ def files(office):
     return made
 
 
+def number_id(plain):
+    """The stream of a number that people quote."""
+    return keyed_id("quoted_number", plain)
+
+
 def test_a_contract_is_registered_under_its_client_with_its_insurer(office):
     registered = ContractRegistered(client_id=office.claire, company_id=COMPANY, policy=POLICY)
     given(office.claire, office.registered()).and_given(COMPANY, INSURER).when(
         RegisterContract(contract_id=CONTRACT, client_id=office.claire, company_id=COMPANY, policy=POLICY)
-    ).then({CONTRACT: [registered]})
+    ).then({CONTRACT: [registered], number_id("MRH2201457"): [NumberGiven(file=Target(kind="contract", id=CONTRACT))]})
 
 
 @pytest.mark.parametrize(("client", "company", "missing"), [(UUID(int=77), None, "client"), (None, COMPANY, "company")])
@@ -62,9 +69,12 @@ def test_a_contract_is_terminated_once(files):
 
 
 def test_a_claim_is_opened_under_a_contract_even_a_terminated_one(files):
-    opened = ClaimOpened(number=1, contract_id=CONTRACT, reference=ClaimReference(insurer_reference="SIN-88"))
+    opened = ClaimOpened(number=1, contract_id=CONTRACT, reference=ClaimReference(insurer_reference="SIN-880"))
     command = OpenClaim(claim_id=UUID(int=31), contract_id=CONTRACT, reference=opened.reference)
-    files().and_given(CONTRACT, ContractTerminated()).when(command).then({UUID(int=31): [opened]})
+    given_to = [NumberGiven(file=Target(kind="claim", id=UUID(int=31)))]
+    files().and_given(CONTRACT, ContractTerminated()).when(command).then(
+        {UUID(int=31): [opened], number_id("sinistre 1"): given_to, number_id("SIN880"): given_to}
+    )
     given().when(command).then_raises(NotFound, kind="contract", id=CONTRACT)
 
 

@@ -21,6 +21,7 @@ from adapters.read_store import open_read_store
 from adapters.vault import MasterKey, Vault
 from domain.access import Viewer
 from domain.aggregates import NotFound
+from domain.arrival import ReceiveMessage
 from domain.claim import OpenClaim
 from domain.client import NewClient, Person, RegisterClient
 from domain.company import RegisterCompany
@@ -32,11 +33,8 @@ from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.message import MessageIdentity
 from domain.office import CollaboratorIdentity, OpenOffice, WelcomeCollaborator
 from domain.ticket import (
-    ClassifyTicket,
-    ClientToCreate,
     MessageContent,
     NoSenderAddress,
-    ReceiveMessage,
     StoredFile,
     Ticket,
     TicketClassified,
@@ -44,8 +42,8 @@ from domain.ticket import (
     TicketIsDismissed,
     TicketLeftUnfiled,
     TicketReceived,
-    UnclassifyTicket,
 )
+from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket
 from domain.ticket_handling import (
     AssignTicket,
     BringBackTicket,

@@ -4,30 +4,35 @@ import pytest
 from pydantic import ValidationError
 
 from domain.aggregates import NotFound
+from domain.arrival import ReceiveMessage
 from domain.client import ClientActivated, Person
 from domain.email_address import Address, AddressBelongsToAnother, EmailAddressMoved, EmailAddressRemoved
 from domain.events import ERASED
 from domain.filing import AddressOwned, CollaboratorChoice
 from domain.message import MessageIdentity, MessageTakenIn
-from domain.ticket import (
-    ClassifyTicket,
-    ClientToCreate,
-    NoSenderAddress,
-    ReceiveMessage,
-    Ticket,
-    TicketClassified,
-    TicketLeftUnfiled,
-    TicketUnclassified,
-    UnclassifyTicket,
-)
+from domain.ticket import NoSenderAddress, Ticket, TicketClassified, TicketLeftUnfiled, TicketUnclassified
+from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket
 from domain.values import Target
 from tests.given_when_then import given, keyed_id
 
 DIGEST, OTHER_DIGEST = "a" * 64, "b" * 64
 MESSAGE = keyed_id("message_id", "1@example.fr")
 CONTENT, OTHER_CONTENT = keyed_id("content", DIGEST), keyed_id("content", OTHER_DIGEST)
-TICKET, OTHER_TICKET = keyed_id("ticket", f"{MESSAGE}{CONTENT}"), keyed_id("ticket", f"{MESSAGE}{OTHER_CONTENT}")
-TAKEN_IN = MessageTakenIn(content_id=CONTENT, ticket_id=TICKET)
+TICKET, OTHER_TICKET = keyed_id("ticket", "1"), keyed_id("ticket", "7")
+PARTICIPANTS = (keyed_id("email_address", "claire@example.fr"), keyed_id("email_address", "cabinet@example.fr"))
+
+
+def mail_id(message=MESSAGE, content=CONTENT):
+    return keyed_id("mail", f"{message}{content}")
+
+
+def taken_in(message=MESSAGE, content=CONTENT, ticket=TICKET, participants=PARTICIPANTS):
+    return MessageTakenIn(
+        content_id=content, mail_id=mail_id(message, content), ticket_id=ticket, participants=participants
+    )
+
+
+TAKEN_IN = taken_in()
 
 
 def arriving(office, *, digest=DIGEST, message_id="1@example.fr", automatic=False, **content):
@@ -181,7 +186,7 @@ def test_a_message_without_a_usable_address_waits(office):
                 office.received(sender_id=None, content=office.content(from_address=None)),
                 TicketLeftUnfiled(reason="no_sender_address"),
             ],
-            MESSAGE: [TAKEN_IN],
+            MESSAGE: [taken_in(participants=PARTICIPANTS[1:])],
         }
     )
 
@@ -196,53 +201,59 @@ def test_an_automatic_message_says_so(office):
 
 
 def test_the_same_message_again_is_a_duplicate(office):
-    answer = given(MESSAGE, TAKEN_IN).when(arriving(office)).then_nothing()
+    known = given(MESSAGE, TAKEN_IN).and_given(TICKET, office.received())
+    answer = known.when(arriving(office)).then_nothing()
     assert (answer.outcome, answer.ticket_id) == ("duplicate", TICKET)
 
 
 def test_another_content_under_the_same_message_id_is_kept_and_marked(office):
+    next_ticket = keyed_id("ticket", "2")
     answer = (
         given(MESSAGE, TAKEN_IN)
+        .and_given(TICKET, office.received())
         .when(arriving(office, digest=OTHER_DIGEST))
         .then(
             {
-                OTHER_TICKET: [
-                    office.received(same_message_id=True),
+                next_ticket: [
+                    office.received(number=2, same_message_id=True, mail_id=mail_id(content=OTHER_CONTENT)),
                     TicketLeftUnfiled(reason="unknown_address"),
                 ],
-                MESSAGE: [MessageTakenIn(content_id=OTHER_CONTENT, ticket_id=OTHER_TICKET)],
+                MESSAGE: [taken_in(content=OTHER_CONTENT, ticket=next_ticket)],
             }
         )
     )
-    assert answer.ticket_id == OTHER_TICKET
+    assert answer.ticket_id == next_ticket
 
 
 def test_each_content_under_one_message_id_is_its_own_duplicate(office):
-    other = MessageTakenIn(content_id=OTHER_CONTENT, ticket_id=OTHER_TICKET)
-    first = given(MESSAGE, TAKEN_IN, other).when(arriving(office)).then_nothing()
-    second = given(MESSAGE, TAKEN_IN, other).when(arriving(office, digest=OTHER_DIGEST)).then_nothing()
+    other = taken_in(content=OTHER_CONTENT, ticket=OTHER_TICKET)
+    known = (
+        given(MESSAGE, TAKEN_IN, other)
+        .and_given(TICKET, office.received())
+        .and_given(OTHER_TICKET, office.received(number=7))
+    )
+    first = known.when(arriving(office)).then_nothing()
+    second = known.when(arriving(office, digest=OTHER_DIGEST)).then_nothing()
     assert (first.ticket_id, second.ticket_id) == (TICKET, OTHER_TICKET)
 
 
 def test_the_same_content_under_another_message_id_is_another_message(office):
     other = keyed_id("message_id", "2@example.fr")
-    ticket = keyed_id("ticket", f"{other}{CONTENT}")
     given(MESSAGE, TAKEN_IN).when(arriving(office, message_id="2@example.fr")).then(
         {
-            ticket: [office.received(), TicketLeftUnfiled(reason="unknown_address")],
-            other: [MessageTakenIn(content_id=CONTENT, ticket_id=ticket)],
+            TICKET: [office.received(mail_id=mail_id(other)), TicketLeftUnfiled(reason="unknown_address")],
+            other: [taken_in(other)],
         }
     )
 
 
 def test_a_message_without_a_message_id_is_known_by_its_content(office):
     stream = keyed_id("message_content", DIGEST)
-    ticket = keyed_id("ticket", f"{stream}{CONTENT}")
-    taken_in = MessageTakenIn(content_id=CONTENT, ticket_id=ticket)
+    received = office.received(mail_id=mail_id(stream))
     given().when(arriving(office, message_id=None)).then(
-        {ticket: [office.received(), TicketLeftUnfiled(reason="unknown_address")], stream: [taken_in]}
+        {TICKET: [received, TicketLeftUnfiled(reason="unknown_address")], stream: [taken_in(stream)]}
     )
-    given(stream, taken_in).when(arriving(office, message_id=None)).then_nothing()
+    given(stream, taken_in(stream)).and_given(TICKET, received).when(arriving(office, message_id=None)).then_nothing()
 
 
 def test_a_hostile_message_is_stored_with_what_can_be_stored(office):

@@ -8,7 +8,6 @@ from domain.events import ERASED
 from domain.filing import CollaboratorChoice
 from domain.office import OFFICE_ID, CollaboratorIdentity, CollaboratorJoined, OfficeOpened
 from domain.ticket import (
-    ClassifyTicket,
     TicketAssigned,
     TicketBroughtBack,
     TicketClassified,
@@ -20,8 +19,8 @@ from domain.ticket import (
     TicketPutOnHold,
     TicketReopened,
     TicketUnclassified,
-    UnclassifyTicket,
 )
+from domain.ticket_filing import ClassifyTicket, UnclassifyTicket
 from domain.ticket_handling import (
     LONGEST_COMMENT,
     AssignTicket,
@@ -127,9 +126,12 @@ def test_a_closed_ticket_is_reopened_and_then_open(office, ticket, reopen, hold)
     ticket(*reopened).when(hold).then({office.ticket_id: [TicketPutOnHold()]})
 
 
-@pytest.mark.parametrize("before", [[], WAITING], ids=["open", "waiting"])
-def test_reopening_what_is_not_closed_changes_nothing(ticket, reopen, before):
-    ticket(*before).when(reopen).then_nothing()
+def test_reopening_what_is_open_changes_nothing(ticket, reopen):
+    ticket().when(reopen).then_nothing()
+
+
+def test_a_ticket_that_waits_is_opened_again(office, ticket, reopen):
+    ticket(*WAITING).when(reopen).then({office.ticket_id: [TicketReopened()]})
 
 
 def test_a_closed_ticket_neither_waits_nor_is_assigned(office, ticket, hold, assign):

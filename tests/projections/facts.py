@@ -11,6 +11,7 @@ from domain.values import Target
 
 ADDRESS = UUID(int=0xADD)
 OTHER_ADDRESS = UUID(int=0xADE)
+MAIL = UUID(int=0xAA11)
 
 
 def target(client_id):
@@ -27,7 +28,7 @@ def company(name, *, number=1):
 
 
 def received(number=1, **changes):
-    event = {"sent_at": None, "automatic": False, "same_message_id": False, "sender_id": ADDRESS}
+    event = {"sent_at": None, "automatic": False, "same_message_id": False, "sender_id": ADDRESS, "mail_id": MAIL}
     content = {
         "from_address": "claire@example.fr",
         "from_name": "Claire Dupont",

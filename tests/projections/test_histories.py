@@ -17,9 +17,15 @@ from domain.client import ClientActivated, Company, Person, ProspectRegistered
 from domain.company import CompanyName, CompanyRegistered
 from domain.contact import ContactIdentity, ContactRegistered
 from domain.contract import ContractRegistered, Policy
-from domain.email_address import Address, EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
+from domain.email_address import (
+    Address,
+    EmailAddressAssociated,
+    EmailAddressMoved,
+    EmailAddressRemoved,
+    EmailAddressReserved,
+)
 from domain.events import ERASED, Actor, Context, Recorded, office_event_types
-from domain.filing import AddressOwned, Candidate, CollaboratorChoice
+from domain.filing import AddressOwned, Candidate, CollaboratorChoice, Filing
 from domain.message import MessageTakenIn
 from domain.office import CollaboratorIdentity, CollaboratorJoined, OfficeOpened
 from domain.ticket import (
@@ -28,9 +34,11 @@ from domain.ticket import (
     StoredFile,
     TicketClassified,
     TicketCommented,
+    TicketContinued,
     TicketDismissed,
     TicketLeftUnfiled,
     TicketReceived,
+    TicketSplitOff,
     TicketUnclassified,
 )
 from domain.values import Target, storable
@@ -62,6 +70,15 @@ contents = st.builds(
 identities = st.builds(Person, first_name=texts, last_name=st.just("Dupont")) | st.builds(
     Company, company_name=st.just("Œuvre SARL")
 )
+message = {
+    "mail_id": ids,
+    "sender_id": st.none() | ids,
+    "sent_at": st.none() | moments,
+    "direction": st.sampled_from(["incoming", "outgoing", "forwarded"]),
+    "automatic": st.booleans(),
+    "references": st.lists(ids, max_size=2).map(tuple),
+    "content": contents | st.just(ERASED),
+}
 EVENTS = {
     ProspectRegistered: st.builds(
         ProspectRegistered, number=st.integers(1, 9), ticket_id=st.none() | ids, identity=identities | st.just(ERASED)
@@ -78,14 +95,10 @@ EVENTS = {
         written=addresses,
     ),
     EmailAddressRemoved: st.builds(EmailAddressRemoved, owner=targets),
-    TicketReceived: st.builds(
-        TicketReceived,
-        number=st.integers(1, 9),
-        sender_id=st.none() | ids,
-        sent_at=st.none() | moments,
-        automatic=st.booleans(),
-        content=contents | st.just(ERASED),
-    ),
+    TicketReceived: st.builds(TicketReceived, number=st.integers(1, 9), **message),
+    TicketContinued: st.builds(TicketContinued, filing=st.just(Filing(reason="unknown_address")), **message),
+    TicketSplitOff: st.builds(TicketSplitOff, number=st.integers(1, 9), from_ticket_id=ids, **message),
+    EmailAddressReserved: st.builds(EmailAddressReserved, written=addresses),
     TicketClassified: st.builds(
         TicketClassified,
         filed_on=targets,
@@ -117,7 +130,7 @@ EVENTS = {
         TicketDismissed, reason=st.sampled_from(["junk", "other"]), note=st.none() | texts | st.just(ERASED)
     ),
     TicketCommented: st.builds(TicketCommented, comment_id=ids, text=texts | st.just(ERASED)),
-    MessageTakenIn: st.builds(MessageTakenIn, content_id=ids, ticket_id=ids),
+    MessageTakenIn: st.builds(MessageTakenIn, content_id=ids, mail_id=ids, ticket_id=ids),
     OfficeOpened: st.builds(OfficeOpened, name=texts, time_zone=st.just("Europe/Paris")),
     CollaboratorJoined: st.builds(
         CollaboratorJoined,

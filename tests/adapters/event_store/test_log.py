@@ -10,6 +10,7 @@ from adapters.databases import StoreUnavailable, sqlite_url
 from adapters.event_store.log import CommandIdReused, EventLog, IfMatch, StaleVersion, TooMuchContention
 from adapters.event_store.mapper import Draft, context_json, sealing_key
 from domain.aggregates import NotFound
+from domain.arrival import ReceiveMessage
 from domain.client import ActivateClient, Client, ClientActivated, NewClient, Person, ProspectRegistered, RegisterClient
 from domain.email_address import (
     AddressBelongsToAnother,
@@ -21,7 +22,7 @@ from domain.email_address import (
 from domain.events import Actor, Context, EventTypes, office_event_types
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.message import MessageIdentity
-from domain.ticket import MessageContent, ReceiveMessage, StoredFile
+from domain.ticket import MessageContent, StoredFile
 from domain.values import Target
 from projections.log import Unreadable
 

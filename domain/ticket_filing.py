@@ -1,0 +1,74 @@
+"""Filing a ticket by hand: on a file that exists or that is made in the same step, elsewhere, off its file, and back."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from domain.client import NewClient, open_dossier
+from domain.commands import Command, Streams, handles
+from domain.email_address import EmailAddress, Ownership, give_address
+from domain.files import address_owner, existing
+from domain.filing import CollaboratorChoice, owners_as_candidates
+from domain.ticket import NoSenderAddress, Ticket, TicketAnswer
+from domain.values import Target
+
+
+class ClientToCreate(NewClient):
+    kind: Literal["new_client"] = "new_client"
+
+
+class ClassifyTicket(Command):
+    """Files a ticket by hand, on a file that exists, or on a prospect or client who is created in the same step.
+
+    `address` says what becomes of the sender's address: nothing by default (T6), or it is given to that file (T7); to the
+    client, where that is a contract or a claim.
+    """
+
+    ticket_id: UUID
+    on: Annotated[Target | ClientToCreate, Field(discriminator="kind")]
+    address: Ownership | None = None
+
+
+class UnclassifyTicket(Command):
+    ticket_id: UUID
+
+
+class UndoFiling(Command):
+    """Puts the ticket back where it was before it was filed, or unfiled, last."""
+
+    ticket_id: UUID
+
+
+@handles(ClassifyTicket)
+def classify_ticket(command: ClassifyTicket, streams: Streams) -> TicketAnswer:
+    ticket = streams.load(Ticket, command.ticket_id)
+    file = (
+        open_dossier(command.on, streams, ticket.id).target
+        if isinstance(command.on, ClientToCreate)
+        else existing(command.on, streams)
+    )
+    sender = streams.find(EmailAddress, ticket.sender_id) if ticket.sender_id else None
+    candidates = owners_as_candidates(sender) if sender else ()
+    if command.address is not None:
+        if ticket.sender_address is None:
+            raise NoSenderAddress(ticket_id=ticket.id)
+        give_address(ticket.sender_address, address_owner(file, streams), command.address, streams, ticket.id)
+    streams.save(ticket, ticket.classify(file, CollaboratorChoice(), candidates))
+    return TicketAnswer(ticket_id=ticket.id, filed_on=file)
+
+
+@handles(UnclassifyTicket)
+def unclassify_ticket(command: UnclassifyTicket, streams: Streams) -> TicketAnswer:
+    ticket = streams.load(Ticket, command.ticket_id)
+    streams.save(ticket, ticket.unclassify())
+    return TicketAnswer(ticket_id=ticket.id)
+
+
+@handles(UndoFiling)
+def undo_filing(command: UndoFiling, streams: Streams) -> TicketAnswer:
+    ticket = streams.load(Ticket, command.ticket_id)
+    ticket = streams.save(ticket, ticket.undo_filing())
+    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
