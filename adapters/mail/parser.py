@@ -8,6 +8,7 @@ from datetime import datetime
 
 from adapters.mail.charsets import one_line, text_of
 from adapters.mail.fingerprint import content_digest
+from adapters.mail.forwarding import author_of_forward, says_forward
 from adapters.mail.headers import Mailbox, decoded, mailboxes, message_ids, parameters, utc
 from adapters.mail.mime import NotAMessage, Part, read_headers, read_parts
 from adapters.mail.rendering import html_to_text
@@ -19,6 +20,11 @@ NO_NAME = "sans-nom"
 
 _MAX_SUFFIX = 16
 _HEAD = 1 << 16  # the headers of an attached message are looked for here
+_LITTLE_TEXT = 300  # characters: a word and a signature beside an attached message
+_MESSAGES = {"message/rfc822", "message/global"}
+_RETURNED = _MESSAGES | {"text/rfc822-headers", "message/global-headers"}
+_REPORT = "multipart/report"
+_MAIL_SYSTEMS = {"mailer-daemon", "postmaster"}
 _SUFFIXES = {
     "text/calendar": ".ics",
     "text/rfc822-headers": ".txt",
@@ -58,8 +64,10 @@ class ParsedMessage:
     message_id: str | None
     in_reply_to: str | None
     references: tuple[str, ...]
+    """Those of a bounce end with the message that it returns."""
     automatic: bool
     forwarded: Mailbox | None
+    """Whose message this one passes on."""
     text: str
     html: str | None
     attachments: tuple[Attachment, ...]
@@ -76,20 +84,25 @@ def parse_message(raw: bytes) -> ParsedMessage:
     attachments, empty = _attachments(message, notes)
     bodies = _bodies(message, notes)
     notes.extend(_irregularities(message))
+    subject = one_line(decoded(message.field("Subject"), notes))
+    text = _readable(message, bodies)
+    automatic = _is_automatic(message)
+    by_mail_system = automatic or _local_part(sender) in _MAIL_SYSTEMS
+    returned = _returned_ids(message) if by_mail_system else ()
     return ParsedMessage(
         from_email=sender.email,
         from_name=sender.name,
         to=_addresses(message, "To", notes),
         cc=_addresses(message, "Cc", notes),
         reply_to=_addresses(message, "Reply-To", notes),
-        subject=one_line(decoded(message.field("Subject"), notes)),
+        subject=subject,
         date=_date(message, notes),
         message_id=_message_id(message),
         in_reply_to=next(iter(message_ids(message.field("In-Reply-To"))), None),
-        references=message_ids(" ".join(message.fields("References"))),
-        automatic=_is_automatic(message),
-        forwarded=None,
-        text=_readable(message, bodies),
+        references=tuple(dict.fromkeys((*message_ids(" ".join(message.fields("References"))), *returned))),
+        automatic=automatic,
+        forwarded=_forwarded(message, subject, text, by_mail_system=by_mail_system),
+        text=text,
         html="\n".join(text for part, text in bodies.items() if part.kind == "text/html") or None,
         attachments=attachments,
         empty_attachments=empty,
@@ -126,6 +139,10 @@ def _sender(message: Part, notes: list[str]) -> Mailbox:
     return Mailbox(name, None)
 
 
+def _local_part(sender: Mailbox) -> str:
+    return (sender.email or "").partition("@")[0].lower()
+
+
 def _addresses(message: Part, field: str, notes: list[str]) -> tuple[str, ...]:
     found = _mailboxes(message, field, notes)
     notes.extend(f"{field} address rejected: {mailbox.refused}" for mailbox in found if not mailbox.email)
@@ -152,15 +169,51 @@ def _message_id(message: Part) -> str | None:
 
 
 def _is_automatic(message: Part) -> bool:
-    """RFC 3834 and the fields of older responders; a bounce is a report, or has an empty return path."""
-    submitted = re.split(r"[;(\s]", message.field("Auto-Submitted").strip().lower())[0]
+    """RFC 3834 and the fields of older responders; a bounce is a report, or has an empty return path.
+    X-Auto-Response-Suppress does not count: it asks others not to answer by machine, and people's mail carries it too.
+    """
     return (
-        submitted not in {"", "no", "auto-forwarded"}
+        any(_submitted(value) not in {"", "no", "auto-forwarded"} for value in message.fields("Auto-Submitted"))
         or any(message.field(field).strip().lower() not in {"", "no"} for field in ("X-Autoreply", "X-Autorespond"))
         or message.field("Precedence").strip().lower() == "auto_reply"
-        or message.kind == "multipart/report"
-        or any(re.fullmatch(r"\s*<\s*>\s*", path) for path in message.fields("Return-Path"))
+        or message.kind == _REPORT
+        or any(re.fullmatch(r"\s*(?:<\s*>\s*)?", path) for path in message.fields("Return-Path"))
     )
+
+
+def _submitted(value: str) -> str:
+    """The keyword, without comments and parameters."""
+    return re.split(r"[;(\s]", re.sub(r"\([^()]*\)", " ", value).strip().lower())[0]
+
+
+# --- messages inside the message ------------------------------------------------------------------
+
+
+def _forwarded(message: Part, subject: str, text: str, *, by_mail_system: bool) -> Mailbox | None:
+    if message.kind == _REPORT:
+        return None
+    # a mail system that attaches a message returns it; a rule in a mailbox forwards by itself, and says so
+    if says_forward(subject) or (len(text.strip()) <= _LITTLE_TEXT and not by_mail_system):
+        for original in _messages_inside(message, _MESSAGES):
+            author = _sender(original, [])
+            if author.email or author.name:
+                return author
+    return author_of_forward(subject, text)
+
+
+def _returned_ids(message: Part) -> tuple[str, ...]:
+    """A bounce has neither In-Reply-To nor References: the message it returns alone leads to the conversation that the
+    office had written in.
+    """
+    ids = (_message_id(original) for original in _messages_inside(message, _RETURNED))
+    return tuple(each for each in ids if each)[:1]
+
+
+def _messages_inside(message: Part, kinds: set[str]) -> Iterator[Part]:
+    """Their headers, the topmost message first."""
+    for _, part in _leaves(message):
+        if part.kind in kinds:
+            yield read_headers(part.content([])[:_HEAD])
 
 
 # --- parts ----------------------------------------------------------------------------------------

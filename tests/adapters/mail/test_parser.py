@@ -310,11 +310,62 @@ def test_references_are_gathered_from_every_form():
         ("Precedence: bulk", False),
         ("Content-Type: multipart/report; boundary=x", True),
         ("Return-Path: <>", True),
+        ("Return-Path:", True),
         ("Return-Path: <luc@essai.example>", False),
+        ("Auto-Submitted: (absence) auto-replied", True),
+        ("Auto-Submitted: no\nAuto-Submitted: auto-generated", True),
+        ("X-Auto-Response-Suppress: All", False),
     ],
 )
 def test_an_automatic_message_is_recognised(header, automatic):
     assert parse_message(message("From: luc@essai.example", header)).automatic is automatic
+
+
+# --- bounces --------------------------------------------------------------------------------------
+
+RETURNED = b"From: contact@cabinet.example\nSubject: Votre attestation\nMessage-ID: <a0@cabinet.example>\n\nMadame,\n"
+
+
+def bounce(*headers: str, kind: str = "message/rfc822", outer: str = "report", returned: bytes = RETURNED) -> bytes:
+    parts = [b"\n\nAdresse inconnue.\n", b"\nContent-Type: message/delivery-status\n\nAction: failed\n"]
+    parts += [f"\nContent-Type: {kind}\n\n".encode() + returned + b"\n"]
+    body = b"".join(b"--x" + part for part in parts) + b"--x--\n"
+    return message("Subject: Non remis", *headers, f"Content-Type: multipart/{outer}; boundary=x", body=body)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        bounce(),
+        bounce(kind="text/rfc822-headers"),
+        bounce(kind="message/global-headers"),
+        bounce(kind="text/rfc822-headers\nContent-Transfer-Encoding: base64", returned=base64.b64encode(RETURNED)),
+        bounce("Return-Path: <>", outer="mixed"),
+        bounce("Auto-Submitted: auto-replied", outer="mixed"),
+        bounce("From: Mail Delivery System <MAILER-DAEMON@essai.example>", outer="mixed"),
+        bounce("References: <a0@cabinet.example>"),
+    ],
+)
+def test_a_bounce_refers_to_the_message_that_it_returns(raw):
+    assert parse_message(raw).references == ("a0@cabinet.example",)
+
+
+def test_the_returned_message_comes_after_the_other_references():
+    raw = bounce("References: <z9@cabinet.example> <z9@cabinet.example>")
+    assert parse_message(raw).references == ("z9@cabinet.example", "a0@cabinet.example")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        bounce(returned=b"Subject: Votre attestation\n\nMadame,\n"),
+        bounce(returned=b""),
+        bounce(kind="text/plain"),
+        bounce("From: luc@essai.example", outer="mixed"),
+    ],
+)
+def test_nothing_is_returned(raw):
+    assert parse_message(raw).references == ()
 
 
 # --- the text -------------------------------------------------------------------------------------
@@ -588,6 +639,7 @@ def read_or_refuse(raw: bytes) -> None:
         return
     lines = [parsed.from_name, parsed.subject, *parsed.to, *parsed.cc, *parsed.reply_to, *parsed.references]
     lines += [parsed.from_email or "", parsed.message_id or "", parsed.in_reply_to or "", *parsed.notes]
+    lines += [parsed.forwarded.name, parsed.forwarded.email or ""] if parsed.forwarded else []
     lines += [*parsed.empty_attachments, *(a.name for a in parsed.attachments)]
     lines += [a.content_type for a in parsed.attachments]
     for line in lines:
