@@ -16,6 +16,7 @@ TRANSPORT_FIELDS = frozenset(
         b"envelope-to",
         b"lines",
         b"received",
+        b"received-spf",
         b"return-path",
         b"status",
         b"x-keywords",

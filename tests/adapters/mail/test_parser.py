@@ -597,6 +597,7 @@ def digest(raw: bytes) -> bytes:
         CLAIM + b"\r\n\n\n",
         b"From luc@essai.example Tue Mar  3 09:15:00 2026\n" + CLAIM,
         b"Return-Path: <helene@courriel.example>\nReceived: from a\n\tby b\n" + CLAIM,
+        b"Return-Path: <>\r\nReceived-SPF: pass\r\n" + CLAIM.replace(b"\n", b"\r\n"),
         b"Delivered-To: x\nARC-Seal: i=1;\n b=abc\nX-Spam-Score: 3\nDKIM-Signature: v=1\n" + CLAIM,
         CLAIM.replace(b"Subject:", b"X-UID: 12\nStatus: RO\nX-Mozilla-Keys:\nSubject:", 1),
     ],
