@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
-from pydantic import Field, PlainSerializer, PlainValidator, SecretStr
+from pydantic import Field, PlainSerializer, PlainValidator, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -71,8 +71,36 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="The address that `greffier serve` listens on")
     port: int = Field(8000, ge=0, le=65535, description="The port that `greffier serve` listens on; 0 takes a free one")
+    smtp_host: str = Field("127.0.0.1", description="The address that `greffier receive` listens on")
+    smtp_port: int = Field(
+        2525, ge=0, le=65535, description="The port that `greffier receive` listens on; 0 takes a free one"
+    )
+    smtp_certificate: Path | None = Field(
+        None,
+        description="The file of the certificate (PEM, with its chain) with which `greffier receive` offers STARTTLS",
+    )
+    smtp_key: Path | None = Field(
+        None, validate_default=True, description="The file of that certificate's key (PEM, without a password)"
+    )
+    smtp_require_tls: bool = Field(
+        False, validate_default=True, description="Whether `greffier receive` takes mail over TLS only"
+    )
     max_message_bytes: int = Field(64 << 20, gt=0, description="Larger messages go to quarantine (over HTTP: 413)")
     read_timeout: float = Field(5.0, gt=0, description="How long a read waits for `min_position`, in seconds")
+
+    @field_validator("smtp_key")
+    @classmethod
+    def _is_with_its_certificate(cls, key: Path | None, others: ValidationInfo) -> Path | None:
+        if (key is None) != (others.data.get("smtp_certificate") is None):
+            raise ValueError("smtp_certificate and smtp_key are given together, or neither is")
+        return key
+
+    @field_validator("smtp_require_tls")
+    @classmethod
+    def _is_possible(cls, required: bool, others: ValidationInfo) -> bool:
+        if required and others.data.get("smtp_certificate") is None:
+            raise ValueError("TLS needs smtp_certificate and smtp_key")
+        return required
 
     @classmethod
     def settings_customise_sources(

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from api.cli import backup, demo, generate, keys, mail, office, projections, tickets
+from api.cli import backup, demo, generate, keys, mail, office, projections, receive, tickets
 from api.cli.session import Failure, failure_of, remember_flags
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ backup.register(app)
 demo.register(app)
 generate.register(app)
 mail.register(app)
+receive.register(app)
 app.add_typer(mail.mail, name="mail")
 app.add_typer(mail.quarantine, name="quarantine")
 app.add_typer(tickets.tickets, name="tickets")

@@ -53,7 +53,7 @@ def demo(
             _tell(greffier, imported)
         if once:
             return
-        listening = listen(in_force)
+        listening = listen(in_force.host, in_force.port)
         console.print("\nTry it:", style="bold")
         line = f"curl -H 'Authorization: Bearer {token}' '{url_of(listening)}/tickets?filed=false&limit=5'"
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -58,25 +58,40 @@ def init(
 def serve(host: HostOption = None, port: PortOption = None, project: ProjectOption = None) -> None:
     """Serve the API of the office; where the views are in SQLite, keep them up, too."""
     with office(host=host, port=port) as greffier:
-        in_sqlite = greffier.settings.stores.views.get_backend_name() == "sqlite"
-        serve_api(greffier, listen(greffier.settings), projects=in_sqlite if project is None else project)
+        in_force = greffier.settings
+        serve_api(greffier, listen(in_force.host, in_force.port), projects=keeps_views_up(in_force, project))
 
 
-def listen(in_force: Settings) -> socket.socket:
+def keeps_views_up(in_force: Settings, project: bool | None) -> bool:
+    """Whether a process that serves does that too: as it was told, else where the views are in SQLite."""
+    return in_force.stores.views.get_backend_name() == "sqlite" if project is None else project
+
+
+def tell_who_projects(*, projects: bool) -> None:
+    if not projects:
+        console.print("It leaves the views to whichever process runs `greffier projections run`.", soft_wrap=True)
+
+
+def listen(host: str, port: int) -> socket.socket:
     """The socket to serve on. Raises `CommandFailed`."""
-    family = socket.AF_INET6 if ":" in in_force.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((in_force.host, in_force.port), family=family, backlog=2048)
+        listening = socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
-        raise CommandFailed(f"can't listen on {in_force.host}:{in_force.port}: {error}") from None
+        raise CommandFailed(f"can't listen on {host}:{port}: {error}") from None
     # Each connection has it from here. Without it, an answer's last bytes wait 40 ms for a delayed acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 
 def url_of(listening: socket.socket) -> str:
+    return f"http://{listening_at(listening)}"
+
+
+def listening_at(listening: socket.socket) -> str:
+    """Its address and port, as they stand in a URL."""
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if listening.family == socket.AF_INET6 else f"http://{host}:{port}"
+    return f"[{host}]:{port}" if listening.family == socket.AF_INET6 else f"{host}:{port}"
 
 
 def serve_api(greffier: Greffier, listening: socket.socket, *, projects: bool = True) -> None:
@@ -88,8 +103,7 @@ def serve_api(greffier: Greffier, listening: socket.socket, *, projects: bool = 
     logging.getLogger().setLevel(logging.INFO)
     address = url_of(listening)
     console.print(f"Greffier answers on {address} (documentation: {address}/docs)", soft_wrap=True)
-    if not projects:
-        console.print("It leaves the views to whichever process runs `greffier projections run`.", soft_wrap=True)
+    tell_who_projects(projects=projects)
     config = uvicorn.Config(create_app(greffier, projects=projects), log_level="warning", server_header=False)
     with listening:
         uvicorn.Server(config).run(sockets=[listening])
