@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Index, MetaData, Table
 
+from projections import full_text
 from projections.folding import Fault, Folding, stopped
 from projections.projection import Key, Projection, Row
 from projections.read_store import Refused, StoredView, ViewWriter
@@ -73,12 +74,15 @@ class Build:
             yield from self._write_out()
 
     def finish(self) -> Iterator[Step]:
-        """Writes what is held, and makes the key, if it isn't there, and the indexes."""
+        """Writes what is held, and makes the key, if it isn't there, and the indexes; of words too, some rows a step."""
         key_is_made = self._written is not None
         yield from self._write_out(to_go_on=False)
         if not key_is_made:
             yield self._unless_refused(lambda writer: writer.create_key(self.table))
         yield self._unless_refused(self._create_indexes)
+        searching = _MakingSearchable(self.table)
+        while not (searching.is_done or self.refused):
+            yield self._unless_refused(searching)
 
     def _create_indexes(self, writer: ViewWriter) -> None:
         for index in self.table.indexes:
@@ -89,6 +93,9 @@ class Build:
         writer.create_table(self.table)
         writer.create_key(self.table)
         self._create_indexes(writer)
+        searching = _MakingSearchable(self.table)
+        while not searching.is_done:
+            searching(writer)
         self.position, self.fault = 0, None
 
     def follow(self, share: Folding, last: int, writer: ViewWriter) -> None:
@@ -144,6 +151,20 @@ class Build:
                     self.refused = True
 
         return Step(attempt, awaited)
+
+
+class _MakingSearchable:
+    """Indexes a table's words, if they are to be, some rows each time that it is called."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._after: int | None = None
+        self.is_done = full_text.of(table) is None
+
+    def __call__(self, writer: ViewWriter) -> None:
+        if not self.is_done:  # as many steps as may be under way were given before the last was known to be that
+            self._after = writer.make_searchable(self._table, self._after)
+            self.is_done = self._after is None
 
 
 class _Written:

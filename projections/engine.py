@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, Final, Literal, Self
 
 from sqlalchemy import Connection
@@ -311,7 +312,9 @@ class Engine:
                     writer.put(StoredView(build.projection.name, "", 0, 0, "building"))
         with _many_objects(), _Writing(self._store) as writing:
             self._fold_aside(builds, writing, _Noted(self._store, [p.name for p in projections], progress))
-            writing.take(step for build in builds for step in build.finish())
+            for step in chain.from_iterable(build.finish() for build in builds):
+                writing.take([step])
+                self._beat()
             while not writing.is_done(_A_MOMENT_SECONDS):
                 self._beat()
                 with suppress(Unavailable):  # one large step may hold SQLite's only write lock for long

@@ -15,9 +15,16 @@ V = TypeVar("V", bound=Value)
 
 def searched(text: str) -> str:
     """A name as it is searched: without case, accents, ligatures or punctuation."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
-    plain = plain.replace("œ", "oe").replace("æ", "ae")
-    return " ".join("".join(c if c.isalnum() else " " for c in plain).split())
+    return " ".join(plain(text).split())
+
+
+def plain(text: str) -> str:
+    """The same with a blank in place of each character that is none of a word's. Each character by itself, one after
+    the other, makes the same.
+    """
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
+    bare = bare.replace("œ", "oe").replace("æ", "ae")
+    return "".join(c if c.isalnum() else " " for c in bare)
 
 
 def found_by_name(

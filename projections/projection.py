@@ -21,6 +21,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, Dialect, Integer, MetaData, Table, TypeDecorator, Uuid
 
 from domain.events import Event, Recorded
+from projections import full_text
 
 Key = tuple[Any, ...]
 Row = Mapping[str, Any]
@@ -96,9 +97,10 @@ class Projection:
 
     @property
     def fingerprint(self) -> str:
-        """What built the stored table: the code's version, and the table's columns and indexes."""
+        """What built the stored table: the code's version, and the table's columns, indexes and searchable text."""
         shape = [f"{c.name} {c.type!r} {c.primary_key} {c.nullable}" for c in self.table.columns]
         shape += sorted(f"{i.name} {i.columns.keys()} {i.unique}" for i in self.table.indexes)
+        shape += map(str, filter(None, [full_text.of(self.table)]))
         return f"{self.version}:{hashlib.sha256(','.join(shape).encode()).hexdigest()[:12]}"
 
     def keys_of(self, recorded: Recorded[Any]) -> list[Key]:

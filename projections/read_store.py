@@ -88,6 +88,11 @@ class ViewWriter(Protocol):
     def create_index(self, index: Index) -> None:
         """Raises `Refused` where an index is unique and the rows are not."""
 
+    def make_searchable(self, table: Table, after: int | None) -> int | None:
+        """Indexes the words of a table (`full_text`), whose indexes are made, or of some of its rows, those after a
+        position: gives where to go on, or None when all is done, and from then on kept up. Raises `Refused`.
+        """
+
     def drop_table(self, table: Table) -> None:
         """Drops a table, if it is there."""
 

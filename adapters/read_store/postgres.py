@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.databases import quoted
 from adapters.read_store.rows import RowCodec
 from adapters.read_store.store import ReadStore, ViewWriter, on_conflict
+from projections import full_text
 from projections.projection import Key, Row
 from projections.read_store import Busy
 
@@ -69,6 +70,13 @@ class PostgresViewWriter(ViewWriter):
         name = quoted(f"{table.name}_key")
         with self.refusing():
             self.driver.execute(f"ALTER TABLE {quoted(table.name)} ADD CONSTRAINT {name} PRIMARY KEY ({columns})")
+
+    def make_searchable(self, table: Table, after: int | None) -> None:  # noqa: ARG002  # all at once: nobody waits for it
+        index, words = quoted(full_text.index_name(table)), table.info["full_text"].vector
+        # Without a list of what is yet to be indexed, which every query would have to go through.
+        how = f"USING gin (({words})) WITH (fastupdate = off)"
+        with self.refusing():
+            self.driver.execute(f"CREATE INDEX {index} ON {quoted(table.name)} {how}")
 
     def swap(self, live: Table, built: Table, readers: str | None) -> None:
         # A later try still looks for those who are older than the first: who came since sees the table whole.

@@ -11,10 +11,13 @@ from sqlalchemy import Table
 
 from adapters.databases import quoted
 from adapters.read_store.store import ReadStore, ViewWriter, on_conflict
+from projections import full_text
 from projections.projection import Key, Row
 
 _VALUES_A_STATEMENT: Final = 32_000
 """SQLite takes 32,766 (SQLITE_MAX_VARIABLE_NUMBER)."""
+_INDEXED_AT_ONCE: Final = 10_000
+"""Rows whose words one transaction indexes: others write in between."""
 
 
 class SQLiteViewWriter(ViewWriter):
@@ -57,9 +60,54 @@ class SQLiteViewWriter(ViewWriter):
         with self.refusing():
             self.driver.execute(f"CREATE UNIQUE INDEX {name} ON {quoted(table.name)} ({columns})")
 
+    def make_searchable(self, table: Table, after: int | None) -> int | None:
+        index, view, text, by = _names_of_words(table)
+        if after is None:
+            # Words are what stands between blanks: to this tokenizer, every character but ASCII's others is a word's.
+            options = "content='', detail=none, columnsize=0, tokenize='ascii'"
+            self.connection.exec_driver_sql(f"CREATE VIRTUAL TABLE {index} USING fts5(words, {options})")
+            after = -1
+        rows = f"SELECT {by} AS at, {text} FROM {view} WHERE {by} > ? ORDER BY {by} LIMIT {_INDEXED_AT_ONCE}"
+        last: int | None = self.driver.execute(f"SELECT max(at) FROM ({rows})", (after,)).fetchone()[0]
+        with self.refusing():
+            if last is not None:
+                self.driver.execute(f"INSERT INTO {index} (rowid, words) {rows}", (after,))
+                return last
+            self.driver.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
+            self._keep_words_up(table)
+        return None
+
+    def drop_table(self, table: Table) -> None:
+        super().drop_table(table)  # and its triggers
+        self.connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(full_text.index_name(table))}")
+
     def swap(self, live: Table, built: Table, readers: str | None) -> None:  # noqa: ARG002  # a reader keeps its own schema
         self.drop_table(live)
-        self.connection.exec_driver_sql(f"ALTER TABLE {quoted(built.name)} RENAME TO {quoted(live.name)}")
+        names = [(built.name, live.name)]
+        if full_text.of(live):
+            self._leave_words(built)
+            names.append((full_text.index_name(built), full_text.index_name(live)))
+        for former, name in names:
+            self.connection.exec_driver_sql(f"ALTER TABLE {quoted(former)} RENAME TO {quoted(name)}")
+        if full_text.of(live):
+            self._keep_words_up(live)
+
+    def _keep_words_up(self, table: Table) -> None:
+        """An index without contents forgets a row when it is told what it knew of it."""
+        index, view, text, by = _names_of_words(table)
+        forget = f"INSERT INTO {index} ({index}, rowid, words) VALUES ('delete', old.{by}, old.{text});"
+        learn = f"INSERT INTO {index} (rowid, words) VALUES (new.{by}, new.{text});"
+        changed = f"old.{by} IS NOT new.{by} OR old.{text} IS NOT new.{text}"
+        for event, work in {
+            "INSERT": f"BEGIN {learn} END",
+            "DELETE": f"BEGIN {forget} END",
+            "UPDATE": f"WHEN {changed} BEGIN {forget} {learn} END",
+        }.items():
+            self.driver.execute(f"CREATE TRIGGER {_trigger(table, event)} AFTER {event} ON {view} {work}")
+
+    def _leave_words(self, table: Table) -> None:
+        for event in ("INSERT", "DELETE", "UPDATE"):
+            self.driver.execute(f"DROP TRIGGER {_trigger(table, event)}")
 
     def reason(self, error: BaseException | None) -> str:
         return f"{type(error).__name__}: {error}"
@@ -69,6 +117,21 @@ class SQLiteReadStore(ReadStore):
     """One file: a writer waits for the other, and readers for nobody."""
 
     writer = SQLiteViewWriter
+
+
+def _names_of_words(table: Table) -> tuple[str, str, str, str]:
+    """What holds the words, the view, and its columns: of the words, and of where their row stands."""
+    declared = table.info["full_text"]
+    return (
+        quoted(full_text.index_name(table)),
+        quoted(table.name),
+        quoted(declared.text),
+        quoted(declared.by),
+    )
+
+
+def _trigger(table: Table, event: str) -> str:
+    return quoted(f"{full_text.index_name(table)}_{event.lower()}")
 
 
 def _insert_into(table: Table, names: Iterable[str]) -> str:

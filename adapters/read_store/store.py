@@ -204,6 +204,9 @@ class ViewWriter(ABC):
         with self.refusing():
             self.connection.execute(CreateIndex(index))
 
+    @abstractmethod
+    def make_searchable(self, table: Table, after: int | None) -> int | None: ...
+
     def drop_table(self, table: Table) -> None:
         self.connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted(table.name)}")
 
