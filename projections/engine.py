@@ -314,17 +314,21 @@ class Engine:
             self._fold_aside(builds, writing, _Noted(self._store, [p.name for p in projections], progress))
             for step in chain.from_iterable(build.finish() for build in builds):
                 writing.take([step])
-                self._beat()
+                self._go_on_meanwhile()
             while not writing.is_done(_A_MOMENT_SECONDS):
-                self._beat()
-                with suppress(Unavailable):  # one large step may hold SQLite's only write lock for long
-                    self._keep_up()
+                self._go_on_meanwhile()
         for build in builds:
             if build.refused:
                 with self._store.building() as writer:
                     build.fold_again(writer)
             self._put_in_place(build)
         return builds
+
+    def _go_on_meanwhile(self) -> None:
+        """Between the last steps of builds, which may take long."""
+        self._beat()
+        with suppress(Unavailable):  # a large one may hold SQLite's only write lock for long
+            self._keep_up()
 
     def _fold_aside(self, builds: list[Build], writing: _Writing, progress: Progress) -> None:
         """Folds the whole log, while the live views follow it."""

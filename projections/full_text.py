@@ -50,7 +50,14 @@ _MOST_BYTES: Final = 1_000_000
 _SCALES: Final = (2, 3, 4, 5, 6)
 """How many hexadecimal digits of a place are left out."""
 _FIRST_WINDOW: Final = 1024
-_WIDER: Final = 16
+_WIDER: Final = 64
+"""So many windows without a hit make about one page of hits at most."""
+_SETTINGS: Final = (
+    # PostgreSQL takes reading every text for cheap where a word is frequent …
+    func.set_config("enable_seqscan", "off", literal_column("true")),
+    # … and would read each of a hundred thousand hits' texts for want of place to remember single rows.
+    func.set_config("work_mem", "64MB", literal_column("true")),
+)
 
 
 class Word(NamedTuple):
@@ -159,22 +166,23 @@ class FullText:
     def _in_windows(self, session: Connection, hits: Select[Any], before: int | None, limit: int) -> list[RowMapping]:
         by = self.table.c[self.by]
         at = by + literal_column("0")  # so no index of places is gone through, row by row, to look into each text
-        # Nor every row: where a word is frequent, PostgreSQL takes that for cheap.
-        bounds = select(func.coalesce(func.min(by), 0), func.coalesce(func.max(by), -1), _reading_every_row("off"))
-        first, last, _ = session.execute(bounds).one()
-        top = below = last + 1 if before is None else min(before, last + 1)
+        hits = hits.order_by(at.desc())
         found: list[RowMapping] = []
-        width = _FIRST_WINDOW
-        while below > first and len(found) < limit:
-            lowest, buckets = _window(below, width)
-            window = hits.where(at < below).order_by(at.desc()).limit(limit - len(found))
-            if lowest > first:
-                window = window.where(self._matches(buckets))
-            found += session.execute(window).mappings()
-            below = lowest
-            sought, expected = top - below, 2 * (limit - len(found)) * (top - below) // max(len(found), 1)
-            width = max(min(_WIDER * sought, expected), _FIRST_WINDOW)
-        session.execute(select(_reading_every_row("on")))
+        with session.begin_nested() as apart:  # what is set ends with it
+            bounds = select(func.coalesce(func.min(by), 0), func.coalesce(func.max(by), -1), *_SETTINGS)
+            first, last, *_ = session.execute(bounds).one()
+            top = below = last + 1 if before is None else min(before, last + 1)
+            width = _FIRST_WINDOW
+            while below > first and len(found) < limit:
+                lowest, buckets = _window(below, width)
+                window = hits.where(at < below).limit(limit - len(found))
+                if lowest > first:
+                    window = window.where(self._matches(buckets))
+                found += session.execute(window).mappings()
+                below = lowest
+                sought, expected = top - below, 2 * (limit - len(found)) * (top - below) // max(len(found), 1)
+                width = max(min(_WIDER * sought, expected), _FIRST_WINDOW)
+            apart.rollback()
         return found
 
 
@@ -194,8 +202,3 @@ def _window(below: int, width: int) -> tuple[int, str]:
     size = 4 * digits
     buckets = range(max(below - width, 0) >> size, ((below - 1) >> size) + 1)
     return buckets[0] << size, " | ".join(f"'#{digits}.{bucket:x}'" for bucket in buckets)
-
-
-def _reading_every_row(on_or_off: str) -> ColumnElement[str]:
-    """Whether PostgreSQL may, for the rest of the transaction."""
-    return func.set_config("enable_seqscan", on_or_off, literal_column("true"))

@@ -5,7 +5,7 @@ import threading
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Uuid, inspect, select, text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Uuid, event, inspect, select, text
 
 from domain.client import ClientActivated, ProspectRegistered
 from domain.ticket import TicketReceived
@@ -185,6 +185,26 @@ def test_only_rows_among_another_view_s(telling, notes, ask, make_names):
     assert ask("bonnet", notes.table.c.position < 3) == [2, 1]
 
 
+def test_hits_are_sought_among_the_words_and_not_put_in_order_first(telling, notes, store):
+    told = telling(notes.projection)
+    written(told, *("Bonnet" for _ in range(20)))
+    asked = []
+    with store.reading() as session:
+        event.listen(session, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+        notes.words.newest(session, "bonnet martin", [*notes.table.c], limit=50)
+        if session.dialect.name == "sqlite":
+            ((statement, parameters),) = asked
+            plan = str(session.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
+            assert plan.index("SCAN notes_full_text VIRTUAL TABLE") < plan.index("SEARCH notes USING INDEX")
+            assert "TEMP B-TREE" not in plan
+        else:
+            windows = [one for one in asked if " @@ " in one[0]]
+            session.exec_driver_sql("SET enable_seqscan = off")
+            plans = [str(session.exec_driver_sql(f"EXPLAIN {one}", given).all()) for one, given in windows]
+            assert plans
+            assert all("Bitmap Index Scan on notes__1_full_text" in plan for plan in plans)
+
+
 def test_every_column_can_be_asked_for(telling, notes, store):
     told = telling(notes.projection)
     first, _ = written(told, "Claire", "Bruno")
@@ -230,6 +250,7 @@ def test_what_follows_in_the_transaction_is_planned_as_ever(telling, notes, stor
     with store.reading() as session:
         notes.words.newest(session, "claire", [notes.table.c.position], limit=9)
         assert session.scalar(text("SHOW enable_seqscan")) == "on"
+        assert session.scalar(text("SHOW work_mem")) == "4MB"
 
 
 # --- following the log --------------------------------------------------------------------------
