@@ -80,11 +80,13 @@ def _words_in(chunk: str) -> Iterator[tuple[str, int, int]]:
 def _richest(places: Sequence[_Place], length: int) -> Sequence[_Place]:
     """The places within one piece, of the first with the most different words."""
     best: Sequence[_Place] = ()
-    most = 0
+    most, at_best = 0, len({place.word for place in places})
     for number, first in enumerate(places):
         within = [place for place in places[number : number + length] if place.end - first.start <= length] or [first]
         if (different := len({place.word for place in within})) > most:
             best, most = within, different
+        if most == at_best:
+            break
     return best
 
 
