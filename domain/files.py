@@ -18,13 +18,7 @@ from domain.email_address import EmailAddress, Ownership, give_address
 from domain.events import Value
 from domain.values import EmailAddressText, FileKind, Target
 
-_FILES: Final[dict[FileKind, type[Aggregate]]] = {
-    "client": Client,
-    "contract": Contract,
-    "claim": Claim,
-    "company": Company,
-    "contact": Contact,
-}
+_FILES: Final[dict[str, type[Aggregate]]] = {file.kind: file for file in (Client, Contract, Claim, Company, Contact)}
 OWNERS: Final[tuple[FileKind, ...]] = ("client", "company", "contact")
 """Who has addresses. A contract's or a claim's correspondents are its client's."""
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, get_args
 from uuid import UUID
 
 import email_validator
@@ -81,6 +81,7 @@ EmailAddressText = Annotated[str, Field(max_length=320), _when_built(_address)]
 
 
 FileKind = Literal["client", "contract", "claim", "company", "contact"]
+FILE_KINDS: Final[tuple[FileKind, ...]] = get_args(FileKind)
 
 
 class Target(Value):

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from domain.events import Value
-from domain.values import FileKind, Target
+from domain.values import FILE_KINDS, FileKind, Target
 from projections import claims, clients, companies, contacts, contracts
 from projections.projection import Projection
 
@@ -38,9 +38,7 @@ class Files:
     """What some files are called, and what stands above them."""
 
     def __init__(self, session: Connection, targets: Iterable[Target]) -> None:
-        wanted: dict[FileKind, set[UUID]] = {
-            kind: set() for kind in ("client", "contract", "claim", "company", "contact")
-        }
+        wanted: dict[FileKind, set[UUID]] = {kind: set() for kind in FILE_KINDS}
         for target in targets:
             wanted[target.kind].add(target.id)
         self._claims = claims.numbered(session, wanted["claim"]) if wanted["claim"] else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -43,16 +43,6 @@ class AddressChanged(BaseModel):
     position: int
 
 
-_IN_WORDS: Final[dict[FileKind, str]] = {
-    "client": "a dossier",
-    "contract": "a contract",
-    "claim": "a claim",
-    "company": "a company",
-    "contact": "a contact",
-}
-assert _IN_WORDS.keys() == set(get_args(FileKind))  # noqa: S101  # a kind of file without a name would have no routes
-
-
 def offer_tickets(operation: Operations, kind: FileKind, path: str, path_model: type[BaseModel]) -> None:
     """Adds the list of a file's tickets: those filed on it, and on the files under it."""
 
@@ -77,7 +67,7 @@ def offer_tickets(operation: Operations, kind: FileKind, path: str, path_model: 
     operation(
         "GET",
         f"{path}/tickets",
-        f"The tickets of {_IN_WORDS[kind]}",
+        f"The tickets of {_in_words(kind)}",
         "read",
         path_model=path_model,
         query_model=Listing,
@@ -112,7 +102,7 @@ def offer_addresses(
     operation(
         "POST",
         f"{path}/email-addresses",
-        f"Put an address on {_IN_WORDS[kind]}",
+        f"Put an address on {_in_words(kind)}",
         "manage_dossiers",
         body=AddressToGive,
         path_model=path_model,
@@ -123,12 +113,16 @@ def offer_addresses(
     operation(
         "DELETE",
         f"{path}/email-addresses/{{address_id}}",
-        f"Take an address off {_IN_WORDS[kind]}",
+        f"Take an address off {_in_words(kind)}",
         "manage_dossiers",
         path_model=address_path_model,
         refuses=(NotFound, AddressNotOnFile),
         **both,
     )(remove_address)
+
+
+def _in_words(kind: FileKind) -> str:
+    return "a dossier" if kind == "client" else f"a {kind}"
 
 
 def _id_in(call: Call, kind: FileKind) -> UUID:
