@@ -15,9 +15,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from domain.events import STORED, Value
 
 LONGEST_NAME: Final = 200
+LONGEST_COMMENT: Final = 10_000
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_SEEN: Final = re.compile(
+    r"[^\s\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
+)
+"""What shows: no blank, no control, and nothing without a width (Unicode's Default_Ignorable_Code_Point)."""
 
 
 def storable(text: str) -> str:
@@ -40,6 +46,21 @@ def _when_built(check: Callable[[str], str]) -> AfterValidator:
 
 def _single_line(text: str) -> str:
     return " ".join(_CONTROLS.sub(" ", text).split())
+
+
+def _at_most(characters: int) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if len(text) > characters:
+            raise ValueError(f"may have {characters} characters at most")
+        return text
+
+    return check
+
+
+def _not_blank(text: str) -> str:
+    if not _SEEN.search(text):
+        raise ValueError("may not be blank")
+    return text
 
 
 def _name(text: str) -> str:
@@ -66,7 +87,12 @@ Text = Annotated[str, BeforeValidator(_as_storable)]
 Line = Annotated[Text, _when_built(_single_line)]
 """Text on one line: control characters and runs of blanks become one blank."""
 
-ShortLine = Annotated[Text, Field(max_length=LONGEST_NAME), _when_built(_single_line)]
+ShortLine = Annotated[
+    Text,
+    _when_built(_at_most(LONGEST_NAME)),
+    _when_built(_single_line),
+    Field(json_schema_extra={"maxLength": LONGEST_NAME}),
+]
 """Text on one line, not longer than a name: as it was written, before blanks are taken out."""
 
 Name = Annotated[
@@ -75,6 +101,14 @@ Name = Annotated[
     Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"[^\s\u0000-\u001f\u007f-\u009f]"}),
 ]
 """A name of a person, company or office: one line, not blank."""
+
+CommentText = Annotated[
+    Text,
+    _when_built(_at_most(LONGEST_COMMENT)),
+    _when_built(_not_blank),
+    Field(json_schema_extra={"minLength": 1, "maxLength": LONGEST_COMMENT, "pattern": _SEEN.pattern}),
+]
+"""What a collaborator notes in their own words, on several lines where they like: not blank."""
 
 EmailAddressText = Annotated[str, Field(max_length=320), _when_built(_address)]
 """An e-mail address as someone typed it, normalised (RFC 5321, 5322 and 6531, by email-validator)."""

@@ -17,11 +17,11 @@ from domain.ticket_handling import (
     BringBackTicket,
     CloseTicket,
     CommentOnTicket,
-    CommentText,
     DismissTicket,
     PutTicketOnHold,
     ReopenTicket,
 )
+from domain.values import CommentText
 from projections import collaborators, ticket_comments, tickets
 from projections.ticket_comments import TicketComment
 
@@ -175,7 +175,7 @@ def bring_back_ticket(call: Call) -> Reply:
     "Comment on a ticket",
     "handle",
     body=Comment,
-    answers={200: CommentAdded},
+    answers={201: CommentAdded},
     refuses=(NotFound, TicketWasMerged),
     **_COMMAND,
 )
@@ -187,7 +187,7 @@ def comment_on_ticket(call: Call) -> Reply:
     answer = call.execute(CommentOnTicket(ticket_id=ticket_id, comment_id=comment_id, text=body.text), ticket_id)
     version = answer.versions[ticket_id]
     added = CommentAdded(ticket_id=ticket_id, comment_id=comment_id, version=version, position=answer.position)
-    return Reply(added, version=version)
+    return Reply(added, status=201, version=version, location=f"/tickets/{ticket_id}/comments")
 
 
 @operation(

@@ -237,6 +237,14 @@ def test_comments_say_who_wrote_what_oldest_first(api, ticket_id, other, give, a
     assert last_sentence(api, ticket_id) == "Alice Martin : Commentaire ajouté."
 
 
+def test_an_added_comment_says_where_it_is_read(api, ticket_id):
+    added = api.post(f"/tickets/{ticket_id}/comments", json={"text": "Rappeler"})
+
+    assert (added.status_code, added.headers["location"]) == (201, f"/tickets/{ticket_id}/comments")
+    shown = api.read(added.headers["location"], min_position=added.json()["position"])["items"]
+    assert [comment["comment_id"] for comment in shown] == [added.json()["comment_id"]]
+
+
 def test_a_comment_is_added_once_under_one_key(api, ticket_id):
     first, again = (
         api.do(f"/tickets/{ticket_id}/comments", {"text": "Rappeler"}, headers={"Idempotency-Key": "k"})
@@ -257,6 +265,7 @@ def test_the_comments_of_a_ticket_that_does_not_exist(api):
     ("command", "body", "field"),
     [
         ("comments", {"text": " \n"}, "text"),
+        ("comments", {"text": "\u200b \u2060\ufeff"}, "text"),
         ("comments", {"text": "x" * 10_001}, "text"),
         ("comments", {}, "text"),
         ("dismiss", {"reason": "boring"}, "reason"),
@@ -270,6 +279,12 @@ def test_what_is_wrong_is_named(api, ticket_id, command, body, field):
     answer = api.post(f"/tickets/{ticket_id}/{command}", json=body)
 
     assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
+
+
+def test_too_long_a_comment_is_told_how_long_it_may_be(api, ticket_id):
+    answer = api.post(f"/tickets/{ticket_id}/comments", json={"text": "x" * 10_001})
+
+    assert answer.json()["errors"] == [{"field": "text", "message": "may have 10000 characters at most"}]
 
 
 # --- conditions and retries ---------------------------------------------------------------------------------
@@ -296,7 +311,7 @@ def test_a_stale_reading_changes_nothing(api, ticket_id, give, command, body):
 def test_a_fresh_reading_may_act(api, ticket_id, command, body):
     answer = api.post(f"/tickets/{ticket_id}/{command}", json=body, headers={"If-Match": '"2"'})
 
-    assert answer.status_code == 200
+    assert answer.status_code == (201 if command == "comments" else 200)
     assert answer.headers["etag"] == f'"{answer.json()["version"]}"'
 
 

@@ -3,7 +3,7 @@ from hypothesis import given, strategies
 from pydantic import TypeAdapter, ValidationError
 
 from domain.events import STORED
-from domain.values import EmailAddressText, Line, Name, Text, address_key, storable
+from domain.values import CommentText, EmailAddressText, Line, Name, ShortLine, Text, address_key, storable
 
 
 def built(kind, value, **options):
@@ -39,6 +39,20 @@ def test_a_name_is_a_line_of_1_to_200_characters(name):
 
 def test_a_name_is_counted_once_its_blanks_are_gone():
     assert built(Name, " " * 300 + "Dupont") == "Dupont"
+
+
+@pytest.mark.parametrize("blank", ["", " \n\t", "\x1b\x9f", "\u200b\u200d\ufeff", "\u00ad", "\u3164\u2060 "])
+def test_a_comment_that_nobody_sees_is_blank(blank):
+    with pytest.raises(ValidationError, match="may not be blank"):
+        built(CommentText, blank)
+    assert built(CommentText, f"{blank}👩‍💻") == f"{blank}👩‍💻"
+
+
+@pytest.mark.parametrize(("kind", "longest"), [(CommentText, 10_000), (ShortLine, 200)])
+def test_a_text_that_is_too_long_is_told_how_long_it_may_be(kind, longest):
+    assert built(kind, "x" * longest) == "x" * longest
+    with pytest.raises(ValidationError, match=f"may have {longest} characters at most"):
+        built(kind, "x" * (longest + 1))
 
 
 def test_an_address_is_normalised_when_it_is_built():
