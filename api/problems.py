@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from adapters.databases import StoreUnavailable
 from adapters.event_store.log import CommandIdReused, StaleVersion
@@ -169,9 +170,19 @@ def problem_of(error: Exception) -> Problem:
         title=words.capitalize(),
         status=STATUS[kind],
         detail=str(error) or (kind.__doc__ or words).strip(),
-        errors=error.errors if isinstance(error, Invalid) else None,
+        errors=_wrong_fields(error),
         **facts,
     )
+
+
+def _wrong_fields(error: Exception) -> list[FieldError] | None:
+    match error:
+        case Invalid():
+            return error.errors
+        case BadCursor():
+            return [FieldError(field="query.cursor", message=str(error))]
+        case _:
+            return None
 
 
 def invalid(error: ValidationError, model: type[BaseModel], place: str = "") -> Invalid:
@@ -179,12 +190,28 @@ def invalid(error: ValidationError, model: type[BaseModel], place: str = "") -> 
     return Invalid(
         [
             FieldError(
-                field=".".join([*filter(None, [place]), *_path(found["loc"], model)]) or "body",
-                message=found["msg"].removeprefix("Value error, "),
+                field=".".join([*filter(None, [place]), *_path(found["loc"], model), *_kind_of_union(found)]) or "body",
+                message=_message(found),
             )
-            for found in error.errors(include_url=False, include_context=False, include_input=False)
+            for found in error.errors(include_url=False, include_input=False)
         ]
     )
+
+
+def _message(found: ErrorDetails) -> str:
+    match found["type"]:
+        case "union_tag_not_found":
+            return "Field required"
+        case "union_tag_invalid":
+            return f"Input should be {found['ctx']['expected_tags']}"
+        case _:
+            return found["msg"].removeprefix("Value error, ")
+
+
+def _kind_of_union(found: ErrorDetails) -> Iterator[str]:
+    """The field that tells a union's members apart, where it is missing or wrong: pydantic's location stops before it."""
+    if found["type"] in {"union_tag_not_found", "union_tag_invalid"}:
+        yield found["ctx"]["discriminator"].strip("'")
 
 
 def _path(location: Iterable[str | int], model: type[BaseModel]) -> Iterator[str]:

@@ -152,16 +152,16 @@ def test_a_body_that_is_too_large_is_refused(asked):
         ([], ["body"]),
         ("on", ["body"]),
         ({}, ["on"]),
-        ({"on": {}}, ["on"]),
+        ({"on": {}}, ["on.kind"]),
         ({"on": "client"}, ["on"]),
-        ({"on": {"kind": "folder", "id": UUID}}, ["on"]),
+        ({"on": {"kind": "folder", "id": UUID}}, ["on.kind"]),
         ({"on": {"kind": "client"}}, ["on.id"]),
         ({"on": {"kind": "client", "id": 7}}, ["on.id"]),
         ({"on": {"kind": "client", "id": UUID, "client": 1}}, ["on.client"]),
         ({"on": {"kind": "client", "id": UUID}, "address": "take"}, ["address"]),
         ({"on": {"kind": "client", "id": UUID}, "adress": "share"}, ["adress"]),
         ({"on": {"kind": "new_client"}}, ["on.identity"]),
-        ({"on": {"kind": "new_client", "identity": {"last_name": "Bonnet"}}}, ["on.identity"]),
+        ({"on": {"kind": "new_client", "identity": {"last_name": "Bonnet"}}}, ["on.identity.kind"]),
         ({"on": {"kind": "new_client", "identity": {"kind": "company"}}}, ["on.identity.company_name"]),
         (
             {"on": {"kind": "new_client", "identity": {"kind": "company", "company_name": "\t "}}},
@@ -212,6 +212,22 @@ def test_a_wrong_field_is_told_what_would_be_right(asked):
 
 
 @pytest.mark.parametrize(
+    ("on", "message"),
+    [
+        ({"id": UUID}, "Field required"),
+        (
+            {"kind": "folder", "id": UUID},
+            "Input should be 'client', 'contract', 'claim', 'company', 'contact', 'new_client'",
+        ),
+    ],
+)
+def test_a_wrong_kind_is_told_which_there_are(asked, ticket_id, on, message):
+    answer = asked.post(f"/tickets/{ticket_id}/file", json={"on": on})
+
+    assert answer.json()["errors"] == [{"field": "on.kind", "message": message}]
+
+
+@pytest.mark.parametrize(
     ("query", "wrong"),
     [
         ("limit=0", ["query.limit"]),
@@ -241,7 +257,9 @@ def test_a_position_beyond_the_log_is_refused(asked, shared, beyond):
 
 @pytest.mark.parametrize("cursor", ["", "x", "!!!", "bnVsbA", "WyJhIl0", "WzEsMl0", "WzFlOTld", "é", "W3RydWVd"])
 def test_a_cursor_that_the_list_never_gave_is_refused(asked, cursor):
-    problem(asked.get("/tickets", params={"cursor": cursor}), 422, "bad-cursor")
+    told = problem(asked.get("/tickets", params={"cursor": cursor}), 422, "bad-cursor")
+
+    assert told["errors"] == [{"field": "query.cursor", "message": "not a cursor that this list gave"}]
 
 
 @pytest.mark.parametrize("written", ["1", "x", "11111111-1111-4111-8111-11111111111g"])
