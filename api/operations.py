@@ -336,7 +336,27 @@ def _routed(
         if_match=_if_match(request.headers.get("if-match")) if operation.conditional else None,
         idempotency_key=_idempotency_key(request.headers.get("idempotency-key")) if operation.is_command else None,
     )
-    return _response(operation, operation.route(call))
+    try:
+        return _response(operation, operation.route(call))
+    except NotFound as error:
+        field = None if error.id in dict(path).values() else _field_naming(error.id, call.body)
+        if field is None:
+            raise
+        raise Invalid([FieldError(field=field, message=str(error))]) from None
+
+
+def _field_naming(thing: UUID, body: Any) -> str | None:
+    """The field of a body that names this thing by its id."""
+    sent = body.model_dump() if isinstance(body, BaseModel) else {}
+    return next((".".join(path) for path, value in _leaves(sent) if value == thing), None)
+
+
+def _leaves(value: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, dict):
+        for name, member in value.items():
+            yield from _leaves(member, *path, name)
+    else:
+        yield path, value
 
 
 def _query(request: Request) -> dict[str, str]:

@@ -63,7 +63,6 @@ class ContactChanged(BaseModel):
     "manage_dossiers",
     body=NewContact,
     answers={201: ContactChanged},
-    refuses=(NotFound,),
     is_command=True,
     versioned=True,
 )

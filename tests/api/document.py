@@ -117,6 +117,14 @@ class RealValues:
             "/contacts": encode_cursor("m", 1),
             "/quarantine": encode_cursor("2026-01-01T00:00:00+00:00", self.clients[0]),
         }
+        self._files = {
+            "client": self.clients,
+            "contract": self.contracts,
+            "claim": self.claims,
+            "company": self.companies,
+            "contact": self.contacts,
+        }
+        self._collaborator_id = api.read("/collaborators")["items"][0]["collaborator_id"]
         self._head = api.get("/health").json()["head"]
 
     def put_into(self, case):
@@ -142,11 +150,17 @@ class RealValues:
             case.query["min_position"] = int(case.query["min_position"]) % (self._head + 1)
 
     def _put_into_body(self, body, drawn):
-        if "ticket_id" in body and drawn % 4:
+        """Ids that a body names must be of what is there: others are wrong fields, which a document can't tell."""
+        if "ticket_id" in body:
             body["ticket_id"] = self.tickets[drawn % len(self.tickets)]
         target = body.get("on", {})
-        if target.get("kind") == "client" and drawn % 4:
-            target["id"] = self.clients[drawn % len(self.clients)]
+        if target.get("kind") in self._files:
+            known = self._files[target["kind"]]
+            target["id"] = known[drawn % len(known)]
+        if body.get("company_id"):
+            body["company_id"] = self.companies[0]
+        if body.get("collaborator_id"):
+            body["collaborator_id"] = self._collaborator_id
 
 
 def is_valid(case, container):

@@ -6,6 +6,7 @@ from tests.api.letters import letter
 
 CLAIRE = "claire@courriel.example"
 GESTION = "gestion@deux-rives.example"
+NOBODY = "77777777-7777-4777-8777-777777777777"
 
 
 @pytest.fixture
@@ -208,9 +209,8 @@ def test_companies_and_contacts_are_found_by_name(api, insurer, ferrand):
 
 @pytest.mark.parametrize("plural", ["clients", "contracts", "claims", "companies", "contacts"])
 def test_what_is_not_there_has_no_tickets(api, plural):
-    nobody = "77777777-7777-4777-8777-777777777777"
-    assert problem(api.get(f"/{plural}/{nobody}/tickets")) == (404, "/problems/not-found")
-    assert problem(api.get(f"/{plural}/{nobody}")) == (404, "/problems/not-found")
+    assert problem(api.get(f"/{plural}/{NOBODY}/tickets")) == (404, "/problems/not-found")
+    assert problem(api.get(f"/{plural}/{NOBODY}")) == (404, "/problems/not-found")
 
 
 @pytest.mark.parametrize(
@@ -227,6 +227,24 @@ def test_what_is_wrong_is_named(api, bonnet, contract, path, body, field):
     answer = api.post(path.format(client=bonnet, contract=contract), json=body)
     assert problem(answer) == (422, "/problems/invalid")
     assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/clients/{client}/contracts", {"policy_number": "MRH-1"}),
+        ("/contacts", {"identity": {"last_name": "Ferrand"}}),
+    ],
+)
+def test_a_company_that_a_body_names_and_is_not_there_is_a_wrong_field(api, bonnet, path, body):
+    answer = api.post(path.format(client=bonnet), json=body | {"company_id": NOBODY})
+    assert problem(answer) == (422, "/problems/invalid")
+    assert answer.json()["errors"] == [{"field": "company_id", "message": f"there is no company {NOBODY}"}]
+
+
+def test_what_the_path_names_and_is_not_there_is_not_found_whatever_the_body_says(api):
+    missing = api.post(f"/clients/{NOBODY}/contracts", json={"policy_number": "MRH-1", "company_id": NOBODY})
+    assert (*problem(missing), missing.json()["kind"]) == (404, "/problems/not-found", "client")
 
 
 @pytest.mark.behaviour("X10")

@@ -165,12 +165,14 @@ def test_the_inbox_is_filtered_by_whose_tickets_are(api, ticket_id, other, give,
     assert [line["assigned_to"] for line in api.read("/tickets")["items"]] == [None, paul]
 
 
-def test_tickets_are_assigned_to_collaborators_only(api, ticket_id, refused):
+def test_tickets_are_assigned_to_collaborators_only(api, ticket_id):
     stranger = str(uuid4())
 
-    status, problem = refused("assign", {"collaborator_id": stranger})
+    answer = api.post(f"/tickets/{ticket_id}/assign", json={"collaborator_id": stranger})
 
-    assert (status, problem["kind"], problem["id"]) == (404, "collaborator", stranger)
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid")
+    told = {"field": "collaborator_id", "message": f"there is no collaborator {stranger}"}
+    assert answer.json()["errors"] == [told]
     assert api.ticket(ticket_id)["assigned_to"] is None
 
 

@@ -125,7 +125,8 @@ def test_a_ticket_is_filed_on_dossiers_that_exist_only(api, bonnet):
 
     answer = api.post(f"/tickets/{ticket_id}/file", json={"on": {"kind": "client", "id": missing}})
 
-    assert (answer.status_code, answer.json()["kind"], answer.json()["id"]) == (404, "client", missing)
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid")
+    assert answer.json()["errors"] == [{"field": "on.id", "message": f"there is no client {missing}"}]
     assert api.ticket(ticket_id)["filed_on"] is None
 
 
