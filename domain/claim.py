@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Literal, Self
 from uuid import UUID
 
@@ -31,6 +32,8 @@ class ClaimOpened(ClaimEvent):
 
     number: int
     contract_id: UUID
+    occurred_on: date | None = None
+    """The day of the loss, where the office knows it."""
     reference: Sealed[ClaimReference]
 
 
@@ -49,8 +52,10 @@ class Claim(Aggregate):
     contract_id: UUID | None = None
     status: ClaimStatus | None = None
 
-    def open(self, number: int, contract_id: UUID, reference: ClaimReference) -> Sequence[ClaimEvent]:
-        return [ClaimOpened(number=number, contract_id=contract_id, reference=reference)]
+    def open(
+        self, number: int, contract_id: UUID, occurred_on: date | None, reference: ClaimReference
+    ) -> Sequence[ClaimEvent]:
+        return [ClaimOpened(number=number, contract_id=contract_id, occurred_on=occurred_on, reference=reference)]
 
     def close(self) -> Sequence[ClaimEvent]:
         return [] if self.status == "closed" else [ClaimClosed()]
@@ -80,6 +85,7 @@ class OpenClaim(Command):
 
     claim_id: UUID
     contract_id: UUID
+    occurred_on: date | None = None
     reference: ClaimReference = ClaimReference()
 
 
@@ -101,7 +107,7 @@ def open_claim(command: OpenClaim, streams: Streams) -> ClaimAnswer:
     claim = streams.find(Claim, command.claim_id)
     if claim.status is None:
         number = streams.next_number("claim")
-        streams.save(claim, claim.open(number, command.contract_id, command.reference))
+        streams.save(claim, claim.open(number, command.contract_id, command.occurred_on, command.reference))
         for quoted in (claim_number(number), quotable(command.reference.insurer_reference)):
             give_number(quoted, Target(kind="claim", id=claim.id), streams)
     return ClaimAnswer(claim_id=claim.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Literal, Self
 from uuid import UUID
 
@@ -32,11 +33,16 @@ class ContractRegistered(ContractEvent):
     client_id: UUID
     company_id: UUID | None = None
     """The insurer, or the wholesale broker through whom it is placed."""
+    starts_on: date | None = None
+    """The first day of its cover, where the office knows it."""
     policy: Sealed[Policy]
 
 
 class ContractTerminated(ContractEvent):
-    """The office learned of the contract's end."""
+    """The office learned of the contract's end, or of another day for it."""
+
+    effective_on: date
+    """The day on which the cover ends."""
 
 
 class Contract(Aggregate):
@@ -44,23 +50,26 @@ class Contract(Aggregate):
     event_type = ContractEvent
 
     client_id: UUID | None = None
-    status: ContractStatus | None = None
+    ends_on: date | None = None
 
-    def register(self, client_id: UUID, company_id: UUID | None, policy: Policy) -> Sequence[ContractEvent]:
+    def register(
+        self, client_id: UUID, company_id: UUID | None, starts_on: date | None, policy: Policy
+    ) -> Sequence[ContractEvent]:
         """Registers the contract; one that is registered stays as it is."""
-        if self.status is not None:
+        if self.client_id is not None:
             return []
-        return [ContractRegistered(client_id=client_id, company_id=company_id, policy=policy)]
+        return [ContractRegistered(client_id=client_id, company_id=company_id, starts_on=starts_on, policy=policy)]
 
-    def terminate(self) -> Sequence[ContractEvent]:
-        return [] if self.status == "terminated" else [ContractTerminated()]
+    def terminate(self, effective_on: date) -> Sequence[ContractEvent]:
+        """Ends the cover on that day; one that was to end on another day ends on this one instead."""
+        return [] if self.ends_on == effective_on else [ContractTerminated(effective_on=effective_on)]
 
     def evolve(self, event: Event) -> Self:
         match event:
             case ContractRegistered():
-                return self.having(client_id=event.client_id, status="in_force")
+                return self.having(client_id=event.client_id)
             case ContractTerminated():
-                return self.having(status="terminated")
+                return self.having(ends_on=event.effective_on)
             case _:
                 return self
 
@@ -76,11 +85,15 @@ class RegisterContract(Command):
     contract_id: UUID
     client_id: UUID
     company_id: UUID | None = None
+    starts_on: date | None = None
     policy: Policy
 
 
 class TerminateContract(Command):
+    """Records on which day a contract's cover ends; done again with another day, it corrects that."""
+
     contract_id: UUID
+    effective_on: date
 
 
 class ContractAnswer(Value):
@@ -93,8 +106,9 @@ def register_contract(command: RegisterContract, streams: Streams) -> ContractAn
     if command.company_id is not None:
         streams.load(Company, command.company_id)
     contract = streams.find(Contract, command.contract_id)
-    if contract.status is None:
-        streams.save(contract, contract.register(command.client_id, command.company_id, command.policy))
+    registered = contract.register(command.client_id, command.company_id, command.starts_on, command.policy)
+    if registered:
+        streams.save(contract, registered)
         give_number(quotable(command.policy.number), Target(kind="contract", id=contract.id), streams)
     return ContractAnswer(contract_id=contract.id)
 
@@ -102,5 +116,5 @@ def register_contract(command: RegisterContract, streams: Streams) -> ContractAn
 @handles(TerminateContract)
 def terminate_contract(command: TerminateContract, streams: Streams) -> ContractAnswer:
     contract = streams.load(Contract, command.contract_id)
-    streams.save(contract, contract.terminate())
+    streams.save(contract, contract.terminate(command.effective_on))
     return ContractAnswer(contract_id=contract.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -24,12 +24,13 @@ _claims: Final = Table(
     Column("contract_id", Uuid, nullable=False),
     Column("insurer_reference", String, nullable=False),
     Column("status", String, nullable=False),
+    Column("occurred_on", String),  # ISO 8601
     Column("opened_at", Utc, nullable=False),
     Column("closed_at", Utc),
     Index("claims_by_contract", "contract_id", "number"),
 )
 
-claims: Final = Projection("claims", version=1, table=_claims)
+claims: Final = Projection("claims", version=2, table=_claims)
 
 
 # --- folds ------------------------------------------------------------------------------------
@@ -46,6 +47,7 @@ def opened(row: Row | None, recorded: Recorded[ClaimOpened]) -> Row | None:
         "contract_id": event.contract_id,
         "insurer_reference": event.reference.insurer_reference,
         "status": "open",
+        "occurred_on": event.occurred_on and event.occurred_on.isoformat(),
         "opened_at": recorded.at,
     }
 
@@ -64,13 +66,14 @@ def reopened(row: Row | None, recorded: Recorded[ClaimReopened]) -> Row | None:
 
 
 class ClaimLine(Value):
-    """A claim in a list. `number` is the office's, `insurer_reference` the insurer's."""
+    """A claim in a list. `number` is the office's, `insurer_reference` the insurer's, `occurred_on` the day of the loss."""
 
     claim_id: UUID
     number: int
     contract_id: UUID
     insurer_reference: str
     status: ClaimStatus
+    occurred_on: date | None
 
 
 class ClaimDetails(ClaimLine):

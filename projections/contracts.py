@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -25,13 +25,15 @@ _contracts: Final = Table(
     Column("policy_number", String, nullable=False),
     Column("product", String, nullable=False),
     Column("status", String, nullable=False),
+    Column("starts_on", String),  # ISO 8601
+    Column("ends_on", String),
     Column("registered_position", BigInteger, nullable=False),
     Column("registered_at", Utc, nullable=False),
     Column("terminated_at", Utc),
     Index("contracts_by_client", "client_id", "registered_position"),
 )
 
-contracts: Final = Projection("contracts", version=1, table=_contracts)
+contracts: Final = Projection("contracts", version=2, table=_contracts)
 
 
 # --- folds ------------------------------------------------------------------------------------
@@ -49,6 +51,7 @@ def registered(row: Row | None, recorded: Recorded[ContractRegistered]) -> Row |
         "policy_number": event.policy.number,
         "product": event.policy.product,
         "status": "in_force",
+        "starts_on": event.starts_on and event.starts_on.isoformat(),
         "registered_position": recorded.position,
         "registered_at": recorded.at,
     }
@@ -56,14 +59,15 @@ def registered(row: Row | None, recorded: Recorded[ContractRegistered]) -> Row |
 
 @contracts.on(ContractTerminated, key=stream)
 def terminated(row: Row | None, recorded: Recorded[ContractTerminated]) -> Row | None:
-    return row and {**row, "version": recorded.version, "status": "terminated", "terminated_at": recorded.at}
+    ended = {"status": "terminated", "ends_on": recorded.event.effective_on.isoformat(), "terminated_at": recorded.at}
+    return row and {**row, "version": recorded.version, **ended}
 
 
 # --- queries ----------------------------------------------------------------------------------
 
 
 class ContractLine(Value):
-    """A contract in a list. `policy_number` is the insurer's."""
+    """A contract in a list. `policy_number` is the insurer's; its cover goes from `starts_on` to `ends_on`, where known."""
 
     contract_id: UUID
     client_id: UUID
@@ -71,6 +75,8 @@ class ContractLine(Value):
     policy_number: str
     product: str
     status: ContractStatus
+    starts_on: date | None
+    ends_on: date | None
 
 
 class ContractDetails(ContractLine):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -31,10 +32,12 @@ class NewClaim(BaseModel):
     """A claim to open; its number is given by the office."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"insurer_reference": "SIN-88-20417"}, {}]}
+        extra="forbid",
+        json_schema_extra={"examples": [{"insurer_reference": "SIN-88-20417", "occurred_on": "2026-03-09"}, {}]},
     )
 
     insurer_reference: Annotated[ShortLine, Field(description="The insurer's, where it has given one")] = ""
+    occurred_on: Annotated[date | None, Field(description="The day of the loss")] = None
 
 
 class ClaimChanged(BaseModel):
@@ -64,6 +67,7 @@ def open_claim(call: Call) -> Reply:
     command = OpenClaim(
         claim_id=claim_id,
         contract_id=call.path.contract_id,
+        occurred_on=body.occurred_on,
         reference=ClaimReference(insurer_reference=body.insurer_reference),
     )
     return replace(_changed(claim_id, call.execute(command, claim_id)), status=201, location=f"/claims/{claim_id}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -36,7 +37,9 @@ class NewContract(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         json_schema_extra={
-            "examples": [{"policy_number": "MRH-2201457", "product": "Multirisque habitation"}],
+            "examples": [
+                {"policy_number": "MRH-2201457", "product": "Multirisque habitation", "starts_on": "2026-01-01"}
+            ],
         },
     )
 
@@ -45,6 +48,15 @@ class NewContract(BaseModel):
     company_id: Annotated[
         UUID | None, Field(description="The insurer, or the wholesale broker through whom it is placed")
     ] = None
+    starts_on: Annotated[date | None, Field(description="The first day of its cover")] = None
+
+
+class Termination(BaseModel):
+    """When a contract's cover ends."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"effective_on": "2026-12-31"}]})
+
+    effective_on: Annotated[date, Field(description="The day on which the cover ends")]
 
 
 class ContractChanged(BaseModel):
@@ -75,6 +87,7 @@ def register_contract(call: Call) -> Reply:
         contract_id=contract_id,
         client_id=call.path.client_id,
         company_id=body.company_id,
+        starts_on=body.starts_on,
         policy=Policy(number=body.policy_number, product=body.product),
     )
     changed = _changed(contract_id, call.execute(command, contract_id))
@@ -129,6 +142,7 @@ def show_contract(call: Call) -> Reply:
     "Terminate a contract",
     "manage_dossiers",
     path_model=ContractPath,
+    body=Termination,
     answers={200: ContractChanged},
     refuses=(NotFound,),
     is_command=True,
@@ -136,9 +150,11 @@ def show_contract(call: Call) -> Reply:
     versioned=True,
 )
 def terminate_contract(call: Call) -> Reply:
-    """Records that the contract came to its end. Tickets can still be filed on it."""
+    """Records on which day the contract's cover ends; again with another day corrects it. Tickets can still be filed on it."""
     contract_id: UUID = call.path.contract_id
-    return _changed(contract_id, call.execute(TerminateContract(contract_id=contract_id), contract_id))
+    body: Termination = call.body
+    command = TerminateContract(contract_id=contract_id, effective_on=body.effective_on)
+    return _changed(contract_id, call.execute(command, contract_id))
 
 
 offer_tickets(operation, "contract", "/contracts/{contract_id}", ContractPath)

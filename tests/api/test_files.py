@@ -152,18 +152,20 @@ def test_an_address_is_taken_off_a_company(api, insurer):
 
 
 def test_contracts_and_claims_live(api, bonnet, contract, claim, insurer):
-    placed = api.register_contract(bonnet, "AUTO-5510", company_id=insurer)
+    placed = api.register_contract(bonnet, "AUTO-5510", company_id=insurer, starts_on="2026-01-01")
     assert [line["policy_number"] for line in api.read(f"/clients/{bonnet}/contracts")["items"]] == [
         "AUTO-5510",
         "MRH-2201457",
     ]
-    assert api.read(f"/contracts/{placed}")["company_id"] == insurer
-    ended = api.do(f"/contracts/{contract}/terminate")
+    shown = api.read(f"/contracts/{placed}")
+    assert (shown["company_id"], shown["starts_on"], shown["ends_on"]) == (insurer, "2026-01-01", None)
+    ended = api.do(f"/contracts/{contract}/terminate", {"effective_on": "2026-12-31"})
     shown = api.read(f"/contracts/{contract}")
-    assert (shown["status"], shown["version"]) == ("terminated", ended["version"])
+    assert (shown["status"], shown["ends_on"], shown["version"]) == ("terminated", "2026-12-31", ended["version"])
     assert shown["terminated_at"] >= shown["registered_at"]
 
-    other = api.open_claim(contract)
+    other = api.open_claim(contract, occurred_on="2026-03-09")
+    assert api.read(f"/claims/{other}")["occurred_on"] == "2026-03-09"
     assert [line["number"] for line in api.read(f"/contracts/{contract}/claims")["items"]] == [2, 1]
     api.do(f"/claims/{other}/close")
     assert api.read(f"/claims/{other}")["status"] == "closed"
@@ -174,12 +176,18 @@ def test_contracts_and_claims_live(api, bonnet, contract, claim, insurer):
 
 
 @pytest.mark.parametrize(
-    "path", ["/contracts/{}/terminate", "/claims/{}/close", "/claims/{}/reopen"], ids=["terminate", "close", "reopen"]
+    ("path", "body"),
+    [
+        ("/contracts/{}/terminate", {"effective_on": "2026-12-31"}),
+        ("/claims/{}/close", None),
+        ("/claims/{}/reopen", None),
+    ],
+    ids=["terminate", "close", "reopen"],
 )
-def test_a_change_holds_to_the_version_that_was_read(api, contract, claim, path):
+def test_a_change_holds_to_the_version_that_was_read(api, contract, claim, path, body):
     path = path.format(contract if "contracts" in path else claim)
-    assert problem(api.post(path, headers={"If-Match": '"7"'})) == (412, "/problems/stale-version")
-    assert api.post(path, headers={"If-Match": '"1"'}).status_code == 200
+    assert problem(api.post(path, json=body, headers={"If-Match": '"7"'})) == (412, "/problems/stale-version")
+    assert api.post(path, json=body, headers={"If-Match": '"1"'}).status_code == 200
 
 
 def test_lists_of_contracts_and_claims_come_in_pages(api, bonnet):
@@ -221,6 +229,10 @@ def test_what_is_not_there_has_no_tickets(api, plural):
         ("/companies", {"name": "Deux Rives", "role": "bank"}, "role"),
         ("/contacts", {"identity": {"last_name": ""}}, "identity.last_name"),
         ("/contracts/{contract}/claims", {"number": 7}, "number"),
+        ("/contracts/{contract}/claims", {"occurred_on": "09/03/2026"}, "occurred_on"),
+        ("/contracts/{contract}/terminate", {}, "effective_on"),
+        ("/contracts/{contract}/terminate", {"effective_on": None}, "effective_on"),
+        ("/contracts/{contract}/terminate", {"effective_on": "2026-02-30"}, "effective_on"),
     ],
 )
 def test_what_is_wrong_is_named(api, bonnet, contract, path, body, field):

@@ -134,6 +134,7 @@ def test_every_operation_succeeds_as_documented(identified, status, demo_api, si
         "give_company_address": {"address": "new@courriel.example", "how": "share"},
         "give_contact_address": {"address": "new@courriel.example", "how": "share"},
         "register_contract": {"policy_number": "MRH-1"},
+        "terminate_contract": {"effective_on": "2026-12-31"},
         "open_claim": {},
         "register_company": {"name": "Deux Rives", "role": "insurer"},
         "register_contact": {"identity": {"last_name": "Ferrand"}},

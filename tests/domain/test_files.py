@@ -1,5 +1,6 @@
 """Contracts, claims, companies and contacts: what filing needs of them, and whose addresses are whose."""
 
+from datetime import date
 from uuid import UUID
 
 import pytest
@@ -20,6 +21,7 @@ from domain.values import Target
 from tests.given_when_then import given, keyed_id
 
 CONTRACT, CLAIM, COMPANY, CONTACT = (UUID(int=number) for number in range(21, 25))
+JANUARY, JUNE, DECEMBER = date(2026, 1, 1), date(2026, 6, 30), date(2026, 12, 31)
 POLICY = Policy(number="MRH-2201457", product="Multirisque habitation")
 INSURER = CompanyRegistered(role="insurer", identity=CompanyName(name="Mutuelle des Deux Rives"))
 FERRAND = ContactRegistered(number=1, company_id=COMPANY, identity=ContactIdentity(last_name="Ferrand"))
@@ -48,10 +50,15 @@ def number_id(plain):
 
 
 def test_a_contract_is_registered_under_its_client_with_its_insurer(office):
-    registered = ContractRegistered(client_id=office.claire, company_id=COMPANY, policy=POLICY)
+    facts = {"client_id": office.claire, "company_id": COMPANY, "starts_on": JANUARY, "policy": POLICY}
     given(office.claire, office.registered()).and_given(COMPANY, INSURER).when(
-        RegisterContract(contract_id=CONTRACT, client_id=office.claire, company_id=COMPANY, policy=POLICY)
-    ).then({CONTRACT: [registered], number_id("MRH2201457"): [NumberGiven(file=Target(kind="contract", id=CONTRACT))]})
+        RegisterContract(contract_id=CONTRACT, **facts)
+    ).then(
+        {
+            CONTRACT: [ContractRegistered(**facts)],
+            number_id("MRH2201457"): [NumberGiven(file=Target(kind="contract", id=CONTRACT))],
+        }
+    )
 
 
 @pytest.mark.parametrize(("client", "company", "missing"), [(UUID(int=77), None, "client"), (None, COMPANY, "company")])
@@ -62,17 +69,20 @@ def test_a_contract_needs_its_client_and_the_insurer_that_is_named(office, clien
     given(office.claire, office.registered()).when(command).then_raises(NotFound, kind=missing, id=client or company)
 
 
-def test_a_contract_is_terminated_once(files):
-    terminate = TerminateContract(contract_id=CONTRACT)
-    files().when(terminate).then({CONTRACT: [ContractTerminated()]})
-    files().and_given(CONTRACT, ContractTerminated()).when(terminate).then_nothing()
+def test_a_contract_is_terminated_once_for_a_day(files):
+    terminate = TerminateContract(contract_id=CONTRACT, effective_on=JUNE)
+    by_june, by_december = ContractTerminated(effective_on=JUNE), ContractTerminated(effective_on=DECEMBER)
+    files().when(terminate).then({CONTRACT: [by_june]})
+    files().and_given(CONTRACT, by_june).when(terminate).then_nothing()
+    files().and_given(CONTRACT, by_december).when(terminate).then({CONTRACT: [by_june]})
 
 
 def test_a_claim_is_opened_under_a_contract_even_a_terminated_one(files):
-    opened = ClaimOpened(number=1, contract_id=CONTRACT, reference=ClaimReference(insurer_reference="SIN-880"))
-    command = OpenClaim(claim_id=UUID(int=31), contract_id=CONTRACT, reference=opened.reference)
+    facts = {"contract_id": CONTRACT, "occurred_on": JUNE, "reference": ClaimReference(insurer_reference="SIN-880")}
+    opened = ClaimOpened(number=1, **facts)
+    command = OpenClaim(claim_id=UUID(int=31), **facts)
     given_to = [NumberGiven(file=Target(kind="claim", id=UUID(int=31)))]
-    files().and_given(CONTRACT, ContractTerminated()).when(command).then(
+    files().and_given(CONTRACT, ContractTerminated(effective_on=JUNE)).when(command).then(
         {UUID(int=31): [opened], number_id("sinistre 1"): given_to, number_id("SIN880"): given_to}
     )
     given().when(command).then_raises(NotFound, kind="contract", id=CONTRACT)

@@ -1,8 +1,9 @@
+from datetime import date
 from uuid import UUID
 
 import pytest
 
-from domain.claim import ClaimOpened, ClaimReference
+from domain.claim import ClaimClosed, ClaimOpened, ClaimReference
 from domain.company import CompanyName, CompanyRegistered
 from domain.contact import ContactIdentity, ContactRegistered
 from domain.contract import ContractRegistered, ContractTerminated, Policy
@@ -12,6 +13,7 @@ from projections import claims, companies, contacts, contracts, files
 from tests.projections.facts import person
 
 CLAIRE, CONTRACT, CLAIM, COMPANY, CONTACT = (UUID(int=number) for number in range(1, 6))
+TERMINATED = ContractTerminated(effective_on=date(2026, 6, 30))
 EVERY = {"client": CLAIRE, "contract": CONTRACT, "claim": CLAIM, "company": COMPANY, "contact": CONTACT}
 
 
@@ -72,7 +74,7 @@ def test_a_file_that_is_not_there_is_unknown(views, kind):
 
 def test_what_was_erased_is_in_no_list(views, viewer):
     contract, claim, contact = UUID(int=11), UUID(int=12), UUID(int=13)
-    views.happened(contract, ContractRegistered(client_id=CLAIRE, policy=ERASED), ContractTerminated())
+    views.happened(contract, ContractRegistered(client_id=CLAIRE, policy=ERASED), TERMINATED)
     views.happened(claim, ClaimOpened(number=8, contract_id=CONTRACT, reference=ERASED))
     views.happened(contact, ContactRegistered(number=2, identity=ERASED))
     views.happened(UUID(int=15), CompanyRegistered(role="referrer", identity=ERASED))
@@ -82,6 +84,28 @@ def test_what_was_erased_is_in_no_list(views, viewer):
     assert views.asked(contacts.contact, viewer, contact) is None
     (left,) = views.asked(contacts.search, viewer, limit=5).items
     assert left.contact_id == CONTACT
+
+
+def test_a_contract_shows_the_days_of_its_cover_and_a_claim_that_of_the_loss(views, viewer):
+    contract, claim = UUID(int=11), UUID(int=12)
+    january, march = date(2026, 1, 1), date(2026, 3, 9)
+    views.happened(
+        contract, ContractRegistered(client_id=CLAIRE, starts_on=january, policy=Policy(number="MRH-2")), TERMINATED
+    )
+    views.happened(
+        claim, ClaimOpened(number=8, contract_id=contract, occurred_on=march, reference=ClaimReference()), ClaimClosed()
+    )
+    lines = views.asked(contracts.of_client, viewer, CLAIRE, limit=5, with_total=False).items
+    assert [(line.starts_on, line.ends_on) for line in lines] == [(january, TERMINATED.effective_on), (None, None)]
+    assert views.asked(contracts.contract, viewer, contract).ends_on == TERMINATED.effective_on
+    (line,) = views.asked(claims.of_contract, viewer, contract, limit=5, with_total=False).items
+    assert line.occurred_on == views.asked(claims.claim, viewer, claim).occurred_on == march
+    assert views.asked(claims.claim, viewer, CLAIM).occurred_on is None
+
+
+def test_a_contract_whose_termination_was_corrected_ends_on_the_later_told_day(views, viewer):
+    views.happened(CONTRACT, TERMINATED, ContractTerminated(effective_on=date(2026, 12, 31)))
+    assert views.asked(contracts.contract, viewer, CONTRACT).ends_on == date(2026, 12, 31)
 
 
 def test_a_company_is_found_by_its_role(views, viewer):
