@@ -12,14 +12,14 @@ from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
 from domain.email_address import give_address
 from domain.events import Event, Sealed, Value
-from domain.values import EmailAddressText, Name, ShortLine, Target
+from domain.values import EmailAddressText, Name, ShortLine, Target, Title
 
 ClientStatus = Literal["prospect", "active"]
 
 
 class Person(Value):
     kind: Literal["person"] = "person"
-    title: Literal["M.", "Mme"] | None = None
+    title: Title | None = None
     first_name: ShortLine = ""
     last_name: Name
 

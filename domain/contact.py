@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Self
 from uuid import UUID
 
 from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
 from domain.company import Company
 from domain.events import Event, Sealed, Value
-from domain.values import Name, ShortLine
+from domain.values import Name, ShortLine, Title
 
 
 class ContactIdentity(Value):
     """Who the contact is, and their function at the company."""
 
-    title: Literal["M.", "Mme"] | None = None
+    title: Title | None = None
     first_name: ShortLine = ""
     last_name: Name
     function: ShortLine = ""

@@ -114,6 +114,8 @@ EmailAddressText = Annotated[str, Field(max_length=320), _when_built(_address)]
 """An e-mail address as someone typed it, normalised (RFC 5321, 5322 and 6531, by email-validator)."""
 
 
+Title = Literal["M.", "Mme"]
+
 FileKind = Literal["client", "contract", "claim", "company", "contact"]
 FILE_KINDS: Final[tuple[FileKind, ...]] = get_args(FileKind)
 

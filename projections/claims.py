@@ -28,6 +28,7 @@ _claims: Final = Table(
     Column("opened_at", Utc, nullable=False),
     Column("closed_at", Utc),
     Index("claims_by_contract", "contract_id", "number"),
+    Index("claims_by_number", "number"),
 )
 
 claims: Final = Projection("claims", version=2, table=_claims)
@@ -114,6 +115,10 @@ def numbered(session: Connection, claim_ids: Collection[UUID]) -> dict[UUID, Num
     listing = select(_claims.c.claim_id, _claims.c.number, _claims.c.contract_id)
     rows = session.execute(listing.where(_claims.c.claim_id.in_(claim_ids)))
     return {row.claim_id: Numbered(number=row.number, contract_id=row.contract_id) for row in rows}
+
+
+def ids_of_number(session: Connection, number: int) -> list[UUID]:
+    return list(session.scalars(select(_claims.c.claim_id).where(_claims.c.number == number)))
 
 
 def ids_of_contracts(session: Connection, contract_ids: Collection[UUID]) -> list[UUID]:

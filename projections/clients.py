@@ -35,6 +35,7 @@ _clients: Final = Table(
     Column("registered_at", Utc, nullable=False),
     Column("activated_at", Utc),
     Index("clients_by_name", "searched_name", "number"),
+    Index("clients_by_number", "number"),
 )
 clients: Final = Projection("clients", version=2, table=_clients)
 
@@ -136,6 +137,10 @@ def client(session: Connection, viewer: Viewer, client_id: UUID) -> ClientDetail
     return ClientDetails.model_validate(
         {name: row[name] for name in known} | {"email_addresses": email_addresses.of_owner(session, client_id)}
     )
+
+
+def ids_of_number(session: Connection, number: int) -> list[UUID]:
+    return list(session.scalars(select(_clients.c.client_id).where(_clients.c.number == number)))
 
 
 def names(session: Connection, client_ids: Collection[UUID]) -> dict[UUID, str]:

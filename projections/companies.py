@@ -98,6 +98,11 @@ def company(session: Connection, viewer: Viewer, company_id: UUID) -> CompanyDet
     return CompanyDetails.model_validate(known | {"email_addresses": email_addresses.of_owner(session, company_id)})
 
 
+def ids_of_name(session: Connection, name: str) -> list[UUID]:
+    """Those of this whole name, whatever its case and accents."""
+    return list(session.scalars(select(_companies.c.company_id).where(_companies.c.searched_name == searched(name))))
+
+
 def names(session: Connection, company_ids: Collection[UUID]) -> dict[UUID, str]:
     """The name of each, of those known."""
     listing = select(_companies.c.company_id, _companies.c.name).where(_companies.c.company_id.in_(company_ids))

@@ -33,6 +33,7 @@ _contacts: Final = Table(
     Column("searched_name", String, nullable=False),
     Column("registered_at", Utc, nullable=False),
     Index("contacts_by_name", "searched_name", "number"),
+    Index("contacts_by_number", "number"),
     Index("contacts_by_company", "company_id", "searched_name", "number"),
 )
 
@@ -124,6 +125,10 @@ def placed(session: Connection, contact_ids: Collection[UUID]) -> dict[UUID, Pla
     listing = select(_contacts.c.contact_id, _contacts.c.display_name, _contacts.c.company_id)
     rows = session.execute(listing.where(_contacts.c.contact_id.in_(contact_ids)))
     return {row.contact_id: Placed(display_name=row.display_name, company_id=row.company_id) for row in rows}
+
+
+def ids_of_number(session: Connection, number: int) -> list[UUID]:
+    return list(session.scalars(select(_contacts.c.contact_id).where(_contacts.c.number == number)))
 
 
 def ids_of_company(session: Connection, company_id: UUID) -> list[UUID]:

@@ -31,6 +31,7 @@ _contracts: Final = Table(
     Column("registered_at", Utc, nullable=False),
     Column("terminated_at", Utc),
     Index("contracts_by_client", "client_id", "registered_position"),
+    Index("contracts_by_policy_number", "policy_number"),
 )
 
 contracts: Final = Projection("contracts", version=2, table=_contracts)
@@ -121,6 +122,11 @@ def placed(session: Connection, contract_ids: Collection[UUID]) -> dict[UUID, Pl
     listing = select(_contracts.c.contract_id, _contracts.c.policy_number, _contracts.c.client_id)
     rows = session.execute(listing.where(_contracts.c.contract_id.in_(contract_ids)))
     return {row.contract_id: Placed(policy_number=row.policy_number, client_id=row.client_id) for row in rows}
+
+
+def ids_of_policy_number(session: Connection, policy_number: str) -> list[UUID]:
+    """Several, where insurers gave the same number."""
+    return list(session.scalars(select(_contracts.c.contract_id).where(_contracts.c.policy_number == policy_number)))
 
 
 def ids_of_client(session: Connection, client_id: UUID) -> list[UUID]:

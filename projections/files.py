@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from typing import Final
 from uuid import UUID
@@ -21,6 +22,8 @@ VIEWS: Final[tuple[Projection, ...]] = (
     contacts.contacts,
 )
 """What these queries read."""
+
+_NUMBER: Final = re.compile("[0-9]{1,9}")  # no column holds a much larger one
 
 UNKNOWN: Final = "fiche inconnue"
 """What a file is called that was erased, or never was."""
@@ -88,6 +91,32 @@ class Files:
         if target.kind == "contact" and (contact := self._contacts.get(target.id)) and contact.company_id:
             return Target(kind="company", id=contact.company_id)
         return None
+
+
+NAMED_BY: Final[dict[FileKind, str]] = {
+    "client": "number",
+    "contract": "policy number",
+    "claim": "number",
+    "company": "name",
+    "contact": "number",
+}
+"""What people call a file by."""
+
+
+def ids_of(session: Connection, kind: FileKind, name: str) -> list[UUID]:
+    """The files of this kind that are called so: by their number, policy number or whole name (see `NAMED_BY`)."""
+    number = int(name) if _NUMBER.fullmatch(name) else 0  # which nothing has
+    match kind:
+        case "client":
+            return clients.ids_of_number(session, number)
+        case "contract":
+            return contracts.ids_of_policy_number(session, name)
+        case "claim":
+            return claims.ids_of_number(session, number)
+        case "company":
+            return companies.ids_of_name(session, name)
+        case "contact":
+            return contacts.ids_of_number(session, number)
 
 
 def with_everything_below(session: Connection, file: Target) -> Collection[UUID]:

@@ -15,7 +15,23 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from api.cli import backup, demo, generate, keys, mail, office, projections, receive, tickets
+from api.cli import (
+    addresses,
+    backup,
+    claims,
+    clients,
+    companies,
+    contacts,
+    contracts,
+    demo,
+    generate,
+    keys,
+    mail,
+    office,
+    projections,
+    receive,
+    tickets,
+)
 from api.cli.session import Failure, failure_of, remember_flags
 
 app = typer.Typer(
@@ -43,6 +59,12 @@ receive.register(app)
 app.add_typer(mail.mail, name="mail")
 app.add_typer(mail.quarantine, name="quarantine")
 app.add_typer(tickets.tickets, name="tickets")
+app.add_typer(clients.clients, name="clients")
+app.add_typer(contracts.contracts, name="contracts")
+app.add_typer(claims.claims, name="claims")
+app.add_typer(companies.companies, name="companies")
+app.add_typer(contacts.contacts, name="contacts")
+app.add_typer(addresses.addresses, name="addresses")
 app.add_typer(projections.projections, name="projections")
 app.add_typer(keys.keys, name="keys")
 

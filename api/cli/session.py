@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from uuid import UUID
 
 import orjson
 import typer
@@ -35,17 +37,35 @@ from adapters.vault import KeyMissing, MasterKeyError
 from api.bootstrap import Greffier, NoOffice, OfficeExists, open_greffier
 from api.demo import AnotherOffice
 from api.settings import Settings, SettingsFileError, read_settings
-from api.staff import NoSuchCollaborator
+from api.staff import NoSuchCollaborator, find_collaborator
+from domain.access import Viewer
 from domain.aggregates import Refusal
-from domain.events import UnknownTopic
+from domain.commands import Answer, Command
+from domain.events import Actor, UnknownTopic
 from projections.engine import UnknownView
 from projections.folding import CannotFold, no_progress
-from projections.paging import BadCursor
+from projections.paging import DEFAULT_LIMIT, MAX_LIMIT, BadCursor, Page
+
+T = TypeVar("T", bound=BaseModel)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 AsOption = Annotated[
     str | None, typer.Option("--as", help="The e-mail address of the collaborator who acts; the first, if not given.")
 ]
+
+LimitOption = Annotated[
+    int, typer.Option(min=1, max=MAX_LIMIT, help=f"How many at most; {DEFAULT_LIMIT}, if not given.")
+]
+CursorOption = Annotated[str | None, typer.Option(help="`next_cursor` of the page before.")]
+
+
+def day(text: str) -> date:
+    """A day that an option gives. Raises `BadParameter`."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a day, such as 2026-12-31") from None
+
 
 _NOT_SHOWN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters but tab and line feed, marks that turn writing around, and halves of characters."""
@@ -135,6 +155,17 @@ def bring_up_to_date(greffier: Greffier) -> None:
         raise CommandFailed("the views are behind the log, and the process that keeps them up isn't bringing them on")
 
 
+def viewer(greffier: Greffier, collaborator: str | None) -> Viewer:
+    return Viewer(collaborator_id=find_collaborator(greffier, collaborator))
+
+
+def execute(greffier: Greffier, command: Command, collaborator: str | None) -> Answer:
+    """Executes in the collaborator's name, and brings the views up to what that left."""
+    answer = greffier.log.execute(command, Actor.collaborator(find_collaborator(greffier, collaborator)))
+    bring_up_to_date(greffier)
+    return answer
+
+
 def print_json(value: Any) -> None:
     print(to_json(value))
 
@@ -149,6 +180,23 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
     for row in rows:
         table.add_row(*(Text("" if cell is None else as_shown(cell)) for cell in row))
     console.print(table)
+
+
+def print_page(page: Page[T], columns: Sequence[str], row: Callable[[T], Sequence[object]], *, as_json: bool) -> None:
+    """One page of a list that was asked for with its total."""
+    if as_json:
+        print_json(page)
+        return
+    print_table(columns, [row(item) for item in page.items])
+    console.print(f"{len(page.items)} of {page.total}" + (f", next: {page.next_cursor}" if page.next_cursor else ""))
+
+
+def print_changed(answer: Answer, changed: UUID, sentence: str, *, as_json: bool, **more: Any) -> None:
+    """What a command left, as JSON or in a sentence."""
+    if as_json:
+        print_json(answer.result | more | {"version": answer.versions[changed], "position": answer.position})
+    else:
+        console.print(as_shown(sentence), markup=False, highlight=False, soft_wrap=True)
 
 
 def as_shown(value: object) -> str:

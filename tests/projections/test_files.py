@@ -72,6 +72,28 @@ def test_a_file_that_is_not_there_is_unknown(views, kind):
     assert not views.asked(files.exists, nobody)
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("client", "1"),
+        ("contract", "MRH-1"),
+        ("claim", "7"),
+        ("company", "mutuelle des deux rives"),
+        ("contact", "1"),
+    ],
+)
+def test_a_file_is_found_by_what_people_call_it(views, kind, name):
+    assert views.asked(files.ids_of, kind, name) == [EVERY[kind]]
+    for other in ("2", "MRH", "Mutuelle", "", "²", "-1", "9" * 30):
+        assert views.asked(files.ids_of, kind, other) == []
+
+
+def test_what_several_contracts_are_called_names_them_all(views):
+    other = UUID(int=11)
+    views.happened(other, ContractRegistered(client_id=CLAIRE, policy=Policy(number="MRH-1")))
+    assert set(views.asked(files.ids_of, "contract", "MRH-1")) == {CONTRACT, other}
+
+
 def test_what_was_erased_is_in_no_list(views, viewer):
     contract, claim, contact = UUID(int=11), UUID(int=12), UUID(int=13)
     views.happened(contract, ContractRegistered(client_id=CLAIRE, policy=ERASED), TERMINATED)

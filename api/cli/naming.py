@@ -1,0 +1,48 @@
+"""How a file is named on the command line: by its id, or by what people call it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from sqlalchemy import Connection
+
+from api.cli.session import CommandFailed
+from domain.values import FileKind, Target, storable
+from projections import files
+
+ClientOption = Annotated[str | None, typer.Option("--client", help="A client's or prospect's number or id.")]
+CompanyOption = Annotated[str | None, typer.Option("--company", help="A company's name or id.")]
+ContactOption = Annotated[str | None, typer.Option("--contact", help="A contact's number or id.")]
+
+
+def find_file(session: Connection, kind: FileKind, name: str, where: str) -> Target:
+    """The one file of this kind that `name` is the id of, or what people call it by. Raises `CommandFailed`.
+
+    `where` is the option or argument that gave the name.
+    """
+    name = storable(name)
+    with suppress(ValueError):
+        file = Target(kind=kind, id=UUID(name))
+        if files.exists(session, file):
+            return file
+    ids = files.ids_of(session, kind, name)
+    called_by = files.NAMED_BY[kind]
+    if not ids:
+        raise CommandFailed(f"{where}: no {kind} has the {called_by} or id {name!r}")
+    if len(ids) > 1:
+        which = ", ".join(sorted(map(str, ids)))
+        raise CommandFailed(f"{where}: several have the {called_by} {name!r}: give the id of one ({which})")
+    return Target(kind=kind, id=ids[0])
+
+
+def find_the_one(session: Connection, named: Mapping[FileKind, str | None]) -> Target:
+    """The file that the one option given names. Raises `BadParameter` and `CommandFailed`."""
+    given = [(kind, name) for kind, name in named.items() if name is not None]
+    if len(given) != 1:
+        raise typer.BadParameter(f"give exactly one of --{', --'.join(named)}")
+    ((kind, name),) = given
+    return find_file(session, kind, name, f"--{kind}")
