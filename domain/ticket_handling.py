@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Final
 from uuid import UUID
-
-from pydantic import AfterValidator, Field
 
 from domain.aggregates import NotFound
 from domain.commands import Command, Streams, handles
 from domain.events import Value
 from domain.office import OFFICE_ID, Office
 from domain.ticket import DismissalReason, Ticket, TicketAnswer
-from domain.values import Text
-
-LONGEST_COMMENT: Final = 10_000
-
-_SAYS_SOMETHING: Final = re.compile(r"[^\s\u0000-\u001f\u007f-\u009f]")
-
-
-def _not_blank(text: str) -> str:
-    if not _SAYS_SOMETHING.search(text):
-        raise ValueError("may not be blank")
-    return text
-
-
-CommentText = Annotated[
-    Text,
-    Field(max_length=LONGEST_COMMENT, json_schema_extra={"minLength": 1, "pattern": _SAYS_SOMETHING.pattern}),
-    AfterValidator(_not_blank),
-]
-"""What a collaborator notes in their own words, on several lines where they like: not blank."""
+from domain.values import CommentText
 
 
 class PutTicketOnHold(Command):

@@ -22,7 +22,6 @@ from domain.ticket import (
 )
 from domain.ticket_filing import ClassifyTicket, UnclassifyTicket
 from domain.ticket_handling import (
-    LONGEST_COMMENT,
     AssignTicket,
     BringBackTicket,
     CloseTicket,
@@ -31,7 +30,7 @@ from domain.ticket_handling import (
     PutTicketOnHold,
     ReopenTicket,
 )
-from domain.values import Target
+from domain.values import LONGEST_COMMENT, Target
 from tests.given_when_then import given
 
 ANNE, PAUL, STRANGER = UUID(int=20), UUID(int=21), UUID(int=22)
