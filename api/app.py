@@ -34,7 +34,9 @@ from api.routes import (
     contacts,
     contracts,
     conversations,
+    filings,
     messages,
+    office,
     projections,
     ticket_handling,
     tickets,
@@ -46,6 +48,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         tickets,
         ticket_handling,
         conversations,
+        filings,
         clients,
         contracts,
         claims,
@@ -53,6 +56,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         contacts,
         collaborators,
         messages,
+        office,
         projections,
     )
     for one in module.operation.all

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -41,6 +41,7 @@ from api.problems import (
     invalid,
     problem_of,
 )
+from api.runs import RunDone, Step, run
 from domain.access import Action, Viewer, may
 from domain.aggregates import NotFound
 from domain.commands import Answer, Command
@@ -154,6 +155,14 @@ class Call:
         """Executes in the viewer's name, if `on` is still at the version that `If-Match` names."""
         if_match = None if self.if_match is None else IfMatch(on, self.if_match)
         return self.greffier.log.execute(command, self.actor, command_id=self.command_id, if_match=if_match)
+
+    def run(self, steps: Iterable[Step]) -> RunDone:
+        """Gives several commands in the viewer's name, each about a ticket."""
+        return run(self.greffier.log, self.actor, steps, self.new_id("run"), self._step_id)
+
+    def _step_id(self, ticket_id: UUID) -> UUID | None:
+        command_id = self.command_id
+        return command_id and self.greffier.log.keyed_id("step", f"{command_id}{ticket_id}")
 
     @contextmanager
     def reading(self, *views: Projection) -> Iterator[Connection]:

@@ -95,10 +95,12 @@ class Context(Value):
 
 
 @lru_cache(maxsize=64)  # the events of one command follow each other
-def _at_and_actor(context: bytes) -> tuple[datetime, Actor]:
+def _said_in(context: bytes) -> tuple[datetime, Actor, UUID | None]:
     """What folds ask of a context, read without the rest of it: a rebuild asks a million times."""
     said = orjson.loads(context)
-    return datetime.fromisoformat(said["at"]), _actor(**said["actor"])
+    correlation_id = said.get("correlation_id")
+    at, actor = datetime.fromisoformat(said["at"]), _actor(**said["actor"])
+    return at, actor, UUID(correlation_id) if correlation_id else None
 
 
 @lru_cache(maxsize=1_024)
@@ -135,7 +137,7 @@ class Recorded(Generic[E_co]):
         self._recorded_at = recorded_at
         self._context = context
         self._facts = facts
-        self._said: tuple[datetime, Actor] | None = None
+        self._said: tuple[datetime, Actor, UUID | None] | None = None
 
     @property
     def open_facts(self) -> Mapping[str, Any]:
@@ -163,16 +165,24 @@ class Recorded(Generic[E_co]):
 
     @property
     def at(self) -> datetime:
-        return self._at_and_actor()[0]
+        return self._context_said()[0]
 
     @property
     def actor(self) -> Actor:
-        return self._at_and_actor()[1]
+        return self._context_said()[1]
 
-    def _at_and_actor(self) -> tuple[datetime, Actor]:
+    @property
+    def correlation_id(self) -> UUID | None:
+        """What the command was part of, where that was said."""
+        return self._context_said()[2]
+
+    def _context_said(self) -> tuple[datetime, Actor, UUID | None]:
         if self._said is None:
             context = self._context
-            self._said = _at_and_actor(context) if isinstance(context, bytes) else (context.at, context.actor)
+            if isinstance(context, bytes):
+                self._said = _said_in(context)
+            else:
+                self._said = context.at, context.actor, context.correlation_id
         return self._said
 
     def __repr__(self) -> str:

@@ -18,14 +18,16 @@ from domain.email_address import EmailAddress, Ownership, give_address
 from domain.events import Value
 from domain.values import EmailAddressText, FileKind, Target
 
-_FILES: Final[dict[str, type[Aggregate]]] = {file.kind: file for file in (Client, Contract, Claim, Company, Contact)}
+AGGREGATES: Final[dict[str, type[Aggregate]]] = {
+    file.kind: file for file in (Client, Contract, Claim, Company, Contact)
+}
 OWNERS: Final[tuple[FileKind, ...]] = ("client", "company", "contact")
 """Who has addresses. A contract's or a claim's correspondents are its client's."""
 
 
 def existing(file: Target, streams: Streams) -> Target:
     """The file, which is there. Raises `NotFound`."""
-    streams.load(_FILES[file.kind], file.id)
+    streams.load(AGGREGATES[file.kind], file.id)
     return file
 
 

@@ -12,9 +12,10 @@ from sqlalchemy import Column, Connection, Index, Integer, String, Table, Uuid, 
 from domain.access import Viewer
 from domain.client import ClientActivated, ClientStatus, Identity, Person, ProspectRegistered
 from domain.events import Erased, Recorded, Value
-from projections import email_addresses
+from domain.values import Target
+from projections import email_addresses, name_search
 from projections.email_addresses import OwnedAddress
-from projections.name_search import found_by_name, searched
+from projections.name_search import found_by_name, name_key, searched
 from projections.paging import Page
 from projections.projection import Projection, Row, Utc, stream, views
 
@@ -32,12 +33,14 @@ _clients: Final = Table(
     Column("company_name", String),
     Column("display_name", String, nullable=False),
     Column("searched_name", String, nullable=False),
+    Column("name_key", String, nullable=False),
     Column("registered_at", Utc, nullable=False),
     Column("activated_at", Utc),
+    Index("clients_by_name_key", "name_key"),
     Index("clients_by_name", "searched_name", "number"),
     Index("clients_by_number", "number"),
 )
-clients: Final = Projection("clients", version=2, table=_clients)
+clients: Final = Projection("clients", version=3, table=_clients)
 
 
 # --- folds ------------------------------------------------------------------------------------
@@ -55,6 +58,7 @@ def registered(row: Row | None, recorded: Recorded[ProspectRegistered]) -> Row |
         **identity.model_dump(),
         "display_name": display_name(identity),
         "searched_name": searched(_sorted_name(identity)),
+        "name_key": name_key(_sorted_name(identity)),
         "registered_at": recorded.at,
     }
 
@@ -147,3 +151,8 @@ def names(session: Connection, client_ids: Collection[UUID]) -> dict[UUID, str]:
     """The display name of each, of those known."""
     listing = select(_clients.c.client_id, _clients.c.display_name).where(_clients.c.client_id.in_(client_ids))
     return dict(session.execute(listing).all())
+
+
+def of_name_keys(session: Connection, keys: Collection[str]) -> list[tuple[str, Target]]:
+    """Those who go by these names (see `name_search.name_key`), and by which."""
+    return name_search.of_name_keys(session, _clients, "client", keys)

@@ -12,9 +12,10 @@ from sqlalchemy import BigInteger, Column, Connection, Index, Integer, String, T
 from domain.access import Viewer
 from domain.company import CompanyRegistered, CompanyRole
 from domain.events import Erased, Recorded, Value
-from projections import email_addresses
+from domain.values import Target
+from projections import email_addresses, name_search
 from projections.email_addresses import OwnedAddress
-from projections.name_search import found_by_name, searched
+from projections.name_search import found_by_name, name_key, searched
 from projections.paging import Page
 from projections.projection import Projection, Row, Utc, stream, views
 
@@ -26,12 +27,14 @@ _companies: Final = Table(
     Column("role", String, nullable=False),
     Column("name", String, nullable=False),
     Column("searched_name", String, nullable=False),
+    Column("name_key", String, nullable=False),
     Column("registered_position", BigInteger, nullable=False),
     Column("registered_at", Utc, nullable=False),
+    Index("companies_by_name_key", "name_key"),
     Index("companies_by_name", "searched_name", "registered_position"),
 )
 
-companies: Final = Projection("companies", version=1, table=_companies)
+companies: Final = Projection("companies", version=2, table=_companies)
 
 
 @companies.on(CompanyRegistered, key=stream)
@@ -44,6 +47,7 @@ def registered(row: Row | None, recorded: Recorded[CompanyRegistered]) -> Row | 
         "role": recorded.event.role,
         "name": identity.name,
         "searched_name": searched(identity.name),
+        "name_key": name_key(identity.name),
         "registered_position": recorded.position,
         "registered_at": recorded.at,
     }
@@ -107,3 +111,8 @@ def names(session: Connection, company_ids: Collection[UUID]) -> dict[UUID, str]
     """The name of each, of those known."""
     listing = select(_companies.c.company_id, _companies.c.name).where(_companies.c.company_id.in_(company_ids))
     return dict(session.execute(listing).all())
+
+
+def of_name_keys(session: Connection, keys: Collection[str]) -> list[tuple[str, Target]]:
+    """Those who go by these names (see `name_search.name_key`), and by which."""
+    return name_search.of_name_keys(session, _companies, "company", keys)

@@ -12,9 +12,10 @@ from sqlalchemy import Column, Connection, Index, Integer, String, Table, Uuid, 
 from domain.access import Viewer
 from domain.contact import ContactRegistered
 from domain.events import Erased, Recorded, Value
-from projections import email_addresses
+from domain.values import Target
+from projections import email_addresses, name_search
 from projections.email_addresses import OwnedAddress
-from projections.name_search import found_by_name, searched
+from projections.name_search import found_by_name, name_key, searched
 from projections.paging import Page
 from projections.projection import Projection, Row, Utc, stream, views
 
@@ -31,13 +32,15 @@ _contacts: Final = Table(
     Column("function", String, nullable=False),
     Column("display_name", String, nullable=False),
     Column("searched_name", String, nullable=False),
+    Column("name_key", String, nullable=False),
     Column("registered_at", Utc, nullable=False),
+    Index("contacts_by_name_key", "name_key"),
     Index("contacts_by_name", "searched_name", "number"),
     Index("contacts_by_number", "number"),
     Index("contacts_by_company", "company_id", "searched_name", "number"),
 )
 
-contacts: Final = Projection("contacts", version=1, table=_contacts)
+contacts: Final = Projection("contacts", version=2, table=_contacts)
 
 
 @contacts.on(ContactRegistered, key=stream)
@@ -55,6 +58,7 @@ def registered(row: Row | None, recorded: Recorded[ContactRegistered]) -> Row | 
         **identity.model_dump(),
         "display_name": " ".join(filter(None, shown)),
         "searched_name": searched(" ".join(filter(None, sorted_))),
+        "name_key": name_key(" ".join(filter(None, sorted_))),
         "registered_at": recorded.at,
     }
 
@@ -133,3 +137,8 @@ def ids_of_number(session: Connection, number: int) -> list[UUID]:
 
 def ids_of_company(session: Connection, company_id: UUID) -> list[UUID]:
     return list(session.scalars(select(_contacts.c.contact_id).where(_contacts.c.company_id == company_id)))
+
+
+def of_name_keys(session: Connection, keys: Collection[str]) -> list[tuple[str, Target]]:
+    """Those who go by these names (see `name_search.name_key`), and by which."""
+    return name_search.of_name_keys(session, _contacts, "contact", keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -18,12 +19,13 @@ _addresses: Final = Table(
     views,
     Column("address_id", Uuid, primary_key=True),
     Column("owner_id", Uuid, primary_key=True),
+    Column("owner_kind", String, nullable=False),
     Column("address", String, nullable=False),
     Column("since", Utc, nullable=False),
     Index("email_addresses_by_owner", "owner_id"),
 )
 
-email_addresses: Final = Projection("email_addresses", version=1, table=_addresses)
+email_addresses: Final = Projection("email_addresses", version=2, table=_addresses)
 
 
 # --- folds ------------------------------------------------------------------------------------
@@ -39,7 +41,7 @@ def given(row: Row | None, recorded: Recorded[EmailAddressAssociated | EmailAddr
     written = recorded.event.written
     if isinstance(written, Erased):
         return None
-    return row or {"address": written.address, "since": recorded.at}
+    return row or {"owner_kind": recorded.event.owner.kind, "address": written.address, "since": recorded.at}
 
 
 @email_addresses.on_each(
@@ -77,3 +79,13 @@ def of_owner(session: Connection, owner_id: UUID) -> list[OwnedAddress]:
     """A file's addresses, those that it has had longest first."""
     found = session.execute(_of_one, {"owner_id": owner_id}).mappings()
     return [OwnedAddress.model_validate(dict(row)) for row in found]
+
+
+def owners_of(session: Connection, address_ids: Collection[UUID]) -> dict[UUID, list[Target]]:
+    """Whose these addresses are; those of nobody are left out."""
+    columns = (_addresses.c.address_id, _addresses.c.owner_kind, _addresses.c.owner_id)
+    listing = select(*columns).where(_addresses.c.address_id.in_(address_ids)).order_by(_addresses.c.since)
+    found: dict[UUID, list[Target]] = {}
+    for address_id, kind, owner_id in session.execute(listing):
+        found.setdefault(address_id, []).append(Target(kind=kind, id=owner_id))
+    return found

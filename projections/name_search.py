@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any, TypeVar
+from collections.abc import Collection
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, and_, false, func, or_, select, true
 
 from domain.events import Value
+from domain.values import FileKind, Target
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
 
 V = TypeVar("V", bound=Value)
+
+_TITLES: Final = frozenset(("m", "mr", "mme", "mlle", "monsieur", "madame", "mademoiselle", "dr", "me", "maitre"))
 
 
 def searched(text: str) -> str:
@@ -25,6 +29,20 @@ def plain(text: str) -> str:
     bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
     bare = bare.replace("œ", "oe").replace("æ", "ae")
     return "".join(c if c.isalnum() else " " for c in bare)
+
+
+def name_key(name: str) -> str:
+    """A name as it is looked up whole, whatever the order of its words, and without titles: « Mme DUPONT Claire »."""
+    return " ".join(sorted(word for word in searched(name).split() if word not in _TITLES))
+
+
+def of_name_keys(session: Connection, table: Table, kind: FileKind, keys: Collection[str]) -> list[tuple[str, Target]]:
+    """The files of a table, whose key comes first in it, that go by these names."""
+    if not keys:
+        return []
+    (id_column,) = table.primary_key.columns
+    rows = session.execute(select(table.c.name_key, id_column).where(table.c.name_key.in_(keys)))
+    return [(key, Target(kind=kind, id=file_id)) for key, file_id in rows]
 
 
 def found_by_name(

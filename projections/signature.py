@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from projections.name_search import searched
+from projections.name_search import name_key
 
 MOST_NAMES: Final = 8
 _MOST_LINES: Final = 12
@@ -14,11 +14,6 @@ _LONGEST_LINE: Final = 80
 _QUOTED: Final = re.compile(
     r"^\s*(>|-{2,}\s*\w|_{5,}|(le|on)\b.{5,200}:\s*$|(de|from)\s*:)", re.IGNORECASE | re.MULTILINE
 )
-
-
-def name_key(name: str) -> str:
-    """A name as it is looked up, in whatever order its words are written: « DUPONT Claire », « Claire Dupont »."""
-    return " ".join(sorted(searched(name).split()))
 
 
 def names_signed(from_name: str, text: str) -> list[str]:

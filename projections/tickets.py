@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -24,6 +25,7 @@ from sqlalchemy import (
     case,
     func,
     select,
+    union_all,
 )
 
 from domain.access import Viewer
@@ -60,6 +62,10 @@ from projections.paging import Page, decode_cursor, encode_cursor, page_of
 from projections.projection import Projection, Row, Utc, stream, views
 
 _SHOWN_SUBJECT: Final = 200
+_LATEST: Final = 100
+"""How many tickets of a sender are looked at to tell where its messages go."""
+
+T = TypeVar("T")
 
 _tickets: Final = Table(
     "tickets",
@@ -74,6 +80,7 @@ _tickets: Final = Table(
     Column("message_count", Integer, nullable=False),
     Column("direction", String, nullable=False),
     Column("sender_id", Uuid),
+    Column("sender_domain", String),
     Column("sent_at", Utc),
     Column("from_address", String),
     Column("from_name", String, nullable=False),
@@ -89,6 +96,7 @@ _tickets: Final = Table(
     Column("forwarded", JSON),
     Column("filed_kind", String),
     Column("filed_id", Uuid),
+    Column("filed_run", Uuid),
     Column("evidence", JSON),
     Column("unfiled_reason", String),
     Column("candidates", JSON, nullable=False),
@@ -104,6 +112,8 @@ _tickets: Final = Table(
     Index("tickets_by_state", "state", "latest_position", "left_out"),
     Index("tickets_by_assignee", "assigned_to", "latest_position", "left_out"),
     Index("tickets_by_sender", "sender_id", "latest_position", "left_out"),
+    Index("tickets_by_domain", "sender_domain", "latest_position", "filed_id"),
+    Index("tickets_by_run", "filed_run"),
     Index("tickets_by_number", "number"),
     Index("tickets_by_survivor", "merged_into"),
 )
@@ -137,6 +147,7 @@ def received(row: Row | None, recorded: Recorded[TicketReceived | TicketSplitOff
         "message_count": 1,
         "direction": event.direction,
         "sender_id": event.sender_id,
+        "sender_domain": content.from_address and content.from_address.rpartition("@")[2],
         "sent_at": event.sent_at,
         "from_address": content.from_address,
         "from_name": content.from_name,
@@ -211,6 +222,7 @@ def classified(row: Row | None, recorded: Recorded[TicketClassified]) -> Row | N
         "version": recorded.version,
         "filed_kind": event.filed_on.kind,
         "filed_id": event.filed_on.id,
+        "filed_run": recorded.correlation_id,
         "evidence": recorded.open_facts["evidence"],
         "unfiled_reason": None,
         "candidates": recorded.open_facts["candidates"],
@@ -229,7 +241,14 @@ def left_unfiled(row: Row | None, recorded: Recorded[TicketLeftUnfiled]) -> Row 
 
 @tickets.on(TicketUnclassified, key=stream)
 def unclassified(row: Row | None, recorded: Recorded[TicketUnclassified]) -> Row | None:
-    return row and {**row, "version": recorded.version, "filed_kind": None, "filed_id": None, "evidence": None}
+    return row and {
+        **row,
+        "version": recorded.version,
+        "filed_kind": None,
+        "filed_id": None,
+        "filed_run": recorded.correlation_id,
+        "evidence": None,
+    }
 
 
 @tickets.on(TicketFilingUndone, key=stream)
@@ -240,6 +259,7 @@ def filing_undone(row: Row | None, recorded: Recorded[TicketFilingUndone]) -> Ro
         "version": recorded.version,
         "filed_kind": on and on.kind,
         "filed_id": on and on.id,
+        "filed_run": None,
         "evidence": _CHOSEN if on else None,
         "unfiled_reason": None,
         "candidates": [],
@@ -318,12 +338,13 @@ class TicketLine(Value):
     state: TicketState
     assigned_to: UUID | None
     dismissed: DismissalReason | None
+    merged_into: UUID | None
+    version: int
 
 
 class TicketDetails(TicketLine):
     """A ticket whole, but for its body. `evidence` says why it is filed there, `candidates` where else it could be."""
 
-    version: int
     to: list[str]
     cc: list[str]
     message_id: str | None
@@ -334,7 +355,6 @@ class TicketDetails(TicketLine):
     candidates: list[Candidate]
     dismissal_note: str | None
     forwarded: Correspondent | None
-    merged_into: UUID | None
 
 
 def inbox(
@@ -387,6 +407,60 @@ def of_targets(
     return _page(session, wanted, cursor, limit, with_total=with_total)
 
 
+def selected(
+    session: Connection,
+    viewer: Viewer,
+    *,
+    ticket_ids: Collection[UUID] | None = None,
+    filed_on: Target | None = None,
+    sender_id: UUID | None = None,
+    by_rule: bool = False,
+    cursor: str | None = None,
+    limit: int,
+    with_total: bool = False,
+) -> Page[TicketLine]:
+    """These tickets; or those that are filed on this very file, of this sender, by a rule. Raises `BadCursor`."""
+    wanted = [_tickets.c.left_out.is_distinct_from("merged")]
+    if ticket_ids is not None:
+        wanted.append(_tickets.c.ticket_id.in_(ticket_ids))
+    if filed_on is not None:
+        wanted.append(_tickets.c.filed_id == filed_on.id)
+    if sender_id is not None:
+        wanted.append(_tickets.c.sender_id == sender_id)
+    if by_rule:
+        wanted.append(_tickets.c.evidence["kind"].as_string() != _CHOSEN["kind"])
+    return _page(session, and_(*wanted), cursor, limit, with_total=with_total)
+
+
+def of_run(
+    session: Connection,
+    viewer: Viewer,
+    run_id: UUID,
+    *,
+    cursor: str | None = None,
+    limit: int,
+    with_total: bool = False,
+) -> Page[TicketLine]:
+    """The tickets whose last filing was part of this run. Raises `BadCursor`."""
+    return _page(session, _tickets.c.filed_run == run_id, cursor, limit, with_total=with_total)
+
+
+def unfiled_of_sender(
+    session: Connection,
+    viewer: Viewer,
+    sender_id: UUID,
+    *,
+    but: UUID,
+    cursor: str | None = None,
+    limit: int,
+    with_total: bool = False,
+) -> Page[TicketLine]:
+    """The tickets from this address that are on no file and to be seen to, but for that one. Raises `BadCursor`."""
+    unfiled = and_(_tickets.c.filed_id.is_(None), _tickets.c.left_out.is_(None))
+    wanted = and_(_tickets.c.sender_id == sender_id, unfiled, _tickets.c.ticket_id != but)
+    return _page(session, wanted, cursor, limit, with_total=with_total)
+
+
 def ticket(session: Connection, viewer: Viewer, ticket_id: UUID) -> TicketDetails | None:
     row = session.execute(select(_tickets).where(_tickets.c.ticket_id == ticket_id)).mappings().one_or_none()
     return None if row is None else TicketDetails.model_validate(_shown(row, TicketDetails, _files(session, [row])))
@@ -404,6 +478,68 @@ def absorbed_by(session: Connection, ticket_id: UUID) -> list[UUID]:
         merged_into = select(_tickets.c.ticket_id).where(_tickets.c.merged_into.in_(survivors))
         survivors = list(session.scalars(merged_into))
         found += survivors
+    return found
+
+
+class Traces(Value):
+    """What a ticket tells of where it could go."""
+
+    ticket_id: UUID
+    sender_id: UUID | None
+    sender_domain: str | None
+    filed_on: Target | None
+    candidates: list[Candidate]
+
+
+def traces(session: Connection, ticket_ids: Iterable[UUID]) -> dict[UUID, Traces]:
+    rows = session.execute(select(_tickets).where(_tickets.c.ticket_id.in_(list(ticket_ids)))).mappings()
+    return {
+        row["ticket_id"]: Traces(
+            ticket_id=row["ticket_id"],
+            sender_id=row["sender_id"],
+            sender_domain=row["sender_domain"],
+            filed_on=_filed_on(row),
+            candidates=row["candidates"],
+        )
+        for row in rows
+    }
+
+
+def filed_on(session: Connection, ticket_ids: Collection[UUID]) -> dict[UUID, Target]:
+    """The files of these tickets, of those that are on one."""
+    rows = session.execute(
+        select(_tickets.c.ticket_id, _tickets.c.filed_kind, _tickets.c.filed_id).where(
+            _tickets.c.ticket_id.in_(ticket_ids), _tickets.c.filed_id.is_not(None)
+        )
+    )
+    return {ticket_id: Target(kind=kind, id=file_id) for ticket_id, kind, file_id in rows}
+
+
+def filed_for_senders(session: Connection, sender_ids: Collection[UUID]) -> dict[UUID, Counter[Target]]:
+    """Where the latest messages from these addresses were filed, and how many there."""
+    return _filed_for(session, _tickets.c.sender_id, sender_ids)
+
+
+def filed_for_domains(session: Connection, domains: Collection[str]) -> dict[str, Counter[Target]]:
+    """Where the latest messages from addresses of these domains were filed, and how many there."""
+    return _filed_for(session, _tickets.c.sender_domain, domains)
+
+
+def _filed_for(session: Connection, column: Column[T], values: Collection[T]) -> dict[T, Counter[Target]]:
+    if not values:
+        return {}
+    latest = [
+        select(column.label("of"), _tickets.c.filed_kind, _tickets.c.filed_id)
+        .where(column == value)
+        .order_by(_tickets.c.latest_position.desc())
+        .limit(_LATEST)
+        .subquery()
+        for value in values
+    ]
+    found: dict[T, Counter[Target]] = {}
+    for of, kind, file_id in session.execute(union_all(*(select(one) for one in latest))):
+        if file_id is not None:
+            found.setdefault(of, Counter())[Target(kind=kind, id=file_id)] += 1
     return found
 
 

@@ -18,10 +18,14 @@ from projections import clients, tickets
 
 _FOLDER: Final = Path("greffier-demo")
 _WHY: Final = {
-    "filed": "filed by themselves: the sender's address is one client's alone",
+    "filed": "filed by themselves: the sender's address is one file's alone, or the subject says which",
     "unknown_address": "wait: the sender's address is on no file",
     "shared_address": "wait: the sender's address is shared by several files, all candidates",
     "no_sender_address": "wait: the message has no usable sender's address",
+    "another_clients_number": "wait: the subject quotes another client's number",
+    "forwarded": "wait: a collaborator forwarded them, the original sender's file is suggested",
+    "unknown_recipient": "wait: the office wrote to an address that is on no file",
+    "several_recipients": "wait: the office wrote to several files at once",
     "unfiled": "wait: taken off their file",
 }
 

@@ -104,7 +104,7 @@ def list_tickets(
 def show(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Show one ticket, without its body."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
-        ticket_id = _ticket_id(session, ticket)
+        ticket_id = ticket_id_of(session, ticket)
         found = read_model.ticket(session, _viewer(greffier, collaborator), ticket_id)
     if found is None:
         raise NotFound(kind="ticket", id=ticket_id)
@@ -118,7 +118,7 @@ def show(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOpt
 def history(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Tell what happened to a ticket: who, when, what and why."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
-        ticket_id = _ticket_id(session, ticket)
+        ticket_id = ticket_id_of(session, ticket)
         lines = ticket_history.history(
             session,
             _viewer(greffier, collaborator),
@@ -162,7 +162,7 @@ def file_ticket(
     on: Any = existing[0] if existing else _new_client(new_person, new_company, active=active)
     with up_to_date_office() as greffier:
         with greffier.views.reading() as session:
-            ticket_id = _ticket_id(session, ticket)
+            ticket_id = ticket_id_of(session, ticket)
         command = ClassifyTicket(ticket_id=ticket_id, on=on, address=address)
         actor = Actor.collaborator(find_collaborator(greffier, collaborator))
         answer = greffier.log.execute(command, actor)
@@ -178,19 +178,19 @@ def file_ticket(
 @tickets.command()
 def wait(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Put a ticket on hold: someone sees to it."""
-    _handle(ticket, lambda ticket_id: PutTicketOnHold(ticket_id=ticket_id), "is on hold", collaborator, as_json)
+    handle(ticket, lambda ticket_id: PutTicketOnHold(ticket_id=ticket_id), "is on hold", collaborator, as_json)
 
 
 @tickets.command()
 def close(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Close a ticket: it was dealt with."""
-    _handle(ticket, lambda ticket_id: CloseTicket(ticket_id=ticket_id), "is closed", collaborator, as_json)
+    handle(ticket, lambda ticket_id: CloseTicket(ticket_id=ticket_id), "is closed", collaborator, as_json)
 
 
 @tickets.command()
 def reopen(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Open a closed ticket again."""
-    _handle(ticket, lambda ticket_id: ReopenTicket(ticket_id=ticket_id), "is no longer closed", collaborator, as_json)
+    handle(ticket, lambda ticket_id: ReopenTicket(ticket_id=ticket_id), "is no longer closed", collaborator, as_json)
 
 
 @tickets.command()
@@ -206,7 +206,7 @@ def assign(
         raise typer.BadParameter("give exactly one of --to, --nobody")
     with up_to_date_office() as greffier:
         chosen = None if to is None else find_collaborator(greffier, to)
-    _handle(
+    handle(
         ticket,
         lambda ticket_id: AssignTicket(ticket_id=ticket_id, collaborator_id=chosen),
         f"is entrusted to {to or 'nobody'}",
@@ -224,7 +224,7 @@ def dismiss(
     as_json: JsonOption = False,
 ) -> None:
     """Put a ticket aside: it leaves the inbox until it is brought back."""
-    _handle(
+    handle(
         ticket,
         lambda ticket_id: DismissTicket(ticket_id=ticket_id, reason=reason, note=note),
         "is dismissed",
@@ -236,7 +236,7 @@ def dismiss(
 @tickets.command()
 def bring_back(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Take a dismissed ticket among the others again, in the state that it had."""
-    _handle(
+    handle(
         ticket, lambda ticket_id: BringBackTicket(ticket_id=ticket_id), "is no longer dismissed", collaborator, as_json
     )
 
@@ -250,7 +250,7 @@ def comment(
 ) -> None:
     """Note something on a ticket."""
     comment_id = uuid4()
-    _handle(
+    handle(
         ticket,
         lambda ticket_id: CommentOnTicket(ticket_id=ticket_id, comment_id=comment_id, text=text),
         "has a new comment",
@@ -263,7 +263,7 @@ def comment(
 def comments(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Show what was noted on a ticket: who, when and what."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
-        ticket_id, viewer = _ticket_id(session, ticket), _viewer(greffier, collaborator)
+        ticket_id, viewer = ticket_id_of(session, ticket), _viewer(greffier, collaborator)
         if read_model.ticket(session, viewer, ticket_id) is None:
             raise NotFound(kind="ticket", id=ticket_id)
         noted = ticket_comments.comments(session, viewer, *_with_absorbed(session, ticket_id))
@@ -275,13 +275,13 @@ def comments(ticket: TicketArgument, collaborator: AsOption = None, as_json: Jso
         console.print(told, markup=False, highlight=False)
 
 
-def _handle(
+def handle(
     ticket: str, command: Callable[[UUID], Command], outcome: str, collaborator: str | None, as_json: bool
 ) -> None:
     """Gives a command about the ticket, in the collaborator's name, and says how the ticket stands then."""
     with up_to_date_office() as greffier:
         with greffier.views.reading() as session:
-            ticket_id = _ticket_id(session, ticket)
+            ticket_id = ticket_id_of(session, ticket)
         actor = Actor.collaborator(find_collaborator(greffier, collaborator))
         answer = greffier.log.execute(command(ticket_id), actor)
         bring_up_to_date(greffier)
@@ -299,7 +299,7 @@ def _with_absorbed(session: Any, ticket_id: UUID) -> list[UUID]:
     return [ticket_id, *read_model.absorbed_by(session, ticket_id)]
 
 
-def _ticket_id(session: Any, ticket: str) -> UUID:
+def ticket_id_of(session: Any, ticket: str) -> UUID:
     """The ticket of this id or number. Raises `CommandFailed`."""
     if ticket.isdecimal() and len(ticket) <= _LONGEST_NUMBER:
         number = int(ticket)

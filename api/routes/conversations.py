@@ -11,7 +11,8 @@ from adapters.mail.parser import NoSuchPart, attachment_bytes, parse_message
 from adapters.mail.rendering import sanitised_html
 from api.operations import Call, Listing, Media, Operations, Reply, found
 from api.problems import NoSuchAttachment
-from api.routes.tickets import NOT_IN_HAND, TicketChanged, TicketPath, changed
+from api.routes.tickets import NOT_IN_HAND, TicketPath, changed
+from api.runs import TicketChanged
 from domain.aggregates import NotFound
 from domain.conversation import MergedWithItself, MergeTickets, SplitMessageOff
 from domain.ticket import FirstMessageStays, MessageContent, MessageErased, NotOnTicket, Ticket, TicketMessage

@@ -7,15 +7,16 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api import ticket_cards
 from api.operations import Call, Listing, Operations, Reply, found
+from api.ticket_cards import TicketRow
 from domain.aggregates import NotFound
 from domain.commands import Answer
-from domain.email_address import AddressBelongsToAnother, AddressNotOnFile, Ownership
+from domain.email_address import AddressBelongsToAnother, AddressIsOffices, AddressNotOnFile, Ownership
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.values import EmailAddressText, FileKind, Target
 from projections import files, tickets
 from projections.paging import Page
-from projections.tickets import TicketLine
 
 TypedAddress = Annotated[EmailAddressText, Field(json_schema_extra={"format": "email"})]
 
@@ -50,18 +51,17 @@ def offer_tickets(operation: Operations, kind: FileKind, path: str, path_model: 
         """The tickets filed on it or on what stands under it, newest first."""
         query: Listing = call.query
         file = Target(kind=kind, id=_id_in(call, kind))
-        with call.reading(tickets.tickets, *files.VIEWS) as session:
+        with call.reading(*ticket_cards.VIEWS) as session:
             found(kind, file.id, files.exists(session, file))
-            return Reply(
-                tickets.of_targets(
-                    session,
-                    call.viewer,
-                    files.with_everything_below(session, file),
-                    cursor=query.cursor,
-                    limit=query.limit,
-                    with_total=query.total,
-                )
+            page = tickets.of_targets(
+                session,
+                call.viewer,
+                files.with_everything_below(session, file),
+                cursor=query.cursor,
+                limit=query.limit,
+                with_total=query.total,
             )
+            return Reply(ticket_cards.rows(session, call.viewer, page))
 
     list_tickets.__name__ = f"list_{kind}_tickets"
     operation(
@@ -71,7 +71,7 @@ def offer_tickets(operation: Operations, kind: FileKind, path: str, path_model: 
         "read",
         path_model=path_model,
         query_model=Listing,
-        answers={200: Page[TicketLine]},
+        answers={200: Page[TicketRow]},
         refuses=(NotFound,),
     )(list_tickets)
 
@@ -106,7 +106,7 @@ def offer_addresses(
         "manage_dossiers",
         body=AddressToGive,
         path_model=path_model,
-        refuses=(NotFound, AddressBelongsToAnother),
+        refuses=(NotFound, AddressBelongsToAnother, AddressIsOffices),
         **both,
     )(give_address)
     remove_address.__name__ = f"remove_{kind}_address"

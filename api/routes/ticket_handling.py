@@ -8,7 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.operations import Call, Operations, Reading, Reply, found
-from api.routes.tickets import NOT_IN_HAND, TicketChanged, TicketPath, changed
+from api.routes.tickets import NOT_IN_HAND, TicketPath, changed
+from api.runs import TicketChanged
 from domain.aggregates import NotFound
 from domain.commands import Command
 from domain.ticket import DismissalReason, Ticket, TicketIsClosed, TicketWasMerged

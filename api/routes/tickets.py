@@ -6,12 +6,16 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
+from api import runs, ticket_cards
 from api.operations import Call, Listing, Operations, Reading, Reply, found
+from api.runs import RunDone, Step, TicketChanged
+from api.ticket_cards import TicketCard, TicketRow
 from domain.aggregates import NotFound
 from domain.client import Identity
-from domain.commands import Answer
-from domain.email_address import AddressBelongsToAnother, AddressIsOffices, Ownership
+from domain.commands import Answer, Command
+from domain.email_address import AddressBelongsToAnother, AddressIsOffices, Ownership, email_address_id
 from domain.prefill import prefilled_identity
 from domain.ticket import (
     Correspondent,
@@ -25,9 +29,9 @@ from domain.ticket import (
 from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
 from domain.values import Target
 from projections import collaborators, files, ticket_history, tickets
-from projections.paging import Page
+from projections.paging import MAX_LIMIT, Page
 from projections.ticket_history import HistoryLine
-from projections.tickets import TicketDetails, TicketLine
+from projections.tickets import TicketDetails
 
 operation: Final = Operations("tickets")
 
@@ -99,37 +103,41 @@ class FileTicket(BaseModel):
             "makes it one more owner, `move` takes it from its owners; without it the address stays as it is"
         ),
     ] = None
+    also: Annotated[
+        list[UUID],
+        Field(
+            max_length=MAX_LIMIT,
+            description="Other tickets to file there in the same step: those that `GET /tickets/{ticket_id}/same-sender` "
+            "offers, or any",
+        ),
+    ] = []
 
 
-class TicketChanged(BaseModel):
-    """The ticket as the command left it; read it with this `position` as `min_position`."""
+class TicketFiled(TicketChanged):
+    """The ticket as it was filed, and what became of those that were to go with it: one that couldn't be filed says why."""
 
-    ticket_id: UUID
-    filed_on: Target | None = None
-    version: int
-    position: int
+    also: RunDone | None = None
 
 
-@operation("GET", "/tickets", "The inbox", "read", query_model=Inbox, answers={200: Page[TicketLine]})
+@operation("GET", "/tickets", "The inbox", "read", query_model=Inbox, answers={200: Page[TicketRow]})
 def list_tickets(call: Call) -> Reply:
     """Tickets, newest first; those that were dismissed only where they are asked for."""
-    with call.reading(tickets.tickets, *files.VIEWS) as session:
+    with call.reading(*ticket_cards.VIEWS) as session:
         query: Inbox = call.query
-        return Reply(
-            tickets.inbox(
-                session,
-                call.viewer,
-                filed=query.filed,
-                state=query.state,
-                assigned=query.assigned,
-                assigned_to=query.assigned_to,
-                dismissed=query.dismissed,
-                sent=query.sent,
-                cursor=query.cursor,
-                limit=query.limit,
-                with_total=query.total,
-            )
+        page = tickets.inbox(
+            session,
+            call.viewer,
+            filed=query.filed,
+            state=query.state,
+            assigned=query.assigned,
+            assigned_to=query.assigned_to,
+            dismissed=query.dismissed,
+            sent=query.sent,
+            cursor=query.cursor,
+            limit=query.limit,
+            with_total=query.total,
         )
+        return Reply(ticket_cards.rows(session, call.viewer, page))
 
 
 @operation(
@@ -139,14 +147,15 @@ def list_tickets(call: Call) -> Reply:
     "read",
     path_model=TicketPath,
     query_model=Reading,
-    answers={200: TicketDetails},
+    answers={200: TicketCard},
     refuses=(NotFound,),
     versioned=True,
 )
 def show_ticket(call: Call) -> Reply:
-    """What the ticket says of its message, where it is filed, on what evidence, and where else it could be."""
-    ticket = _ticket(call)
-    return Reply(ticket, version=ticket.version)
+    """What the ticket says of its first message, where it is filed, on what evidence, and where else it could go."""
+    with call.reading(*ticket_cards.VIEWS) as session:
+        ticket = _ticket(call, session)
+        return Reply(ticket_cards.card(session, call.viewer, ticket), version=ticket.version)
 
 
 @operation(
@@ -180,7 +189,8 @@ def show_history(call: Call) -> Reply:
 )
 def show_prefill(call: Call) -> Reply:
     """What a dossier created from this ticket begins with. An automatic message proposes nobody."""
-    ticket = _ticket(call)
+    with call.reading(tickets.tickets, *files.VIEWS) as session:
+        ticket = _ticket(call, session)
     if ticket.automatic:
         return Reply(Prefill(identity=None, email_address=None))
     written_by = ticket.forwarded or Correspondent(address=ticket.from_address, name=ticket.from_name)
@@ -198,17 +208,49 @@ _FILING: Final[dict[str, Any]] = {
 
 
 @operation(
+    "GET",
+    "/tickets/{ticket_id}/same-sender",
+    "Other unfiled tickets of the sender",
+    "read",
+    path_model=TicketPath,
+    query_model=Listing,
+    answers={200: Page[TicketRow]},
+    refuses=(NotFound,),
+)
+def list_same_sender(call: Call) -> Reply:
+    """The other tickets from this ticket's correspondent that are on no file: to be filed in the same step as it."""
+    ticket_id: UUID = call.path.ticket_id
+    with call.reading(*ticket_cards.VIEWS) as session:
+        ticket = _ticket(call, session)
+        address = ticket.forwarded.address if ticket.forwarded else ticket.from_address
+        query: Listing = call.query
+        if address is None:
+            return Reply(Page[TicketRow](items=[], total=0 if query.total else None))
+        page = tickets.unfiled_of_sender(
+            session,
+            call.viewer,
+            email_address_id(call.greffier.log, address),
+            but=ticket_id,
+            cursor=query.cursor,
+            limit=query.limit,
+            with_total=query.total,
+        )
+        return Reply(ticket_cards.rows(session, call.viewer, page))
+
+
+@operation(
     "POST",
     "/tickets/{ticket_id}/file",
     "File a ticket",
     "file",
     body=FileTicket,
     refuses=(NotFound, AddressBelongsToAnother, AddressIsOffices, NoSenderAddress, *NOT_IN_HAND),
-    **_FILING,
+    **{**_FILING, "answers": {200: TicketFiled}},
 )
 def file_ticket(call: Call) -> Reply:
     """Files the ticket, or files it elsewhere: on a file that exists, or on a dossier created in the same step.
 
+    Other tickets, such as those of the same sender, go with it where they are named: each by a command of its own.
     An address that belongs to another answers 409 with its owners: share it or move it, or leave it alone.
     """
     body: FileTicket = call.body
@@ -218,7 +260,13 @@ def file_ticket(call: Call) -> Reply:
         if isinstance(body.on, NewFile)
         else body.on
     )
-    return changed(ticket_id, call.execute(ClassifyTicket(ticket_id=ticket_id, on=on, address=body.address), ticket_id))
+    answer = call.execute(ClassifyTicket(ticket_id=ticket_id, on=on, address=body.address), ticket_id)
+    filed = TicketFiled(**dict(runs.changed(ticket_id, answer)))
+    if body.also and filed.filed_on:
+        others = [Step(other, ClassifyTicket(ticket_id=other, on=filed.filed_on)) for other in body.also]
+        done = call.run(others)
+        filed = filed.model_copy(update={"also": done, "position": max(filed.position, done.position)})
+    return Reply(filed, version=filed.version)
 
 
 @operation(
@@ -232,7 +280,7 @@ def file_ticket(call: Call) -> Reply:
 def unfile_ticket(call: Call) -> Reply:
     """Takes the ticket off its file. Its sender's address stays as it is."""
     ticket_id: UUID = call.path.ticket_id
-    return changed(ticket_id, call.execute(UnclassifyTicket(ticket_id=ticket_id), ticket_id))
+    return _changed(call, UnclassifyTicket(ticket_id=ticket_id))
 
 
 @operation(
@@ -246,16 +294,19 @@ def unfile_ticket(call: Call) -> Reply:
 def undo_filing(call: Call) -> Reply:
     """Puts the ticket back where it was before it was filed, or unfiled, last. Its sender's address stays as it is."""
     ticket_id: UUID = call.path.ticket_id
-    return changed(ticket_id, call.execute(UndoFiling(ticket_id=ticket_id), ticket_id))
+    return _changed(call, UndoFiling(ticket_id=ticket_id))
+
+
+def _changed(call: Call, command: Command) -> Reply:
+    ticket_id: UUID = call.path.ticket_id
+    return changed(ticket_id, call.execute(command, ticket_id))
 
 
 def changed(ticket_id: UUID, answer: Answer) -> Reply:
     """What a command on a ticket answers."""
-    version, filed_on = answer.versions[ticket_id], answer.result.get("filed_on")
-    ticket = TicketChanged(ticket_id=ticket_id, filed_on=filed_on, version=version, position=answer.position)
-    return Reply(ticket, version=version)
+    ticket = runs.changed(ticket_id, answer)
+    return Reply(ticket, version=ticket.version)
 
 
-def _ticket(call: Call) -> TicketDetails:
-    with call.reading(tickets.tickets, *files.VIEWS) as session:
-        return found(Ticket.kind, call.path.ticket_id, tickets.ticket(session, call.viewer, call.path.ticket_id))
+def _ticket(call: Call, session: Connection) -> TicketDetails:
+    return found(Ticket.kind, call.path.ticket_id, tickets.ticket(session, call.viewer, call.path.ticket_id))

@@ -102,6 +102,12 @@ class RealValues:
                 for attached in api.ticket(line["ticket_id"])["attachments"]
             ],
             ("mail_id", "ticket_id"): joined,
+            ("run_id",): [
+                {"run_id": api.do("/filings", {"tickets": [{"ticket_id": self.tickets[1]}], "on": None})["run_id"]}
+            ],
+            ("address_id",): [
+                {"address_id": api.do("/office/addresses", {"address": "devis@cabinet.example"})["address_id"]}
+            ],
             ("mail_id", "part", "ticket_id"): [
                 {"ticket_id": line["ticket_id"], "mail_id": mail["mail_id"], "part": attached["part"]}
                 for line in tickets[-40:]

@@ -305,10 +305,10 @@ def test_the_master_key_can_be_a_setting_or_another_file(demo, apart, monkeypatc
     key = demo.folder / "master.key"
     monkeypatch.setenv("GREFFIER_MASTER_KEY", key.read_text())
     key.rename(apart / "kept.key")
-    assert demo.json("tickets", "list")["total"] == 177
+    assert demo.json("tickets", "list")["total"] == 179
     monkeypatch.delenv("GREFFIER_MASTER_KEY")
     monkeypatch.setenv("GREFFIER_MASTER_KEY_FILE", str(apart / "kept.key"))
-    assert demo.json("tickets", "list")["total"] == 177
+    assert demo.json("tickets", "list")["total"] == 179
     monkeypatch.setenv("GREFFIER_MASTER_KEY", "not a key")
     (line,) = errors(demo("tickets", "list", exit_code=4))
     assert "GREFFIER_MASTER_KEY" in line

@@ -94,6 +94,8 @@ def test_a_line_of_the_inbox(views, inbox):
         "state": "open",
         "assigned_to": None,
         "dismissed": None,
+        "merged_into": None,
+        "version": 2,
     }
 
 

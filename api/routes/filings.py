@@ -1,0 +1,204 @@
+"""Filing many tickets at once: a preview of each change, a run of one command per ticket, and undoing that run (X3)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Self
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from api.operations import Call, Listing, Operations, Reading, Reply, found
+from api.runs import RunDone, Step
+from domain.aggregates import NotFound
+from domain.email_address import email_address_id
+from domain.events import Value
+from domain.files import AGGREGATES
+from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
+from domain.values import EmailAddressText, Target
+from projections import files, tickets
+from projections.files import FileLine, Files
+from projections.paging import MAX_LIMIT, Page
+from projections.tickets import TicketLine
+
+operation: Final = Operations("filings")
+
+_ON: Final[dict[str, Any]] = {"kind": "client", "id": "11111111-1111-4111-8111-111111111111"}
+_WRONG: Final[dict[str, Any]] = {"kind": "claim", "id": "22222222-2222-4222-8222-222222222222"}
+_TICKET: Final = "44444444-4444-4444-8444-444444444444"
+
+
+class RunPath(BaseModel):
+    run_id: UUID
+
+
+class Selection(BaseModel):
+    """Which tickets: those named, or those on a file now, of one sender if an address is named, or those that filed
+    themselves; and where they would go: to a file, or to none.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"filed_on": _WRONG, "from_address": "claire.bonnet@courriel.example", "by_rule": True, "on": _ON},
+                {"ticket_ids": [_TICKET], "on": None},
+            ]
+        },
+    )
+
+    ticket_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_LIMIT)] | None = None
+    filed_on: Target | None = None
+    from_address: EmailAddressText | None = None
+    by_rule: Annotated[bool, Field(description="Only those that no collaborator filed")] = False
+    on: Annotated[Target | None, Field(description="Where they would go; `null`: off their file")]
+
+    @model_validator(mode="after")
+    def _one_way_to_say_which(self) -> Self:
+        if (self.ticket_ids is None) == (self.filed_on is None):
+            raise ValueError("say which tickets by `ticket_ids` or by `filed_on`, one of them")
+        if self.ticket_ids is not None and (self.from_address or self.by_rule):
+            raise ValueError("`from_address` and `by_rule` choose among the tickets that are `filed_on` a file")
+        return self
+
+
+class Change(Value):
+    """What would become of a ticket: from this file (with everything above it) to that one; `changes` says whether it
+    would move at all.
+    """
+
+    ticket: TicketLine
+    to: list[FileLine]
+    changes: bool
+
+
+class TicketAt(BaseModel):
+    """A ticket at the version at which its change was looked at: later, it isn't moved."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ticket_id: UUID
+    version: Annotated[int, Field(ge=1, le=2**62)] | None = None
+
+
+class FilingRun(BaseModel):
+    """Tickets to file, and where: on a file, or on none."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"tickets": [{"ticket_id": _TICKET, "version": 2}], "on": _ON},
+                {"tickets": [{"ticket_id": _TICKET}], "on": None},
+            ]
+        },
+    )
+
+    tickets: Annotated[list[TicketAt], Field(min_length=1, max_length=MAX_LIMIT)]
+    on: Target | None
+
+
+_RUN: Final[dict[str, Any]] = {"answers": {200: RunDone}, "is_command": True}
+
+
+@operation(
+    "POST",
+    "/filings/preview",
+    "Preview a filing of many tickets",
+    "read",
+    query_model=Listing,
+    body=Selection,
+    answers={200: Page[Change]},
+    refuses=(NotFound,),
+)
+def preview_filings(call: Call) -> Reply:
+    """Each ticket of a selection, newest first, and where it would go; nothing is changed.
+
+    Give the tickets with their versions to `POST /filings`: one that somebody changed meanwhile stays as it is then.
+    """
+    query: Listing = call.query
+    selection: Selection = call.body
+    with call.reading(tickets.tickets, *files.VIEWS) as session:
+        if selection.on is not None:
+            found(selection.on.kind, selection.on.id, files.exists(session, selection.on))
+        sender_id = email_address_id(call.greffier.log, selection.from_address) if selection.from_address else None
+        page = tickets.selected(
+            session,
+            call.viewer,
+            ticket_ids=selection.ticket_ids,
+            filed_on=selection.filed_on,
+            sender_id=sender_id,
+            by_rule=selection.by_rule,
+            cursor=query.cursor,
+            limit=query.limit,
+            with_total=query.total,
+        )
+        to = [] if selection.on is None else Files(session, [selection.on]).line(selection.on)
+    changes = [Change(ticket=line, to=to, changes=line.filed_on != selection.on) for line in page.items]
+    return Reply(Page(items=changes, next_cursor=page.next_cursor, total=page.total))
+
+
+@operation("POST", "/filings", "File many tickets", "file", body=FilingRun, refuses=(NotFound,), **_RUN)
+def file_many(call: Call) -> Reply:
+    """Files each of these tickets by a command of its own: those that can't be are told one by one, the others are filed."""
+    body: FilingRun = call.body
+    if body.on is not None:
+        _check_file(call, body.on)
+    return Reply(call.run(_filing(one, body.on) for one in body.tickets))
+
+
+@operation(
+    "GET",
+    "/filings/{run_id}",
+    "The tickets of a run",
+    "read",
+    path_model=RunPath,
+    query_model=Listing,
+    answers={200: Page[TicketLine]},
+)
+def show_run(call: Call) -> Reply:
+    """The tickets that are where the run put them: not those that were filed again since."""
+    query: Listing = call.query
+    with call.reading(tickets.tickets, *files.VIEWS) as session:
+        return Reply(
+            tickets.of_run(
+                session,
+                call.viewer,
+                call.path.run_id,
+                cursor=query.cursor,
+                limit=query.limit,
+                with_total=query.total,
+            )
+        )
+
+
+@operation(
+    "POST",
+    "/filings/{run_id}/undo",
+    "Undo a run",
+    "file",
+    path_model=RunPath,
+    query_model=Reading,
+    **_RUN,
+)
+def undo_run(call: Call) -> Reply:
+    """Puts each ticket back where it was before the run, but for those that were filed again since.
+
+    At most 200 tickets at a time: done again, it goes on with the rest.
+    """
+    with call.reading(tickets.tickets, *files.VIEWS) as session:
+        page = tickets.of_run(session, call.viewer, call.path.run_id, limit=MAX_LIMIT)
+    steps = [Step(line.ticket_id, UndoFiling(ticket_id=line.ticket_id), line.version) for line in page.items]
+    return Reply(call.run(steps))
+
+
+def _filing(one: TicketAt, on: Target | None) -> Step:
+    ticket_id = one.ticket_id
+    command = UnclassifyTicket(ticket_id=ticket_id) if on is None else ClassifyTicket(ticket_id=ticket_id, on=on)
+    return Step(ticket_id, command, one.version)
+
+
+def _check_file(call: Call, file: Target) -> None:
+    """Raises `NotFound`: a file that isn't there is told once, not for each ticket."""
+    aggregate = AGGREGATES[file.kind]
+    if call.greffier.log.state(aggregate, file.id).version == 0:
+        raise NotFound(kind=aggregate.kind, id=file.id)
