@@ -17,8 +17,9 @@ from domain.events import Event
 from domain.values import Target
 
 _WORD: Final = re.compile(r"[^\W_]+")
-_CLAIM: Final = re.compile(r"\bsinistres?\s*(?:n\s*[°º.o]*\s*)?[:#]?\s*(\d{1,9})\b", re.IGNORECASE)
-_TICKET: Final = re.compile(r"(?:\bticket\s*(?:n\s*[°º.o]*\s*)?[:#]?\s*|\[#)(\d{1,9})\b", re.IGNORECASE)
+_NUMBER: Final = r"\s*+(?:n[\s°º.o]*+)?[:#]?\s*+"
+_CLAIM: Final = re.compile(rf"\bsinistres?{_NUMBER}(\d{{1,9}})\b", re.IGNORECASE)
+_TICKET: Final = re.compile(rf"(?:\bticket{_NUMBER}|\[#)(\d{{1,9}})\b", re.IGNORECASE)
 _LEAST_DIGITS: Final = 3
 _LEAST_LENGTH: Final = 4
 _MOST_LENGTH: Final = 40
@@ -76,7 +77,7 @@ def quoted_ticket_numbers(subject: str) -> tuple[int, ...]:
 
 def quoted_in(subject: str) -> tuple[str, ...]:
     """What a subject may quote, as `quotable` and `claim_number` have it: each once, in its order."""
-    subject = unicodedata.normalize("NFKC", subject)[:_READ]
+    subject = unicodedata.normalize("NFKC", subject[:_READ])[:_READ]
     claims = (claim_number(int(found[1])) for found in _CLAIM.finditer(subject))
     return tuple(dict.fromkeys([*claims, *_runs(subject)]))
 
