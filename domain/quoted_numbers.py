@@ -101,7 +101,7 @@ def _runs(subject: str) -> Iterator[str]:
 
 
 def _is_piece(word: str) -> bool:
-    return any(map(str.isdigit, word)) or (word.isupper() and len(word) <= _LONGEST_PREFIX)
+    return any(map(str.isdigit, word)) or len(word) <= _LONGEST_PREFIX
 
 
 def quoted_number_id(ids: KeyedIds, plain: str) -> UUID:

@@ -84,7 +84,9 @@ def test_the_offices_number_of_a_claim_is_found_where_it_is_called_one(subject):
     assert claim_number(12) in quoted_in(subject)
 
 
-@pytest.mark.parametrize("subject", ["12", "n° 12", "sinistre du 12", "sinistre 123456789012", "sinistre12e", "sinistré 12"])
+@pytest.mark.parametrize(
+    "subject", ["12", "n° 12", "sinistre du 12", "sinistre 123456789012", "sinistre12e", "sinistré 12"]
+)
 def test_a_bare_number_is_no_claims(subject):
     assert claim_number(12) not in quoted_in(subject)
 
