@@ -6,12 +6,25 @@ from itertools import count
 _numbers = count(1)
 
 
-def letter(sender="Claire Bonnet <claire@courriel.example>", *, subject="Bonjour", text="Bonjour,", message_id=None):
-    """A plain message, as bytes; each is another one."""
+def letter(
+    sender="Claire Bonnet <claire@courriel.example>",
+    *,
+    to="office@office.example",
+    subject="Bonjour",
+    text="Bonjour,",
+    message_id=None,
+    answers=None,
+    automatic=False,
+):
+    """A plain message, as bytes; each is another one. `answers` is the Message-ID of the one that it answers."""
     message = EmailMessage()
     message["From"] = sender
-    message["To"] = "office@office.example"
+    message["To"] = to
     message["Subject"] = subject
     message["Message-ID"] = message_id or f"<{next(_numbers)}@courriel.example>"
+    if answers:
+        message["In-Reply-To"] = answers
+    if automatic:
+        message["Auto-Submitted"] = "auto-replied"
     message.set_content(text)
     return message.as_bytes()
