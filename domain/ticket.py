@@ -244,7 +244,7 @@ class Ticket(Aggregate):
 
     def whereabouts(self, mail_id: UUID) -> UUID | None:
         """The ticket to look for a message on, where it isn't on this one any more."""
-        return self.merged_into or self.moved.get(mail_id)
+        return self.moved.get(mail_id) or self.merged_into
 
     # --- messages ---------------------------------------------------------------------------
 

@@ -61,6 +61,15 @@ class Given:
             self._streams.events[stream_id].extend(events)
         return self
 
+    def and_done(self, *commands):
+        """What was asked before, and came to pass."""
+        for command in commands:
+            handlers()[type(command)](command, self._streams)
+            for stream_id, events in self._streams.appended.items():
+                self._streams.events[stream_id].extend(events)
+            self._streams.appended = {}
+        return self
+
     def when(self, command):
         return When(self._streams, command)
 
@@ -87,5 +96,10 @@ class When:
         assert raised.value.facts() == facts
         assert str(raised.value)
 
+    def answered(self):
+        """What the command answers, whatever was decided."""
+        return self._handled()
+
     def _handled(self):
+        self._streams.appended = {}
         return handlers()[type(self._command)](self._command, self._streams)
