@@ -385,8 +385,7 @@ class Ticket(Aggregate):
     def evolve(self, event: Event) -> Self:  # noqa: C901, PLR0912  # a case for each event, as flat as can be
         match event:
             case TicketReceived():
-                state: TicketState = "closed" if event.direction == "outgoing" else "open"
-                return self._with(event).opened_by(event).having(state=state)
+                return self._with(event).opened_by(event)
             case TicketContinued():
                 return self._with(event, event.filing)
             case TicketSplitOff():
@@ -448,14 +447,15 @@ class Ticket(Aggregate):
         return self.having(mails=(*self.mails, mail), contents=kept)
 
     def opened_by(self, event: TicketReceived | TicketSplitOff) -> Self:
-        """The correspondent is who wrote the first message; or whose message it passes on."""
+        """The correspondent is who wrote the first message; or whose message it passes on. What the office wrote is done."""
         if isinstance(event.content, Erased):
             address = None
         elif event.direction == "forwarded" and event.content.forwarded:
             address = event.content.forwarded.address
         else:
             address = event.content.from_address
-        return self.having(number=event.number, sender_id=event.sender_id, sender_address=address)
+        state: TicketState = "closed" if event.direction == "outgoing" else "open"
+        return self.having(number=event.number, state=state, sender_id=event.sender_id, sender_address=address)
 
     def _settled(self, filed_on: Target | None, *, by_hand: bool) -> Self:
         return self.having(

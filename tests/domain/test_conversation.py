@@ -617,6 +617,16 @@ def test_what_is_split_off_of_a_ticket_that_took_in_others_is_found_again(conver
     assert office.when(REPLY).answered().ticket_id == THIRD
 
 
+def test_the_offices_own_message_split_off_is_closed_and_opens_by_an_answer(conversation):
+    sent = letter(3, CABINET, to=(CLAIRE,), answers=[2])
+    answer = letter(4, answers=[3])
+    office = conversation.and_done(sent, splitting(FIRST, sent))
+    office.when(CloseTicket(ticket_id=SECOND)).then_nothing()
+    office.when(answer).then(
+        {SECOND: [continued(answer, OWNED), TicketReopened()], message(4): [taken_in(answer, SECOND)]}
+    )
+
+
 def test_the_message_that_opened_a_ticket_stays(conversation):
     conversation.when(splitting(FIRST, ONE)).then_raises(FirstMessageStays, ticket_id=FIRST, mail_id=mail_id(ONE))
 
