@@ -1,6 +1,7 @@
 """Invented correspondence of an office with clients, a couple that shares an address, a garage and strangers."""
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
@@ -131,7 +132,43 @@ def taken_in(letter):
     )
 
 
+def written(letter):
+    """The letter as bytes: what `taken_in` says is read in them."""
+    subject, text = letter.subject, f"{letter.text}\n"
+    if letter.original:
+        subject = f"TR: {subject}"
+        text += (
+            f"\n---------- Message transféré ----------\nDe : {letter.original}\nObjet : {letter.subject}\n\nVoici.\n"
+        )
+    fields = {
+        "From": letter.sender,
+        "To": ", ".join(letter.to),
+        "Subject": subject,
+        "Date": letter.sent_at and format_datetime(letter.sent_at),
+        "Message-ID": letter.message_id and f"<{letter.message_id}>",
+        "References": " ".join(f"<{reference}>" for reference in letter.references),
+        "Auto-Submitted": "auto-replied" if letter.automatic else None,
+        "Content-Type": "text/plain; charset=utf-8",
+    }
+    lines = "".join(f"{name}: {value}\n" for name, value in fields.items() if value)
+    return f"{lines}\n{text}".encode()
+
+
+def told(tickets):
+    """What the office holds: for the messages of each ticket where they lie, or why they wait and whose they could be."""
+    found = {}
+    for ticket in tickets:
+        waits = ticket.filed_on is None and (
+            ticket.unfiled.reason,
+            frozenset(candidate.target for candidate in ticket.unfiled.candidates),
+        )
+        mails = frozenset(mail.mail_id for mail in ticket.mails)
+        found[mails] = (ticket.filed_on, waits, ticket.state, ticket.sent_only)
+    return found
+
+
 _PEOPLE = (*OWNERS, *STRANGERS, CABINET, COLLABORATOR)
+_WRITERS = (None, *_PEOPLE)
 
 
 def mailboxes(*, of, ids):
@@ -140,7 +177,7 @@ def mailboxes(*, of, ids):
     letters = st.builds(
         Letter,
         message_id=st.none() | message_ids,
-        sender=st.none() | st.sampled_from(_PEOPLE),
+        sender=st.sampled_from(_WRITERS),
         to=st.lists(st.sampled_from(_PEOPLE), max_size=2, unique=True).map(tuple),
         references=st.lists(message_ids, max_size=3, unique=True).map(tuple),
         subject=st.sampled_from(SUBJECTS),

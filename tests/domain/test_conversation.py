@@ -238,6 +238,22 @@ def test_a_message_between_two_tickets_makes_one_of_them(office):
     )
 
 
+def test_what_the_office_wrote_first_is_open_once_it_turns_out_to_be_answered(office):
+    between = letter(5, CABINET, to=(CLAIRE,), answers=[1, 4])
+    office.and_done(SENT, APART).when(between).then(
+        {
+            FIRST: [
+                TicketAbsorbed(ticket_id=SECOND, mails=(mail(APART, SECOND),)),
+                TicketReopened(),
+                continued(between, Filing(reason="unknown_recipient"), direction="outgoing"),
+                waits(),
+            ],
+            SECOND: [TicketMerged(into=FIRST, mail_ids=(mail_id(APART),))],
+            message(5): [taken_in(between, FIRST, "outgoing")],
+        }
+    )
+
+
 def test_what_came_into_a_ticket_that_was_merged_goes_on_where_that_is(office):
     more = letter(5, answers=[3])
     assert office.and_done(ONE, REPLY, ANSWER).when(more).answered().ticket_id == FIRST
