@@ -27,17 +27,22 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    FromClause,
     Index,
     RowMapping,
     Select,
     Table,
+    and_,
     cast,
     column,
     exists,
+    false,
     func,
+    literal,
     literal_column,
     select,
     table,
+    true,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
@@ -121,10 +126,12 @@ class FullText:
         query: str,
         columns: Sequence[ColumnElement[Any]],
         *also: ColumnElement[bool],
+        since: int | None = None,
         before: int | None = None,
         limit: int,
     ) -> list[RowMapping]:
-        """The newest rows that hold every word of `query` and fulfil `also`, of those that stand `before` a position.
+        """The newest rows that hold every word of `query` and fulfil `also`, of those that stand `before` a position,
+        and `since` one or at it.
 
         A query without anything that can be searched finds nothing.
         """
@@ -132,8 +139,19 @@ class FullText:
         if not words:
             return []
         if session.dialect.name == "sqlite":
-            return list(session.execute(self._in_sqlite(words, columns, also, before).limit(limit)).mappings())
-        return self._in_windows(session, select(*columns).where(*map(self._has, words), *also), before, limit)
+            found = self._in_sqlite(words, columns, also, since, before).limit(limit)
+            return list(session.execute(found).mappings())
+        hits = select(*columns).where(*map(self._has, words), *also)
+        return self._in_windows(session, hits, since, before, limit)
+
+    def holds(self, query: str, rows: FromClause) -> ColumnElement[bool]:
+        """That a row of the table, or of its alias, holds every word of `query`: read in the row itself, where other
+        conditions leave few.
+        """
+        words = words_of(query)
+        padded = literal(" ").concat(rows.c[self.text]).concat(" ")
+        has = (padded.contains(f" {word.text}{'' if word.begins else ' '}") for word in words)
+        return and_(true() if words else false(), *has)
 
     # --- SQLite -------------------------------------------------------------------------------
 
@@ -142,6 +160,7 @@ class FullText:
         words: Sequence[Word],
         columns: Sequence[ColumnElement[Any]],
         also: Sequence[ColumnElement[bool]],
+        since: int | None,
         before: int | None,
     ) -> Select[Any]:
         name = index_name(self.table)
@@ -150,6 +169,8 @@ class FullText:
         # The sign keeps SQLite from going through the view's rows, to look for each among the hits.
         of_hit = self.table.c[self.by] == literal_column(f'+"{name}".rowid')
         found = select(*columns).select_from(index.join(self.table, of_hit)).where(index.c[name].op("MATCH")(match))
+        if since is not None:
+            found = found.where(index.c.rowid >= since)
         if before is not None:
             found = found.where(index.c.rowid < before)
         return found.where(*also).order_by(index.c.rowid.desc())
@@ -163,7 +184,9 @@ class FullText:
         has: ColumnElement[Any] = literal_column(self.vector)
         return has.bool_op("@@")(cast(query, TSQUERY))
 
-    def _in_windows(self, session: Connection, hits: Select[Any], before: int | None, limit: int) -> list[RowMapping]:
+    def _in_windows(
+        self, session: Connection, hits: Select[Any], since: int | None, before: int | None, limit: int
+    ) -> list[RowMapping]:
         by = self.table.c[self.by]
         at = by + literal_column("0")  # so no index of places is gone through, row by row, to look into each text
         hits = hits.order_by(at.desc())
@@ -171,6 +194,8 @@ class FullText:
         with session.begin_nested() as apart:  # what is set ends with it
             bounds = select(func.coalesce(func.min(by), 0), func.coalesce(func.max(by), -1), *_SETTINGS)
             first, last, *_ = session.execute(bounds).one()
+            if since is not None and since > first:
+                first, hits = since, hits.where(at >= since)
             top = below = last + 1 if before is None else min(before, last + 1)
             width = _FIRST_WINDOW
             while below > first and len(found) < limit:

@@ -172,6 +172,38 @@ def test_pages_follow_each_other_without_gap_or_repetition(telling, notes, ask):
     assert ask("bonnet", limit=0) == []
 
 
+def test_rows_since_a_position_alone(telling, notes, ask):
+    written(telling(notes.projection), *("Bonnet" if number % 2 else "Martin" for number in range(40)))
+    assert ask("bonnet", since=35) == [40, 38, 36]
+    assert ask("bonnet", since=36, before=40) == [38, 36]
+    assert ask("bonnet", since=0, limit=1) == [40]
+    assert ask("bonnet", since=41) == ask("bonnet", since=20, before=20) == []
+
+
+def test_what_holds_the_words_is_told_row_by_row_alike(telling, notes, store):
+    written(telling(notes.projection), "Élodie résilie", "je réside l'été", "x" * 70, "", *NOTES.values())
+
+    def held(query):
+        rows = notes.table.alias("rows_of_notes")
+        with store.reading() as session:
+            return list(session.scalars(select(rows.c.position).where(notes.words.holds(query, rows))))
+
+    for query in (
+        "elodie",
+        "ÉLODIE rési*",
+        "rési*",
+        "resili",
+        "l'ete",
+        "x" * 70,
+        "x" * 30 + "*",
+        "_",
+        "%",
+        "",
+        "drop tab*",
+    ):
+        assert sorted(held(query), reverse=True) == notes.found(store, query), query
+
+
 def test_only_rows_among_another_view_s(telling, notes, ask, make_names):
     names = make_names()
     told = telling(notes.projection, names.projection)
@@ -242,6 +274,8 @@ def test_hits_far_apart_in_a_long_log_are_found_in_order(store, notes):
         for before in dice.sample(range(6_000_000), 8):
             below = [at for at in matching if at < before]
             assert notes.found(store, query, before=before, limit=7) == below[:7]
+            late = [at for at in below if at >= before - 300_000]
+            assert notes.found(store, query, since=before - 300_000, before=before, limit=7) == late[:7]
 
 
 @pytest.mark.parametrize("views_url", ["postgres"], indirect=True)
