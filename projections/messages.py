@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,13 +13,17 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
+    FromClause,
     Index,
     RowMapping,
+    Select,
     String,
     Table,
     Uuid,
     func,
+    literal_column,
     select,
 )
 
@@ -28,12 +33,14 @@ from domain.message import Direction, MessageTakenIn
 from domain.ticket import (
     Attachment,
     Correspondent,
+    MessageContent,
     TicketContinued,
     TicketMerged,
     TicketReceived,
     TicketSplitOff,
 )
 from projections.excerpts import excerpt_of
+from projections.full_text import FullText, among, searchable
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
 from projections.projection import Key, Projection, Row, Utc, views
 
@@ -61,11 +68,17 @@ _messages: Final = Table(
     Column("attachments", JSON, nullable=False),
     Column("notes", JSON, nullable=False),
     Column("forwarded", JSON),
+    Column("searched", String, nullable=False),
     Index("messages_by_ticket", "ticket_id", "received_position"),
     Index("messages_by_identity", "identity_id"),
+    Index("messages_by_reception", "received_at", "received_position"),
 )
+_words: Final = FullText(_messages, "searched", newest="received_position")
 
-messages: Final = Projection("messages", version=1, table=_messages)
+messages: Final = Projection("messages", version=2, table=_messages)
+
+_CLOCKS_DIFFER: Final = timedelta(hours=1)
+"""By no more than this: a message's position follows the log, its time the clock of whichever process took it in."""
 
 
 # --- folds ------------------------------------------------------------------------------------
@@ -103,7 +116,15 @@ def came(row: Row | None, recorded: Recorded[TicketReceived | TicketContinued]) 
         "attachments": [attachment.model_dump() for attachment in content.attachments],
         "notes": list(content.notes),
         "forwarded": content.forwarded and content.forwarded.model_dump(),
+        "searched": _searched(content),
     }
+
+
+def _searched(content: MessageContent) -> str:
+    """The words of the subject, of who wrote to whom, of the attachments' names and of the body, the longest last."""
+    names = (attachment.name for attachment in content.attachments)
+    written_by = content.from_name, content.from_address or ""
+    return searchable(content.subject, *written_by, *content.to, *content.cc, *names, content.text)
 
 
 @messages.on(MessageTakenIn, key=_mail)
@@ -200,6 +221,144 @@ def tickets_under(session: Connection, identity_ids: Collection[UUID]) -> dict[U
     for identity_id, ticket_id in session.execute(listing):
         found.setdefault(identity_id, []).append(ticket_id)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a message must be to be a hit: hold every word of `text`, have come `since` a moment and `before` another, go
+    in this direction. What is None leaves it open.
+    """
+
+    text: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+    direction: Direction | None = None
+
+
+class Hit(Value):
+    """A message that was sought."""
+
+    mail_id: UUID
+    ticket_id: UUID
+    received_position: int
+    received_at: datetime
+    direction: Direction
+    from_address: str | None
+    from_name: str
+    to: list[str]
+    cc: list[str]
+    subject: str
+    text: str
+    attachments: list[Attachment]
+
+
+def newest_hits(
+    session: Connection,
+    viewer: Viewer,
+    sought: Sought,
+    ticket_ids: Select[Any],
+    *,
+    upto: int | None = None,
+    before: int | None = None,
+    limit: int,
+) -> list[Hit]:
+    """The newest hit of each ticket of these, the last that came first: looked for by its words, or by when it came.
+
+    Of those at positions `before` one; what came after `upto` counts for nothing. It is quick where the tickets are many.
+    """
+    since, until = _places(session, sought)
+    before = min((place for place in (before, until) if place is not None), default=None)
+    columns = [_messages.c[name] for name in Hit.model_fields]
+    wanted = [
+        *_conditions(sought, _messages),
+        among(_messages.c.ticket_id, ticket_ids),
+        _newest_of_ticket(sought, upto),
+    ]
+    if sought.text is not None:
+        rows = _words.newest(session, sought.text, columns, *wanted, since=since, before=before, limit=limit)
+    else:
+        place = _messages.c.received_position
+        listing = select(*columns).where(place >= since, *wanted).order_by(place.desc()).limit(limit)
+        rows = list(session.execute(listing if before is None else listing.where(place < before)).mappings())
+    return [Hit.model_validate(dict(row)) for row in rows]
+
+
+def newest_hits_on(
+    session: Connection,
+    viewer: Viewer,
+    sought: Sought,
+    ticket_ids: Collection[UUID],
+    *,
+    upto: int | None = None,
+    before: int | None = None,
+    limit: int,
+) -> list[Hit]:
+    """The same, by a look into every message of these tickets: quick where they are few."""
+    place = _messages.c.received_position
+    listing = (
+        select(*(_messages.c[name] for name in Hit.model_fields))
+        .where(_messages.c.ticket_id.in_(ticket_ids), *_conditions(sought, _messages), *_holds(sought, _messages))
+        .where(_newest_of_ticket(sought, upto))
+        .order_by((place + literal_column("0")).desc())  # so no other message is looked into, in the order of places
+        .limit(limit)
+    )
+    found = session.execute(listing if before is None else listing.where(place < before))
+    return [Hit.model_validate(dict(row)) for row in found.mappings()]
+
+
+def _conditions(sought: Sought, rows: FromClause) -> list[ColumnElement[bool]]:
+    """All but the words."""
+    wanted = []
+    if sought.since is not None:
+        wanted.append(rows.c.received_at >= sought.since)
+    if sought.before is not None:
+        wanted.append(rows.c.received_at < sought.before)
+    if sought.direction is not None:
+        wanted.append(rows.c.direction == sought.direction)
+    return wanted
+
+
+def _holds(sought: Sought, rows: FromClause) -> list[ColumnElement[bool]]:
+    return [] if sought.text is None else [_words.holds(sought.text, rows)]
+
+
+def _newest_of_ticket(sought: Sought, upto: int | None) -> ColumnElement[bool]:
+    """That no hit on the same ticket came later, up to a position: so a ticket shows once, on one page of all."""
+    of_ticket = _messages.alias("of_ticket")
+    place = of_ticket.c.received_position
+    newest = (
+        select(place)
+        .where(
+            of_ticket.c.ticket_id == _messages.c.ticket_id, *_conditions(sought, of_ticket), *_holds(sought, of_ticket)
+        )
+        .order_by(place.desc())
+        .limit(1)
+    )
+    if upto is not None:
+        newest = newest.where(place <= upto)
+    return _messages.c.received_position == newest.correlate(_messages).scalar_subquery()
+
+
+def _places(session: Connection, sought: Sought) -> tuple[int, int | None]:
+    """Positions between which all that came in the period lies: the first, and one after the last."""
+    since, until = 0, None
+    if sought.since is not None:
+        since = _place_after(session, sought.since - _CLOCKS_DIFFER)
+    if sought.before is not None:
+        until = _place_after(session, sought.before + _CLOCKS_DIFFER)
+    return since, until
+
+
+def _place_after(session: Connection, moment: datetime) -> int:
+    """Where the first message came after a moment; where the next one will, if none did."""
+    after = (
+        select(_messages.c.received_position)
+        .where(_messages.c.received_at >= moment)
+        .order_by(_messages.c.received_at, _messages.c.received_position)
+        .limit(1)
+    )
+    found: int | None = session.scalar(after)
+    return (session.scalar(select(func.max(_messages.c.received_position))) or 0) + 1 if found is None else found
 
 
 def _line(row: RowMapping) -> MessageLine:

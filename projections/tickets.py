@@ -18,6 +18,7 @@ from sqlalchemy import (
     Index,
     Integer,
     RowMapping,
+    Select,
     String,
     Table,
     Uuid,
@@ -377,7 +378,33 @@ def inbox(
     `sent`, what the office wrote and nobody answered.
     """
     left_out: LeftOut | None = "sent" if sent else "dismissed" if dismissed else None
-    wanted = [_tickets.c.left_out == left_out if left_out else _tickets.c.left_out.is_(None)]
+    shown = _tickets.c.left_out == left_out if left_out else _tickets.c.left_out.is_(None)
+    wanted = _standing(filed=filed, state=state, assigned=assigned, assigned_to=assigned_to)
+    return _page(session, and_(shown, *wanted), cursor, limit, with_total=with_total)
+
+
+def ids_where(
+    *,
+    filed: bool | None = None,
+    state: TicketState | None = None,
+    assigned: bool | None = None,
+    assigned_to: UUID | None = None,
+    on: Collection[UUID] | None = None,
+    with_dismissed: bool = False,
+) -> Select[UUID]:
+    """The ids of the tickets that have messages and stand so, on one of these files; what the office wrote is among them."""
+    left_out: list[LeftOut] = ["merged"] if with_dismissed else ["merged", "dismissed"]
+    shown = func.coalesce(_tickets.c.left_out, "").not_in(left_out)
+    wanted = _standing(filed=filed, state=state, assigned=assigned, assigned_to=assigned_to)
+    if on is not None:
+        wanted.append(_tickets.c.filed_id.in_(on))
+    return select(_tickets.c.ticket_id).where(shown, *wanted)
+
+
+def _standing(
+    *, filed: bool | None, state: TicketState | None, assigned: bool | None, assigned_to: UUID | None
+) -> list[ColumnElement[bool]]:
+    wanted = []
     if filed is not None:
         wanted.append(_holds(_tickets.c.filed_id, something=filed))
     if state is not None:
@@ -386,7 +413,7 @@ def inbox(
         wanted.append(_holds(_tickets.c.assigned_to, something=assigned))
     if assigned_to is not None:
         wanted.append(_tickets.c.assigned_to == assigned_to)
-    return _page(session, and_(*wanted), cursor, limit, with_total=with_total)
+    return wanted
 
 
 def _holds(column: Column[Any], *, something: bool) -> ColumnElement[bool]:
@@ -464,6 +491,13 @@ def unfiled_of_sender(
 def ticket(session: Connection, viewer: Viewer, ticket_id: UUID) -> TicketDetails | None:
     row = session.execute(select(_tickets).where(_tickets.c.ticket_id == ticket_id)).mappings().one_or_none()
     return None if row is None else TicketDetails.model_validate(_shown(row, TicketDetails, _files(session, [row])))
+
+
+def lines(session: Connection, viewer: Viewer, ticket_ids: Collection[UUID]) -> dict[UUID, TicketLine]:
+    """These tickets, each as lists show it."""
+    rows = session.execute(select(_tickets).where(_tickets.c.ticket_id.in_(ticket_ids))).mappings().all()
+    files = _files(session, rows)
+    return {row["ticket_id"]: _line(row, files) for row in rows}
 
 
 def exists(session: Connection, ticket_id: UUID) -> bool:

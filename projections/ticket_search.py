@@ -1,0 +1,121 @@
+"""Tickets found by what their messages say, by when these came, and by how the tickets stand.
+
+A hit is a message, and each ticket is shown once, with the newest of its hits, the last that came first. Pages follow each
+other by the hits' positions in the log, which never change; and a cursor remembers the first of all, so that what came since
+hides nothing: whoever goes through the pages sees each ticket that had a hit at first, once, though mail arrives meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final, Literal
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from domain.access import Viewer
+from domain.events import Value
+from domain.message import Direction
+from domain.ticket import TicketState
+from domain.values import Target
+from projections import files, messages, tickets
+from projections.messages import Hit
+from projections.paging import Page, decode_cursor, encode_cursor, page_of
+from projections.projection import Projection
+from projections.snippets import Snippet, snippet
+from projections.tickets import TicketLine
+
+VIEWS: Final[tuple[Projection, ...]] = (messages.messages, tickets.tickets, *files.VIEWS)
+"""What the search reads."""
+
+_FEW: Final = 500
+"""So many tickets' messages are all looked into, however often the words occur elsewhere."""
+
+Part = Literal["body", "subject", "from", "to", "attachments"]
+
+
+class Found(Value):
+    """A ticket, and the newest of its messages that was sought. `snippet` is a piece of that `part` of it in which words
+    stand: of the body, if any do there; without words, how the body begins.
+    """
+
+    ticket: TicketLine
+    mail_id: UUID
+    received_at: datetime
+    direction: Direction
+    subject: str
+    part: Part
+    snippet: Snippet
+
+
+def search(
+    session: Connection,
+    viewer: Viewer,
+    *,
+    text: str | None = None,
+    since: datetime | None = None,
+    before: datetime | None = None,
+    direction: Direction | None = None,
+    filed: bool | None = None,
+    state: TicketState | None = None,
+    assigned: bool | None = None,
+    assigned_to: UUID | None = None,
+    on: Target | None = None,
+    with_dismissed: bool = False,
+    cursor: str | None = None,
+    limit: int,
+) -> Page[Found]:
+    """The tickets with a message that holds every word of `text`, came in the period and goes in that direction.
+
+    Of them, those that stand so, and are `on` a file or on one under it. Raises `BadCursor`.
+    """
+    upto, last = decode_cursor(cursor, int, int) if cursor is not None else (None, None)
+    sought = messages.Sought(text=text, since=since, before=before, direction=direction)
+    ids = tickets.ids_where(
+        filed=filed,
+        state=state,
+        assigned=assigned,
+        assigned_to=assigned_to,
+        on=None if on is None else files.with_everything_below(session, on),
+        with_dismissed=with_dismissed,
+    )
+    few = list(session.scalars(ids.limit(_FEW + 1)))
+    if len(few) > _FEW:
+        found = messages.newest_hits(session, viewer, sought, ids, upto=upto, before=last, limit=limit + 1)
+    else:
+        found = messages.newest_hits_on(session, viewer, sought, few, upto=upto, before=last, limit=limit + 1)
+    first = found[0].received_position if upto is None and found else upto
+    hits, next_cursor = page_of(found, limit, lambda hit: encode_cursor(first, hit.received_position))
+    lines = tickets.lines(session, viewer, [hit.ticket_id for hit in hits])
+    return Page(items=[_found(hit, lines[hit.ticket_id], text or "") for hit in hits], next_cursor=next_cursor)
+
+
+def _found(hit: Hit, ticket: TicketLine, text: str) -> Found:
+    part, shown = _shown(hit, text)
+    return Found(
+        ticket=ticket,
+        mail_id=hit.mail_id,
+        received_at=hit.received_at,
+        direction=hit.direction,
+        subject=hit.subject or "(sans objet)",
+        part=part,
+        snippet=shown,
+    )
+
+
+def _shown(hit: Hit, text: str) -> tuple[Part, Snippet]:
+    """The first part of the message in which a word stands, and the piece of it."""
+    of_body = snippet(hit.text, text)
+    if not of_body.hits and text:
+        for part, said in _other_parts(hit):
+            if (piece := snippet(said, text)).hits:
+                return part, piece
+    return "body", of_body
+
+
+def _other_parts(hit: Hit) -> Iterator[tuple[Part, str]]:
+    yield "subject", hit.subject
+    yield "from", f"{hit.from_name} <{hit.from_address}>" if hit.from_address else hit.from_name
+    yield "to", ", ".join([*hit.to, *hit.cc])
+    yield "attachments", ", ".join(attachment.name for attachment in hit.attachments)
