@@ -167,8 +167,9 @@ def _sendable(field: dict[str, Any]) -> dict[str, Any]:
     """A parameter's schema without null, which is sent by leaving the parameter out."""
     if "anyOf" not in field:
         return field
-    (only,) = (choice for choice in field["anyOf"] if choice != {"type": "null"})
-    return {**{name: value for name, value in field.items() if name not in {"anyOf", "default"}}, **only}
+    choices = [choice for choice in field["anyOf"] if choice != {"type": "null"}]
+    what = choices[0] if len(choices) == 1 else {"anyOf": choices}
+    return {**{name: value for name, value in field.items() if name not in {"anyOf", "default"}}, **what}
 
 
 def _answer(operation: Operation, status: int, schema_of: dict[Any, Any]) -> dict[str, Any]:

@@ -44,6 +44,8 @@ class Found(Value):
     mail_id: UUID
     received_at: datetime
     direction: Direction
+    from_address: str | None
+    from_name: str
     subject: str
     part: Part
     snippet: Snippet
@@ -98,6 +100,8 @@ def _found(hit: Hit, ticket: TicketLine, text: str) -> Found:
         mail_id=hit.mail_id,
         received_at=hit.received_at,
         direction=hit.direction,
+        from_address=hit.from_address,
+        from_name=hit.from_name,
         subject=hit.subject or "(sans objet)",
         part=part,
         snippet=shown,

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
 
 import typer
+from rich.text import Text
+from sqlalchemy import Connection
 
+from api import periods
 from api.bootstrap import Greffier
+from api.cli.naming import ClientOption, CompanyOption, ContactOption, find_the_one
 from api.cli.session import (
     AsOption,
     CommandFailed,
+    CursorOption,
     JsonOption,
+    LimitOption,
     as_shown,
     bring_up_to_date,
     console,
@@ -27,6 +34,7 @@ from domain.client import Company, Identity, Person
 from domain.commands import Command
 from domain.email_address import Ownership
 from domain.events import Actor
+from domain.message import Direction
 from domain.ticket import DismissalReason, TicketState
 from domain.ticket_filing import ClassifyTicket, ClientToCreate
 from domain.ticket_handling import (
@@ -39,11 +47,15 @@ from domain.ticket_handling import (
     ReopenTicket,
 )
 from domain.values import FileKind, Target
-from projections import ticket_comments, ticket_history
+from projections import ticket_comments, ticket_history, ticket_search
 from projections import tickets as read_model
+from projections.full_text import words_of
+from projections.paging import DEFAULT_LIMIT
+from projections.ticket_search import Found
 
 tickets = typer.Typer(
-    help="The inbox, one ticket, its history and comments; filing it, and seeing to it.", no_args_is_help=True
+    help="The inbox, the search, one ticket, its history and comments; filing it, and seeing to it.",
+    no_args_is_help=True,
 )
 
 _LONGEST_NUMBER = 30
@@ -98,6 +110,95 @@ def list_tickets(
         ],
     )
     console.print(f"{len(page.items)} of {page.total}" + (f", next: {page.next_cursor}" if page.next_cursor else ""))
+
+
+def _day_or_moment(text: str) -> date | datetime:
+    """Raises `BadParameter`."""
+    try:
+        return periods.day_or_moment(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@tickets.command()
+def search(
+    text: Annotated[
+        str | None, typer.Argument(help="Words that a message holds, all of them; `résil*` is any that begins so.")
+    ] = None,
+    since: Annotated[
+        Any, typer.Option(parser=_day_or_moment, metavar="DAY", help="Received from this day, or moment, on.")
+    ] = None,
+    until: Annotated[
+        Any,
+        typer.Option(parser=_day_or_moment, metavar="DAY", help="Received by the end of this day, or before a moment."),
+    ] = None,
+    direction: Annotated[Direction | None, typer.Option(help="Only messages that go this way.")] = None,
+    filed: Annotated[bool | None, typer.Option("--filed/--unfiled", help="Only these.")] = None,
+    state: Annotated[TicketState | None, typer.Option(help="Only those in this state.")] = None,
+    assigned: Annotated[bool | None, typer.Option("--assigned/--unassigned", help="Only these.")] = None,
+    assigned_to: Annotated[str | None, typer.Option(help="Only those of the collaborator of this address.")] = None,
+    client: ClientOption = None,
+    contract: Annotated[str | None, typer.Option(help="A contract's policy number or id.")] = None,
+    claim: Annotated[str | None, typer.Option(help="A claim's number or id.")] = None,
+    company: CompanyOption = None,
+    contact: ContactOption = None,
+    with_dismissed: Annotated[bool, typer.Option("--with-dismissed", help="Those that were put aside, too.")] = False,
+    limit: LimitOption = DEFAULT_LIMIT,
+    cursor: CursorOption = None,
+    collaborator: AsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search tickets by what their messages say, on a file and what stands under it: the newest message first."""
+    if text is not None and not words_of(text):
+        raise typer.BadParameter("TEXT: has nothing that can be searched: give words or numbers")
+    files: dict[FileKind, str | None] = {
+        "client": client,
+        "contract": contract,
+        "claim": claim,
+        "company": company,
+        "contact": contact,
+    }
+    with up_to_date_office() as greffier, greffier.views.reading() as session:
+        zone = periods.time_zone(greffier)
+        page = ticket_search.search(
+            session,
+            _viewer(greffier, collaborator),
+            text=text,
+            since=since and periods.begin(since, zone),
+            before=until and periods.end(until, zone),
+            direction=direction,
+            filed=filed,
+            state=state,
+            assigned=assigned,
+            assigned_to=None if assigned_to is None else find_collaborator(greffier, assigned_to),
+            on=_file_named(session, files),
+            with_dismissed=with_dismissed,
+            cursor=cursor,
+            limit=limit,
+        )
+    if as_json:
+        print_json(page)
+        return
+    for found in page.items:
+        console.print(_as_found(found), soft_wrap=True)
+    console.print(f"{len(page.items)} found" + (f", next: {page.next_cursor}" if page.next_cursor else ""))
+
+
+def _file_named(session: Connection, named: Mapping[FileKind, str | None]) -> Target | None:
+    return find_the_one(session, named) if any(name is not None for name in named.values()) else None
+
+
+def _as_found(found: Found) -> Text:
+    """A ticket that was found: its head, and the piece of its message, the words in bold."""
+    ticket = found.ticket
+    where = ", ".join(file.label for file in ticket.filed_under) or f"({ticket.unfiled_reason or 'unfiled'})"
+    head = f"{ticket.number}  {found.received_at:%Y-%m-%d %H:%M}  {found.from_name or found.from_address}"
+    shown = Text(as_shown(f"{head}  {found.subject}  {where}".replace("\n", " ")), style="bold cyan")
+    piece = Text(as_shown(found.snippet.text))
+    for start, end in found.snippet.hits:
+        piece.stylize("bold yellow", start, end)
+    part = "" if found.part == "body" else f"{found.part}: "
+    return Text.assemble(shown, f"\n    {part}", piece)
 
 
 @tickets.command()

@@ -1,21 +1,25 @@
-"""Tickets: the inbox, one ticket with its history, and filing."""
+"""Tickets: the inbox, the search, one ticket with its history, and filing."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 
-from api import runs, ticket_cards
-from api.operations import Call, Listing, Operations, Reading, Reply, found
+from api import periods, runs, ticket_cards
+from api.operations import Call, Listing, Operations, Paging, Reading, Reply, found
+from api.periods import DayOrMoment
+from api.problems import FieldError, Invalid
 from api.runs import RunDone, Step, TicketChanged
 from api.ticket_cards import TicketCard, TicketRow
 from domain.aggregates import NotFound
 from domain.client import Identity
 from domain.commands import Answer, Command
 from domain.email_address import AddressBelongsToAnother, AddressIsOffices, Ownership, email_address_id
+from domain.message import Direction
 from domain.prefill import prefilled_identity
 from domain.ticket import (
     Correspondent,
@@ -27,10 +31,12 @@ from domain.ticket import (
     TicketWasMerged,
 )
 from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
-from domain.values import Target
-from projections import collaborators, files, ticket_history, tickets
+from domain.values import FileKind, Target
+from projections import collaborators, files, ticket_history, ticket_search, tickets
+from projections.full_text import words_of
 from projections.paging import MAX_LIMIT, Page
 from projections.ticket_history import HistoryLine
+from projections.ticket_search import Found
 from projections.tickets import TicketDetails
 
 operation: Final = Operations("tickets")
@@ -44,13 +50,61 @@ class TicketPath(BaseModel):
     ticket_id: UUID
 
 
-class Inbox(Listing):
+class Standing(Reading):
+    """How tickets stand."""
+
     filed: Annotated[bool | None, Field(description="Only those on a file (true), or those on none (false)")] = None
     state: Annotated[TicketState | None, Field(description="Only those in this state")] = None
     assigned: Annotated[bool | None, Field(description="Only somebody's (true), or nobody's (false)")] = None
     assigned_to: Annotated[UUID | None, Field(description="Only this collaborator's")] = None
+
+
+class Inbox(Standing, Listing):
     dismissed: Annotated[bool, Field(description="The dismissed ones alone (true), or all others (false)")] = False
     sent: Annotated[bool, Field(description="Only what the office wrote first and nobody answered")] = False
+
+
+def _searchable(text: str) -> str:
+    if not words_of(text):
+        raise ValueError("has nothing that can be searched: give words or numbers")
+    return text
+
+
+class Search(Standing, Paging):
+    text: Annotated[
+        str | None,
+        Field(
+            max_length=1000,
+            description="Words that a message holds, all of them, in its subject, its body, the names and addresses of "
+            "who wrote it and to whom, or the names of its attachments. Case and accents don't count; `*` after a word "
+            "asks for all that begin so",
+            examples=["bonnet résil*", "sinistre"],
+        ),
+        AfterValidator(_searchable),
+    ] = None
+    since: Annotated[
+        DayOrMoment | None,
+        Field(
+            description="Only messages received from this day on (in the office's time zone), or at this moment (RFC "
+            "3339) or later",
+            examples=["2026-03-01", "2026-03-01T08:00:00Z"],
+        ),
+    ] = None
+    until: Annotated[
+        DayOrMoment | None,
+        Field(
+            description="Only messages received by the end of this day, or before this moment",
+            examples=["2026-03-31", "2026-04-01T00:00:00+02:00"],
+        ),
+    ] = None
+    direction: Annotated[Direction | None, Field(description="Only messages that came in, went out, or passed on")] = (
+        None
+    )
+    on_kind: Annotated[
+        FileKind | None, Field(description="Only tickets on this file, or on one under it: its kind …")
+    ] = None
+    on_id: Annotated[UUID | None, Field(description="… and its id")] = None
+    with_dismissed: Annotated[bool, Field(description="The dismissed ones, too")] = False
 
 
 class History(BaseModel):
@@ -138,6 +192,59 @@ def list_tickets(call: Call) -> Reply:
             with_total=query.total,
         )
         return Reply(ticket_cards.rows(session, call.viewer, page))
+
+
+@operation("GET", "/tickets/search", "Search tickets", "read", query_model=Search, answers={200: Page[Found]})
+def search_tickets(call: Call) -> Reply:
+    """Tickets with a message that holds all the words, each once, with its newest such message: the newest first.
+
+    Every condition may be left out. What the office wrote is searched, too. A cursor keeps to what the first page saw:
+    mail that arrives meanwhile hides nothing.
+    """
+    query: Search = call.query
+    since, before = _period(call)
+    on = _file(query)
+    with call.reading(*ticket_search.VIEWS) as session:
+        if on is not None and not files.exists(session, on):
+            raise Invalid([FieldError(field="query.on_id", message=f"there is no {on.kind} {on.id}")])
+        return Reply(
+            ticket_search.search(
+                session,
+                call.viewer,
+                text=query.text,
+                since=since,
+                before=before,
+                direction=query.direction,
+                filed=query.filed,
+                state=query.state,
+                assigned=query.assigned,
+                assigned_to=query.assigned_to,
+                on=on,
+                with_dismissed=query.with_dismissed,
+                cursor=query.cursor,
+                limit=query.limit,
+            )
+        )
+
+
+def _period(call: Call) -> tuple[datetime | None, datetime | None]:
+    since, until = call.query.since, call.query.until
+    if since is None and until is None:
+        return None, None
+    zone = periods.time_zone(call.greffier)
+    first, end = since and periods.begin(since, zone), until and periods.end(until, zone)
+    if first and end and end <= first:
+        raise Invalid([FieldError(field="query.until", message="must lie after `since`")])
+    return first, end
+
+
+def _file(query: Search) -> Target | None:
+    if query.on_kind is not None and query.on_id is not None:
+        return Target(kind=query.on_kind, id=query.on_id)
+    if query.on_kind is not None or query.on_id is not None:
+        missing = "on_kind" if query.on_kind is None else "on_id"
+        raise Invalid([FieldError(field=f"query.{missing}", message="must be given: a file is a kind and an id")])
+    return None
 
 
 @operation(

@@ -122,6 +122,7 @@ class RealValues:
             "/companies": encode_cursor("m", 1),
             "/contacts": encode_cursor("m", 1),
             "/quarantine": encode_cursor("2026-01-01T00:00:00+00:00", self.clients[0]),
+            "/tickets/search": encode_cursor(300, 200),
         }
         self._files = {
             "client": self.clients,
@@ -154,6 +155,16 @@ class RealValues:
             case.query["cursor"] = self._cursors.get(case.path, encode_cursor(drawn % 300))
         if "min_position" in case.query:
             case.query["min_position"] = int(case.query["min_position"]) % (self._head + 1)
+        if case.path == "/tickets/search":
+            self._put_into_search(case.query, drawn)
+
+    def _put_into_search(self, query, drawn):
+        """A text has words, a period an order, and a file a kind and an id of its own: a document can't say so."""
+        known = {"text": "attestation 2026 résil*", "since": "2026-01-01", "until": "2999-12-31T00:00:00Z"}
+        query |= {name: value for name, value in known.items() if name in query}
+        if {"on_kind", "on_id"} & query.keys():
+            kind, ids = list(self._files.items())[drawn % len(self._files)]
+            query |= {"on_kind": kind, "on_id": ids[drawn % len(ids)]}
 
     def _put_into_body(self, body, drawn):
         """Ids that a body names must be of what is there: others are wrong fields, which a document can't tell."""

@@ -21,6 +21,7 @@ SUCCESSES = {
     "this_document": 200,
     "the_documentation_page": 200,
     "list_tickets": 200,
+    "search_tickets": 200,
     "show_ticket": 200,
     "show_history": 200,
     "show_body": 200,
@@ -183,9 +184,25 @@ def examples_of_bodies():
             yield from ((identified, example) for example in schema.get("examples", ()))
 
 
-def test_every_example_is_one_of_a_body():
+def examples_of_parameters():
+    for identified, (_, _, operation) in IDENTIFIED.items():
+        for parameter in operation.get("parameters", ()):
+            yield from ((identified, parameter["name"], one) for one in parameter["schema"].get("examples", ()))
+
+
+def test_every_example_is_one_of_a_body_or_of_a_parameter():
     bodies = {json.dumps(body) for _, body in examples_of_bodies()}  # one body may be that of several operations
-    assert sorted(map(json.dumps, examples(DOCUMENT))) == sorted(bodies)
+    of_parameters = [json.dumps(one) for _, _, one in examples_of_parameters()]
+    assert sorted(map(json.dumps, examples(DOCUMENT))) == sorted([*bodies, *of_parameters])
+
+
+@pytest.mark.parametrize(("identified", "name", "example"), list(examples_of_parameters()))
+def test_every_example_of_a_parameter_works(api, identified, name, example):
+    method, path, _ = IDENTIFIED[identified]
+
+    answer = api.request(method, path, params={name: example})
+
+    assert answer.is_success, answer.text
 
 
 @pytest.mark.parametrize(("identified", "example"), list(examples_of_bodies()))
