@@ -26,9 +26,21 @@ def plain(text: str) -> str:
     """The same with a blank in place of each character that is none of a word's. Each character by itself, one after
     the other, makes the same.
     """
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
-    bare = bare.replace("œ", "oe").replace("æ", "ae")
-    return "".join(c if c.isalnum() else " " for c in bare)
+    return text.translate(_PLAIN)
+
+
+class _Plain(dict[int, str]):
+    """What becomes of each character, found out when it is first met."""
+
+    def __missing__(self, code: int) -> str:
+        parts = unicodedata.normalize("NFKD", chr(code))
+        bare = "".join(c for c in parts if not unicodedata.combining(c)).casefold()
+        bare = bare.replace("œ", "oe").replace("æ", "ae")
+        self[code] = made = "".join(c if c.isalnum() else " " for c in bare)
+        return made
+
+
+_PLAIN: Final = _Plain()
 
 
 def name_key(name: str) -> str:
