@@ -14,13 +14,13 @@ from random import Random
 from adapters.event_store.log import EventLog
 from adapters.event_store.mapper import Draft
 from adapters.files import FileStore
-from adapters.generated_office.history import Extent, History, TooFewEvents
+from adapters.generated_office.history import Extent, History, Tell, TooFewEvents, Truth
 from adapters.generated_office.letters import store_letters
 from adapters.generated_office.streams import StreamsInMemory
 from domain.office import OFFICE_ID, Office
 from projections.folding import Progress, no_progress
 
-__all__ = ["Extent", "NotEmpty", "TooFewEvents", "generate"]
+__all__ = ["Extent", "NotEmpty", "TooFewEvents", "Truth", "generate"]
 
 _TOLD_EVERY = 500
 
@@ -29,9 +29,12 @@ class NotEmpty(Exception):
     """The log holds a history already, beside the office's opening."""
 
 
-def generate(log: EventLog, files: FileStore, extent: Extent, progress: Progress = no_progress) -> Counter[str]:
+def generate(
+    log: EventLog, files: FileStore, extent: Extent, progress: Progress = no_progress, tell: Tell | None = None
+) -> Counter[str]:
     """Writes a history into the log of an office that has none: how many events of each type.
 
+    `tell` is told of each message what it is really about, beside what the office makes of it.
     The same extent gives the same facts, but for ids that the vault's secret keys and the keys of stored files.
     Raises `NotEmpty` and `StoreUnavailable`; after that one a part may be written.
     """
@@ -49,7 +52,7 @@ def generate(log: EventLog, files: FileStore, extent: Extent, progress: Progress
             yield draft
 
     with files.in_flight(), _no_search_for_cycles():
-        history = History(extent, streams, store_letters(files, dice), dice)
+        history = History(extent, streams, store_letters(files, dice), dice, tell)
         log.append_drafts(told(history.drafts()))
     return written
 

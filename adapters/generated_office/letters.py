@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from adapters.demo_office import letters as templates
 from adapters.demo_office.envelopes import Correspondent, Post, Postmark
@@ -17,11 +17,20 @@ from domain.ticket import Attachment, MessageContent, StoredFile
 
 LetterKind: TypeAlias = Literal[
     "person", "company", "prospect", "household", "reply", "automatic", "without_sender", "spam",
-    "garage", "expert", "notary", "syndic", "accountant", "neighbour", "insurer", "wholesale_broker",
+    "garage", "expert", "notary", "syndic", "accountant", "neighbour", "insurer", "wholesale_broker", "referrer",
+    "answer", "first_word", "passed_on",
 ]  # fmt: skip
 
-Letters: TypeAlias = Mapping[LetterKind, Sequence[MessageContent]]
-"""What messages of each kind say; from whom, to whom and under which Message-ID is theirs to fill in."""
+
+class StoredLetter(NamedTuple):
+    """What messages say; from whom, to whom, under which Message-ID and about which number is theirs to fill in."""
+
+    content: MessageContent
+    subject: str
+    """With the places {contract} and {claim}, where it names one."""
+
+
+Letters: TypeAlias = Mapping[LetterKind, Sequence[StoredLetter]]
 
 _AUTOMATIC: Final = (
     Letter("Absence du bureau", "Bonjour,\n\nJe suis absent jusqu'au {day}. Je lirai votre message à mon retour."),
@@ -33,7 +42,21 @@ _WITHOUT_SENDER: Final = (
     Letter("Télécopie reçue", "Une page, du {phone}.", ("télécopie.png",)),
     Letter("[Formulaire du site] Demande de rappel", "Merci de me rappeler au {phone}, plutôt après le {day}."),
 )
+_REFERRER: Final = (
+    Letter("Mise en relation", "Bonjour,\n\nUn acquéreur cherche une assurance habitation à {town} pour le {day}."),
+    Letter("Apports du mois", "Bonjour,\n\nVoici nos mises en relation du mois.", ("apports.pdf",)),
+)
 _REPLIES: Final = tuple(Letter("Re: Votre dossier {contract}", body) for body in templates.FOLLOW_UPS)
+_ANSWERS: Final = tuple(Letter("Re: Votre message", body) for body in templates.OFFICE_REPLIES)
+_FIRST_WORDS: Final = tuple(map(Letter, templates.OFFICE_SUBJECTS, templates.OFFICE_REPLIES))
+_PASSED_ON: Final = tuple(
+    Letter(
+        f"TR: {letter.subject}",
+        f"{templates.FORWARD_NOTE}\n\n-------- Message transféré --------\nDe : {{correspondent}}\nEnvoyé : {{past_day}}\n"
+        f"Objet : {letter.subject}\n\n{letter.body}",
+    )
+    for letter in templates.FROM_A_PERSON[:6]
+)
 
 _TEMPLATES: Final[Mapping[LetterKind, tuple[Letter, ...]]] = {
     "person": templates.FROM_A_PERSON,
@@ -52,10 +75,15 @@ _TEMPLATES: Final[Mapping[LetterKind, tuple[Letter, ...]]] = {
     "neighbour": templates.NEIGHBOUR_LETTERS,
     "insurer": templates.FROM_AN_INSURER,
     "wholesale_broker": templates.FROM_A_WHOLESALE_BROKER,
+    "referrer": _REFERRER,
+    "answer": _ANSWERS,
+    "first_word": _FIRST_WORDS,
+    "passed_on": _PASSED_ON,
 }
 _TIMES_FILLED: Final = 4
 
 _OFFICE: Final = Correspondent("Cabinet", "contact@cabinet-valombreuse.example")
+_PLACES: Final = {"contract": "{contract}", "claim": "{claim}"}
 _WRITER: Final = Correspondent("Correspondance", "correspondance@courrier-type.example")
 _FIRST: Final = datetime(2020, 1, 6, 8, tzinfo=UTC)
 
@@ -70,12 +98,17 @@ _MONTHS: Final = ("janvier", "mars", "avril", "juin", "septembre", "octobre", "n
 def store_letters(files: FileStore, dice: Random) -> Letters:
     """Writes every letter a few times, each time with other particulars, and stores what came of it."""
     written = {kind: [*_written(kind, dice)] for kind in _TEMPLATES}
-    return {kind: [_stored(raw, files) for raw in raws] for kind, raws in written.items()}
+    return {
+        kind: [StoredLetter(_stored(raw, files), subject) for raw, subject in several]
+        for kind, several in written.items()
+    }
 
 
-def _written(kind: LetterKind, dice: Random) -> Iterator[bytes]:
+def _written(kind: LetterKind, dice: Random) -> Iterator[tuple[bytes, str]]:
+    """Each as it is sent, and its subject with the places that messages fill in."""
     for template in _TEMPLATES[kind] * _TIMES_FILLED:
-        letter = template.filled(_particulars(dice))
+        particulars = _particulars(dice)
+        letter = template.filled(particulars)
         serial = dice.randrange(1 << 24)
         mark = Postmark(_FIRST + timedelta(minutes=serial % 40_000), serial, _OFFICE)
         post = Post(
@@ -88,7 +121,7 @@ def _written(kind: LetterKind, dice: Random) -> Iterator[bytes]:
             charset=dice.choice(("utf-8", "utf-8", "windows-1252", "iso-8859-1")),
             with_html=dice.random() < 0.4,  # noqa: PLR2004  # as often as in the demonstration's mail
         )
-        yield post.sealed().raw
+        yield post.sealed().raw, template.subject.format_map(particulars | _PLACES)
 
 
 def _stored(raw: bytes, files: FileStore) -> MessageContent:
@@ -123,5 +156,6 @@ def _particulars(dice: Random) -> dict[str, str]:
         "amount": f"{dice.randint(180, 4800)},{dice.randrange(100):02d} €",
         "phone": f"06 39 98 {dice.randrange(100):02d} {dice.randrange(100):02d}",
         "client": dice.choice(_INSURED),
+        "correspondent": _WRITER.encoded,
         "manager": dice.choice(("Hélène", "Mathieu", "Rachida", "Bruno")),
     }

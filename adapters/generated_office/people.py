@@ -15,7 +15,11 @@ from uuid import UUID
 
 from adapters.generated_office.letters import LetterKind
 from domain.client import Company, Identity, Person
+from domain.company import CompanyRole
+from domain.contact import ContactIdentity
 from domain.office import CollaboratorIdentity
+from domain.ticket import MessageContent
+from domain.values import FileKind, Target
 
 Arrival = Literal["taken_over", "by_hand", "from_ticket"]
 """How a dossier comes to the office: with its former portfolio, registered by hand, or created from a ticket."""
@@ -28,8 +32,26 @@ class Writer(NamedTuple):
     address: str
 
 
-class Remembered(NamedTuple):
-    """A message that others may refer to: its Message-ID, the stream of that, and the ticket that it came to."""
+@dataclass(slots=True, eq=False)
+class Claim:
+    """A claim that the office opened: by what its insurer and the office itself name it."""
+
+    file: Target
+    reference: str
+    number: int
+
+
+@dataclass(slots=True, eq=False)
+class Contract:
+    """A contract that the office has registered, with its claims."""
+
+    file: Target
+    number: str
+    claims: list[Claim] = field(default_factory=list)
+
+
+class Place(NamedTuple):
+    """Where a message is that others may refer to: its Message-ID, the stream of that, and the ticket that it came to."""
 
     message_id: str
     stream_id: UUID
@@ -40,7 +62,7 @@ class Remembered(NamedTuple):
 class Dossier:
     """Someone whom a dossier is about, as they are: what the office knows of them is in its events."""
 
-    client_id: UUID
+    client: Target
     identity: Identity
     name: str
     arrival: Arrival
@@ -52,18 +74,65 @@ class Dossier:
     """What they write from, the one that they write from most first."""
     household: str | None = None
     """An address that they share with another dossier."""
+    contracts: list[Contract] = field(default_factory=list)
     last_message: Remembered | None = None
+    """The last that they wrote or were written."""
     registered: bool = False
 
     def writer(self, address: str) -> Writer:
         return Writer(self.name, address)
 
 
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message on its way: who wrote it to whom, what it says, and what it is about, as those who read it understand."""
+
+    writer: Writer | None
+    letter: MessageContent
+    subject: str
+    """In place of the letter's own."""
+    about: Dossier | None = None
+    file: Target | None = None
+    """What it is really about: a client, or what its subject names of theirs; a company; nothing."""
+    to: Writer | None = None
+    """The correspondent, where it is the office that writes."""
+    passes_on: Writer | None = None
+    """Whose message it passes on."""
+    automatic: bool = False
+
+    @property
+    def correspondent(self) -> Writer | None:
+        return self.to or self.passes_on or self.writer
+
+
+class Remembered(NamedTuple):
+    """A message that may be answered, and the first one of its conversation."""
+
+    place: Place
+    first: Place
+    mail: Mail
+
+
 class Correspondent(NamedTuple):
-    """Someone of no dossier who writes about the office's clients."""
+    """Someone of no dossier who writes about the office's clients; `file` is theirs, where they have one."""
 
     writer: Writer
     kind: LetterKind
+    file: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A company that the office works with: its own address, and its people with theirs."""
+
+    company: Target
+    role: CompanyRole
+    mailbox: Writer
+    contacts: Sequence[tuple[Target, ContactIdentity, Writer]]
+
+    def correspondents(self, kind: LetterKind) -> list[Correspondent]:
+        people = [Correspondent(writer, kind, contact) for contact, _, writer in self.contacts]
+        return [Correspondent(self.mailbox, kind, self.company), *people]
 
 
 class People:
@@ -72,8 +141,10 @@ class People:
     def __init__(self, dossiers: int, dice: Random) -> None:
         self._dice = dice
         self._taken: dict[str, int] = {}
+        self._numbers: set[str] = set()
         self.staff: Sequence[CollaboratorIdentity] = self._staff(min(_LARGEST_STAFF, 4 + dossiers // 1500))
         self.dossiers: Sequence[Dossier] = self._dossiers(dossiers)
+        self.partners: Sequence[Partner] = [self._partner(role, name) for role, name in _PARTNERS]
         self.correspondents: Sequence[Correspondent] = self._correspondents(len(_TRADES) + dossiers // 40)
 
     def new_address(self, name: str) -> str:
@@ -88,6 +159,23 @@ class People:
         """Someone who has not written before."""
         name = self._dice.choice(_FIRST_NAMES)[1] + " " + self._dice.choice(_LAST_NAMES)
         return Writer(name, self.new_address(name))
+
+    def new_number(self, year: int) -> str:
+        """A contract's number that no other contract has."""
+        return self._new_number(f"VAL-{year}")
+
+    def new_reference(self, year: int) -> str:
+        """How an insurer names a claim, and no other one."""
+        return self._new_number(f"S{year % 100}")
+
+    def _new_number(self, series: str) -> str:
+        while (number := f"{series}-{self._dice.randrange(10**6):06d}") in self._numbers:
+            pass
+        self._numbers.add(number)
+        return number
+
+    def _target(self, kind: FileKind) -> Target:
+        return Target(kind=kind, id=UUID(int=self._dice.getrandbits(128), version=4))
 
     def _staff(self, size: int) -> list[CollaboratorIdentity]:
         staff = []
@@ -115,7 +203,7 @@ class People:
         dice = self._dice
         identity, name, addresses = self._company() if company else self._person()
         return Dossier(
-            client_id=UUID(int=dice.getrandbits(128), version=4),
+            client=self._target("client"),
             identity=identity,
             name=name,
             arrival=dice.choices(_ARRIVALS, _ARRIVAL_SHARES)[0],
@@ -151,13 +239,28 @@ class People:
         address = self._unique(f"famille.{plain(one.identity.last_name)}", "foyer.example")
         one.household = other.household = address
 
+    def _partner(self, role: CompanyRole, name: str) -> Partner:
+        dice = self._dice
+        domain = f"{plain(name).replace('.', '-')}.example"
+        contacts = []
+        for _ in range(dice.choice((1, 1, 2, 3))):
+            title, first = dice.choice(_FIRST_NAMES)
+            last = dice.choice(_LAST_NAMES)
+            identity = ContactIdentity(title=title, first_name=first, last_name=last, function=dice.choice(_FUNCTIONS))
+            address = self._unique(f"{plain(first)}.{plain(last)}", domain)
+            contacts.append((self._target("contact"), identity, Writer(f"{first} {last}", address)))
+        mailbox = Writer(name, self._unique(dice.choice(_MAILBOXES), domain))
+        return Partner(self._target("company"), role, mailbox, contacts)
+
     def _correspondents(self, count: int) -> list[Correspondent]:
-        found = []
+        """The first of them write most."""
+        found = [one for partner in self.partners for one in partner.correspondents(_WRITES_AS[partner.role])]
         for number in range(count):
             kind, name = _TRADES[number] if number < len(_TRADES) else self._dice.choice(_TRADES)
             name = name.format(self._dice.choice(_LAST_NAMES))
             domain = f"{plain(name).replace('.', '-')}.example"
             found.append(Correspondent(Writer(name, self._unique(self._dice.choice(_MAILBOXES), domain)), kind))
+        self._dice.shuffle(found)
         return found
 
     def _unique(self, local: str, domain: str) -> str:
@@ -191,17 +294,27 @@ _MAIL_DOMAINS: Final = ("courriel.example", "messagerie.example", "boite.example
 _MAIL_SHARES: Final = (0.45, 0.25, 0.15, 0.1, 0.05)
 _MAILBOXES: Final = ("contact", "compta", "gestion", "accueil", "direction", "secretariat", "sinistres", "bureau")
 
-_TRADES: Final[tuple[tuple[LetterKind, str], ...]] = (
+_PARTNERS: Final[tuple[tuple[CompanyRole, str], ...]] = (
     ("insurer", "Orvanelle Assurances"),
     ("insurer", "Mutuelle des Trois-Rivages"),
     ("insurer", "Tessandière Prévoyance"),
     ("wholesale_broker", "Verdanelle Courtage de gros"),
+    ("referrer", "Immobilière des Tanneurs"),
+)
+_WRITES_AS: Final[dict[CompanyRole, LetterKind]] = {
+    "insurer": "insurer",
+    "wholesale_broker": "wholesale_broker",
+    "referrer": "referrer",
+}
+_FUNCTIONS: Final = ("gestionnaire sinistres", "souscription", "production", "inspection", "comptabilité", "")
+_TRADES: Final[tuple[tuple[LetterKind, str], ...]] = (
     ("expert", "Cabinet {} Expertise"),
     ("garage", "Carrosserie {}"),
     ("syndic", "Syndic {} Immobilier"),
     ("notary", "Étude de Me {}"),
     ("accountant", "{} Comptabilité"),
     ("garage", "Vitrages {}"),
+    ("expert", "{} Expertise bâtiment"),
 )
 _COMPANY_NAMES: Final = (
     *("Boulangerie {}", "Garage {}", "Menuiserie {} & Fils", "Transports {}", "Pharmacie {}", "Restaurant {}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -34,6 +34,7 @@ class StreamsInMemory(Streams):
         self._decided: dict[UUID, Aggregate] = {}
         self._decided_keys: dict[UUID, DataKey] = {}
         self._drafts: list[Draft] = []
+        self._latest = 0
         self._context = b""
         self.drafted = 0
         """How many events were decided so far."""
@@ -46,7 +47,7 @@ class StreamsInMemory(Streams):
         """What the command's handler answers. Where it refuses, nothing was decided."""
         self._context = context_json(context)
         self._decided, self._decided_keys = {}, {}
-        before = len(self._drafts)
+        before = self._latest = len(self._drafts)
         try:
             answer = handlers()[type(command)](command, self)
         except Refusal:
@@ -65,17 +66,28 @@ class StreamsInMemory(Streams):
             self._remember(stream_id)
 
     def _remember(self, stream_id: UUID) -> None:
-        self._states[stream_id] = self._decided[stream_id]
+        before, state = self._states.get(stream_id), self._decided[stream_id]
+        self._states[stream_id] = state
         if key := self._decided_keys.get(stream_id):
             self._keys[stream_id] = key
+        former, now = _leads_to(before), _leads_to(state)
+        for other in now - former:
+            self.keep(other)
+        for other in former - now:
+            self.release(other)
 
     def release(self, stream_id: UUID) -> None:
         """Forgets a stream that nobody else keeps: no later command may touch it."""
         self._kept[stream_id] -= 1
         if self._kept[stream_id] <= 0:
             del self._kept[stream_id]
-            self._states.pop(stream_id, None)
             self._keys.pop(stream_id, None)
+            for other in _leads_to(self._states.pop(stream_id, None)):
+                self.release(other)
+
+    def latest(self) -> Iterator[Event]:
+        """What the last command decided."""
+        return (draft.event for draft in self._drafts[self._latest :])
 
     def take_drafts(self) -> list[Draft]:
         """The events decided since the last time, in order."""
@@ -117,3 +129,14 @@ class StreamsInMemory(Streams):
         if key is None:
             key = self._decided_keys[stream_id] = self._log.new_key()
         return key
+
+
+def _leads_to(state: Aggregate | None) -> set[UUID]:
+    """The tickets that whoever looks for a message comes to from here."""
+    match state:
+        case Message():
+            return {taken.ticket_id for taken in state.taken_in} | {reply.ticket_id for reply in state.awaiting}
+        case Ticket():
+            return {*state.moved.values(), *([state.merged_into] if state.merged_into else [])}
+        case _:
+            return set()

@@ -29,7 +29,7 @@ def test_people_are_told_how_much_there_is_of_what(greffier):
 
 def test_a_history_of_as_many_events_as_clients_bring_needs_no_number_of_events(greffier):
     told = greffier.json("generate", "--clients", "10")
-    assert 300 < told["events"] < 600
+    assert 500 < told["events"] < 800
     assert told["seed"] == 1
 
 
