@@ -24,6 +24,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from adapters.read_store.store import without_key
 from projections.clients import searched
 from projections.projection import views
+from projections.tickets import tickets as _tickets
 
 READ_MODELS: Final = ("ticket_history", "tickets", "clients", "email_addresses", "collaborators")
 SCHEMA: Final = "handwritten"
@@ -35,12 +36,29 @@ _EVENTS_A_BLOCK: Final = 5_000
 _EXCERPT: Final = 240
 _EVENTS: Final = """
     SELECT position, originator_id, originator_version, topic, state FROM events WHERE topic IN (
-        'TicketReceived', 'TicketClassified', 'TicketLeftUnfiled', 'TicketUnclassified', 'EmailAddressAssociated',
-        'EmailAddressMoved', 'EmailAddressRemoved', 'ProspectRegistered', 'ClientActivated', 'CollaboratorJoined')
+        'TicketReceived', 'TicketContinued', 'TicketSplitOff', 'TicketMessageTakenOff', 'TicketAbsorbed', 'TicketMerged',
+        'TicketClassified', 'TicketLeftUnfiled', 'TicketUnclassified', 'TicketFilingUndone', 'TicketPutOnHold',
+        'TicketClosed', 'TicketReopened', 'TicketAssigned', 'TicketDismissed', 'TicketBroughtBack', 'TicketCommented',
+        'EmailAddressAssociated', 'EmailAddressMoved', 'EmailAddressRemoved', 'ProspectRegistered', 'ClientActivated',
+        'CollaboratorJoined')
 """
 
 _FRAME: Final = struct.Struct(">BHII")
 _KEY_ID: Final = struct.Struct(">q")
+
+_place = [column.name for column in _tickets.table.columns].index
+_VERSION: Final = _place("version")
+_LATEST: Final = slice(_place("latest_position"), _place("latest_at") + 1)
+_MESSAGES: Final = _place("message_count")
+_FILED: Final = slice(_place("filed_kind"), _place("evidence") + 1)
+_UNFILED: Final = slice(_place("unfiled_reason"), _place("candidates") + 1)
+_STATE: Final = _place("state")
+_ASSIGNED: Final = _place("assigned_to")
+_DISMISSED: Final = slice(_place("dismissed"), _place("dismissal_note") + 1)
+_MERGED: Final = _place("merged_into")
+_LEFT_OUT: Final = _place("left_out")
+
+_CHOSEN: Final = '{"kind":"collaborator_choice"}'
 
 _Row = tuple[int, bytes, int, str, bytes]
 _Rows = Iterable[Sequence[Any]]
@@ -152,63 +170,99 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
             facts = loads(stored)
             id_ = stream.hex()
 
-            if topic == "TicketClassified":
+            if topic.startswith("Ticket"):
                 history.append((id_, position, at, actor, topic, stored.decode()))
-                if (row := tickets.get(id_)) is not None:
+                row = tickets.get(id_)
+
+                if topic in {"TicketReceived", "TicketSplitOff"}:
+                    if (content := unsealed(state, end, stream, version)) is not None:
+                        sent_at, sender_id, direction = facts["sent_at"], facts["sender_id"], facts["direction"]
+                        sent = direction == "outgoing"
+                        tickets[id_] = [
+                            id_,
+                            facts["number"],
+                            version,
+                            position,
+                            at,
+                            position,
+                            at,
+                            1,
+                            direction,
+                            sender_id and sender_id.replace("-", ""),
+                            sent_at and _moment(sent_at),
+                            content["from_address"],
+                            content["from_name"],
+                            _json(content["to"]),
+                            _json(content["cc"]),
+                            content["subject"],
+                            " ".join(content["text"][: 4 * _EXCERPT].split())[:_EXCERPT],
+                            int(facts["automatic"]),
+                            int(facts["same_message_id"]),
+                            content["message_id"],
+                            _json(content["attachments"]),
+                            _json(content["notes"]),
+                            content["forwarded"] and _json(content["forwarded"]),
+                            None,
+                            None,
+                            None,
+                            None,
+                            "[]",
+                            "closed" if sent else "open",
+                            None,
+                            None,
+                            None,
+                            None,
+                            "sent" if sent else None,
+                        ]
+                    continue
+                if row is None:
+                    continue
+
+                row[_VERSION] = version
+                if topic == "TicketClassified":
                     filed_on = facts["filed_on"]
-                    row[2] = version
-                    row[17:22] = (
-                        filed_on["kind"],
-                        filed_on["id"].replace("-", ""),
-                        _json(facts["evidence"]),
-                        None,
-                        _json(facts["candidates"]),
+                    row[_FILED] = filed_on["kind"], filed_on["id"].replace("-", ""), _json(facts["evidence"])
+                    row[_UNFILED] = None, _json(facts["candidates"])
+                elif topic == "TicketContinued":
+                    row[_LATEST] = position, at
+                    row[_MESSAGES] += 1
+                    if row[_LEFT_OUT] == "sent" and facts["direction"] != "outgoing":
+                        row[_LEFT_OUT] = None
+                elif topic == "TicketLeftUnfiled":
+                    row[_UNFILED] = facts["reason"], _json(facts["candidates"])
+                elif topic == "TicketClosed":
+                    row[_STATE] = "closed"
+                elif topic == "TicketReopened":
+                    row[_STATE] = "open"
+                elif topic == "TicketPutOnHold":
+                    row[_STATE] = "waiting"
+                elif topic == "TicketAssigned":
+                    assigned = facts["collaborator_id"]
+                    row[_ASSIGNED] = assigned and assigned.replace("-", "")
+                elif topic == "TicketDismissed":
+                    row[_DISMISSED] = facts["reason"], unsealed(state, end, stream, version)
+                    row[_LEFT_OUT] = "dismissed"
+                elif topic == "TicketBroughtBack":
+                    row[_DISMISSED] = None, None
+                    row[_LEFT_OUT] = None
+                elif topic == "TicketUnclassified":
+                    row[_FILED] = None, None, None
+                elif topic == "TicketFilingUndone":
+                    filed_on = facts["filed_on"]
+                    back = (
+                        (filed_on["kind"], filed_on["id"].replace("-", ""), _CHOSEN) if filed_on else (None, None, None)
                     )
-
-            elif topic == "TicketReceived":
-                history.append((id_, position, at, actor, topic, stored.decode()))
-                if (content := unsealed(state, end, stream, version)) is not None:
-                    sent_at = facts["sent_at"]
-                    tickets[id_] = [
-                        id_,
-                        facts["number"],
-                        version,
-                        position,
-                        at,
-                        sent_at and _moment(sent_at),
-                        content["from_address"],
-                        content["from_name"],
-                        _json(content["to"]),
-                        _json(content["cc"]),
-                        content["subject"],
-                        " ".join(content["text"][: 4 * _EXCERPT].split())[:_EXCERPT],
-                        int(facts["automatic"]),
-                        int(facts["same_message_id"]),
-                        content["message_id"],
-                        _json(content["attachments"]),
-                        _json(content["notes"]),
-                        None,
-                        None,
-                        None,
-                        None,
-                        "[]",
-                        "open",
-                        None,
-                        None,
-                        None,
-                    ]
-
-            elif topic == "TicketLeftUnfiled":
-                history.append((id_, position, at, actor, topic, stored.decode()))
-                if (row := tickets.get(id_)) is not None:
-                    row[2] = version
-                    row[20:22] = facts["reason"], _json(facts["candidates"])
-
-            elif topic == "TicketUnclassified":
-                history.append((id_, position, at, actor, topic, stored.decode()))
-                if (row := tickets.get(id_)) is not None:
-                    row[2] = version
-                    row[17:20] = None, None, None
+                    row[_FILED] = back
+                    row[_UNFILED] = None, "[]"
+                elif topic == "TicketMessageTakenOff":
+                    row[_MESSAGES] -= 1
+                elif topic == "TicketAbsorbed":
+                    row[_LATEST] = position, at
+                    row[_MESSAGES] += len(facts["mails"])
+                    if row[_LEFT_OUT] == "sent" and any(mail["direction"] != "outgoing" for mail in facts["mails"]):
+                        row[_LEFT_OUT] = None
+                elif topic == "TicketMerged":
+                    row[_MESSAGES], row[_MERGED], row[_LEFT_OUT] = 0, facts["into"].replace("-", ""), "merged"
 
             elif topic in {"EmailAddressAssociated", "EmailAddressMoved"}:
                 if (ticket_id := facts["ticket_id"]) is not None:

@@ -20,7 +20,7 @@ from tests.postgres import running_postgres
 
 EVENTS = 1_000_000
 QUICK_EVENTS = 3_000
-_EVENTS_A_CLIENT = 40
+_EVENTS_A_CLIENT = 60
 _FIRST_PART = 5
 """Following is measured after a fifth of the log, and at its end."""
 _MEBIBYTE = 1 << 20

@@ -28,7 +28,7 @@ from tests.bench.measuring import Measurement, Pair, seconds
 from tests.postgres import PostgresServer, running_postgres
 
 EVENTS = 30_000
-_EVENTS_A_CLIENT = 40
+_EVENTS_A_CLIENT = 60
 _TIMES_MORE = 10
 _QUICK = 100
 
