@@ -22,7 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from adapters.read_store.store import without_key
-from projections.clients import searched
+from projections.name_search import name_key, searched
 from projections.projection import views
 from projections.tickets import tickets as _tickets
 
@@ -48,6 +48,7 @@ _KEY_ID: Final = struct.Struct(">q")
 
 _place = [column.name for column in _tickets.table.columns].index
 _VERSION: Final = _place("version")
+_ACTIVATED: Final = list(views.tables["clients"].columns.keys()).index("activated_at")
 _LATEST: Final = slice(_place("latest_position"), _place("latest_at") + 1)
 _MESSAGES: Final = _place("message_count")
 _FILED: Final = slice(_place("filed_kind"), _place("evidence") + 1)
@@ -144,9 +145,9 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
     frame, key_id_in, loads, unwrap = _FRAME.unpack_from, _KEY_ID.unpack_from, orjson.loads, AESGCM(master_key).decrypt
     tickets: dict[str, list[Any]] = {}
     clients: dict[str, list[Any]] = {}
-    addresses: dict[tuple[str, str], tuple[str, str, str, str]] = {}
+    addresses: dict[tuple[str, str], tuple[str, ...]] = {}
     collaborators: dict[str, tuple[str, str]] = {}
-    context, at, actor = b"", "", ""
+    context, at, actor, run = b"", "", "", None
 
     def unsealed(state: bytes, start: int, stream: bytes, version: int) -> Any:
         (key_id,) = key_id_in(state, start)
@@ -166,6 +167,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                 context = state[11:start]
                 stamp = loads(context)
                 at, actor = _moment(stamp["at"]), _json(stamp["actor"])
+                run = stamp.get("correlation_id") and stamp["correlation_id"].replace("-", "")
             stored = state[start:end]
             facts = loads(stored)
             id_ = stream.hex()
@@ -189,6 +191,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                             1,
                             direction,
                             sender_id and sender_id.replace("-", ""),
+                            content["from_address"] and content["from_address"].rpartition("@")[2],
                             sent_at and _moment(sent_at),
                             content["from_address"],
                             content["from_name"],
@@ -202,6 +205,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                             _json(content["attachments"]),
                             _json(content["notes"]),
                             content["forwarded"] and _json(content["forwarded"]),
+                            None,
                             None,
                             None,
                             None,
@@ -221,7 +225,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                 row[_VERSION] = version
                 if topic == "TicketClassified":
                     filed_on = facts["filed_on"]
-                    row[_FILED] = filed_on["kind"], filed_on["id"].replace("-", ""), _json(facts["evidence"])
+                    row[_FILED] = filed_on["kind"], filed_on["id"].replace("-", ""), run, _json(facts["evidence"])
                     row[_UNFILED] = None, _json(facts["candidates"])
                 elif topic == "TicketContinued":
                     row[_LATEST] = position, at
@@ -246,13 +250,11 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                     row[_DISMISSED] = None, None
                     row[_LEFT_OUT] = None
                 elif topic == "TicketUnclassified":
-                    row[_FILED] = None, None, None
+                    row[_FILED] = None, None, run, None
                 elif topic == "TicketFilingUndone":
                     filed_on = facts["filed_on"]
-                    back = (
-                        (filed_on["kind"], filed_on["id"].replace("-", ""), _CHOSEN) if filed_on else (None, None, None)
-                    )
-                    row[_FILED] = back
+                    back = (filed_on["kind"], filed_on["id"].replace("-", "")) if filed_on else (None, None)
+                    row[_FILED] = *back, None, _CHOSEN if filed_on else None
                     row[_UNFILED] = None, "[]"
                 elif topic == "TicketMessageTakenOff":
                     row[_MESSAGES] -= 1
@@ -272,7 +274,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                 if written is None:
                     addresses.pop(key, None)
                 elif key not in addresses:
-                    addresses[key] = (*key, written["address"], at)
+                    addresses[key] = (*key, facts["owner"]["kind"], written["address"], at)
                 for former in facts.get("former_owners", ()):
                     addresses.pop((id_, former["id"].replace("-", "")), None)
 
@@ -288,7 +290,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
 
             elif topic == "ClientActivated":
                 if (row := clients.get(id_)) is not None:
-                    row[2], row[4], row[12] = version, "active", at
+                    row[2], row[4], row[_ACTIVATED] = version, "active", at
 
             elif (identity := unsealed(state, end, stream, version)) is not None:  # CollaboratorJoined
                 id_ = facts["collaborator_id"].replace("-", "")
@@ -311,7 +313,19 @@ def _registered(id_: str, number: int, version: int, identity: dict[str, Any], a
     else:
         shown = sorted_ = identity["company_name"]
         names = (None, None, None, shown)
-    return [id_, number, version, identity["kind"], "prospect", *names, shown, searched(sorted_), at, None]
+    return [
+        id_,
+        number,
+        version,
+        identity["kind"],
+        "prospect",
+        *names,
+        shown,
+        searched(sorted_),
+        name_key(sorted_),
+        at,
+        None,
+    ]
 
 
 def _json(value: Any) -> str:

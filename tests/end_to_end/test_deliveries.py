@@ -7,6 +7,7 @@ import shutil
 import smtplib
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -134,13 +135,8 @@ def deliver(office, order, by_smtp, kills, path):
             end = watched.log.head() + moment
             sending = [senders.submit(send, port, queue) for queue in queues]
             if killed:
-                wait_until(
-                    lambda: (
-                        watched.log.head() >= end  # noqa: B023  # within this turn
-                        or (importing.poll() is not None and all(one.done() for one in sending))
-                    ),  # noqa: B023
-                    "the moment to kill",
-                )
+                reached = partial(_reached, watched.log, end, importing, sending)
+                wait_until(reached, "the moment to kill")
             for name in killed:
                 processes[name].kill()
         if "import-mail" not in killed:
@@ -148,6 +144,11 @@ def deliver(office, order, by_smtp, kills, path):
         receiving.terminate()
         receiving.wait(PATIENCE)
     assert not any(queues)
+
+
+def _reached(log, end, importing, sending):
+    """Whether the log has come so far, or there is nothing left to deliver."""
+    return log.head() >= end or (importing.poll() is not None and all(one.done() for one in sending))
 
 
 def send(port, queue):
