@@ -287,7 +287,7 @@ def newest_hits_on(
     session: Connection,
     viewer: Viewer,
     sought: Sought,
-    ticket_ids: Collection[UUID],
+    ticket_ids: Select[Any],
     *,
     upto: int | None = None,
     before: int | None = None,

@@ -119,6 +119,17 @@ _tickets: Final = Table(
     Index("tickets_by_survivor", "merged_into"),
 )
 
+
+def _index_of_some(name: str, column: Column[Any]) -> None:
+    """Of the tickets that have a value there: where they are few, an index of all would be walked to its end."""
+    has = column.is_not(None)
+    Index(name, _tickets.c.left_out, _tickets.c.latest_position, sqlite_where=has, postgresql_where=has)
+
+
+_index_of_some("tickets_assigned", _tickets.c.assigned_to)
+_index_of_some("tickets_filed", _tickets.c.filed_id)
+_index_of_some("tickets_left_out", _tickets.c.left_out)
+
 tickets: Final = Projection("tickets", version=3, table=_tickets)
 
 LeftOut = Literal["merged", "dismissed", "sent"]
