@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import appends, commands, intake, memory, rebuilding, visible
+from tests.bench import appends, commands, intake, memory, rebuilding, searching, visible
 from tests.bench.measuring import Figure, Measurement, measured, measured_quickly
 
 MEASUREMENTS: Mapping[str, Sequence[Measurement]] = {
@@ -20,6 +20,7 @@ MEASUREMENTS: Mapping[str, Sequence[Measurement]] = {
     "runner": rebuilding.RUNNER,
     "growth": rebuilding.GROWTH,
     "visible": visible.VISIBLE,
+    "search": searching.SEARCHES,
 }
 
 _WIDTH_IN_A_FILE = 180
