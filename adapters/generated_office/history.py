@@ -127,6 +127,7 @@ _UNDONE: Final = 0.3
 _TAKEN_OFF: Final = 0.4
 _SORTED_AGAIN: Final = 0.6
 _OWNERSHIP_CORRECTED: Final = 0.15
+_OWNERSHIP_MENDED: Final = 0.5
 _ENTRUSTED: Final = 0.06
 _ON_HOLD: Final = 0.08
 _COMMENTED: Final = 0.05
@@ -773,7 +774,7 @@ class History:
             if ticket.filed_before and self._happens(_UNDONE):
                 self._decide(UndoFiling(ticket_id=ticket.id), self._collaborator(dossier), at)
             else:
-                self._file(dossier, mail.file, None, ticket, at)
+                self._file(dossier, mail.file, self._address_of_corrected(mail, ticket), ticket, at)
         elif self._happens(_TAKEN_OFF):
             self._decide(UnclassifyTicket(ticket_id=ticket.id), self._collaborator(dossier), at)
             if self._happens(_SORTED_AGAIN):
@@ -783,6 +784,15 @@ class History:
             of_theirs = ticket.sender_address is not None and mail.to is None and mail.file.kind not in _PARTNERS
             how = self._dice.choice(_CORRECTIONS) if of_theirs and self._happens(_OWNERSHIP_CORRECTED) else None
             self._file(dossier, self._some_client().client, how, ticket, at)
+
+    def _address_of_corrected(self, mail: Mail, ticket: Ticket) -> Ownership | None:
+        """Whether whoever puts a ticket on the right file sees to the address that had brought it to the wrong one."""
+        address, dossier = ticket.sender_address, mail.about
+        if address is None or dossier is None or not self._owners(address) or not self._happens(_OWNERSHIP_MENDED):
+            return None
+        if address == dossier.household:
+            return "share"
+        return "move" if address in dossier.addresses else None
 
     def _file(self, dossier: Dossier, file: Target, address: Ownership | None, ticket: Ticket, at: datetime) -> None:
         command = ClassifyTicket(ticket_id=ticket.id, on=file, address=address)

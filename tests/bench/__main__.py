@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import appends, commands, intake, memory, rebuilding, searching, visible
+from tests.bench import appends, commands, intake, memory, quality, rebuilding, searching, visible
 from tests.bench.measuring import Figure, Measurement, measured, measured_quickly
 
 MEASUREMENTS: Mapping[str, Sequence[Measurement]] = {
@@ -23,6 +23,8 @@ MEASUREMENTS: Mapping[str, Sequence[Measurement]] = {
     "search": searching.SEARCHES,
 }
 
+QUALITY = "quality"
+"""Not a speed: how well mail files itself."""
 _WIDTH_IN_A_FILE = 180
 
 
@@ -51,6 +53,14 @@ def memory_table(figures: Sequence[memory.Figure]) -> Table:
     return shown
 
 
+def quality_table(rows: Sequence[quality.Row]) -> Table:
+    shown = Table("what", "messages", "share", "target", "reached")
+    for row in rows:
+        target = "none" if row.none else ""
+        shown.add_row(row.what, f"{row.messages:,}", f"{row.messages / row.of:.1%}", target, _told(row.reached))
+    return shown
+
+
 def _print(shown: Table) -> None:
     console = Console()
     Console(width=console.width if console.is_terminal else _WIDTH_IN_A_FILE).print(shown)
@@ -61,15 +71,16 @@ def _told(reached: bool | None) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
+    names = [*MEASUREMENTS, QUALITY]
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(MEASUREMENTS)}: all, if none")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of {', '.join(names)}: all, if none")
     parser.add_argument("--store", choices=("SQLite", "PostgreSQL"), help="only what concerns this one")
     parser.add_argument("--quick", action="store_true", help="one tiny run of each: the figures mean nothing")
     parser.add_argument("--memory", action="store_true", help="measures memory over a million events instead")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     options = parser.parse_args(arguments)
-    if unknown := [name for name in options.names if name not in MEASUREMENTS]:
-        parser.error(f"{', '.join(unknown)}: there are {', '.join(MEASUREMENTS)}")
+    if unknown := [name for name in options.names if name not in names]:
+        parser.error(f"{', '.join(unknown)}: there are {', '.join(names)}")
     if options.memory:
         taken = memory.measured(options.store, memory.QUICK_EVENTS if options.quick else memory.EVENTS)
         _print(memory_table(taken))
@@ -77,18 +88,25 @@ def main(arguments: Sequence[str]) -> None:
     chosen = [
         measurement
         for name in options.names or MEASUREMENTS
-        for measurement in MEASUREMENTS[name]
+        for measurement in MEASUREMENTS.get(name, ())
         if options.store in {None, measurement.store}
     ]
     figures = []
     for figure in measured_quickly(chosen) if options.quick else measured(chosen):
         print(f"{figure.measurement.store}: {figure.measurement.what}: {figure.ratio:.2f}", file=sys.stderr, flush=True)
         figures.append(figure)
-    _print(table(figures))
+    if figures:
+        _print(table(figures))
+    rows = []
+    if not options.names or QUALITY in options.names:
+        rows = quality.measured(quality.QUICK_CLIENTS if options.quick else quality.CLIENTS)
+        _print(quality_table(rows))
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps([figure.as_json() for figure in figures], ensure_ascii=False, indent=2) + "\n")
     if not options.quick and (slow := [figure for figure in figures if figure.measurement.must and not figure.reached]):
         sys.exit(f"{slow[0].measurement.what} ({slow[0].measurement.store}): too slow for what stands beside it")
+    if not options.quick and (failed := [row for row in rows if row.reached is False]):
+        sys.exit(f"{failed[0].what}: {failed[0].messages} of {failed[0].of}")
 
 
 if __name__ == "__main__":

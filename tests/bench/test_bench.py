@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.bench import quality
 from tests.bench.__main__ import MEASUREMENTS, main
 from tests.bench.measuring import Figure, Measurement, Pair, measured
 
@@ -23,7 +24,22 @@ def test_the_bench_writes_a_line_for_each_measurement(tmp_path, capsys):
         assert line["ratio"] > 0
         assert line["target"] is None or line["target"].startswith("≥ ")
         assert line["reached"] in ({None} if line["target"] is None else {True, False})
-    assert "ratio" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "ratio" in printed
+    assert "filed themselves" in printed
+
+
+def test_the_bench_measures_how_well_mail_files_itself(tmp_path, capsys):
+    main(["quality", "--quick", "--output", str(tmp_path / "bench.json")])
+    printed = capsys.readouterr().out
+    assert "ratio" not in printed
+    assert "by the policy" in printed
+
+
+def test_the_bench_fails_where_the_policy_files_wrongly(tmp_path, monkeypatch):
+    monkeypatch.setattr(quality, "measured", lambda _clients: [quality.Row("wrong", 1, 9, none=True)])
+    with pytest.raises(SystemExit, match="wrong: 1 of 9"):
+        main(["quality", "--output", str(tmp_path / "bench.json")])
 
 
 def test_the_bench_measures_what_is_named(tmp_path):
