@@ -14,6 +14,7 @@ from tests.bench.measuring import Figure, Measurement, measured, measured_quickl
 
 MEASUREMENTS: Mapping[str, Sequence[Measurement]] = {
     "intake": (intake.STORED, intake.PARSED_AND_STORED),
+    "import": intake.IMPORTED,
     "commands": (commands.EXECUTED,),
     "appends": appends.APPENDS,
     "rebuilds": rebuilding.REBUILDS,

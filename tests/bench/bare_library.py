@@ -1,17 +1,20 @@
-"""The event sourcing library as it comes: its stock SQLite recorder, mapper and JSON, nothing sealed."""
+"""The event sourcing library as it comes: its stock recorders, mapper and JSON, nothing sealed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from eventsourcing.domain import DomainEvent
-from eventsourcing.persistence import DatetimeAsISO, EventStore, JSONTranscoder, UUIDAsHex
+from eventsourcing.persistence import DatetimeAsISO, EventStore, InfrastructureFactory, JSONTranscoder, UUIDAsHex
+from eventsourcing.postgres import PostgresFactory
 from eventsourcing.sqlite import SQLiteFactory
 from eventsourcing.utils import Environment
+from psycopg.conninfo import conninfo_to_dict
 
 from domain.events import Recorded, office_event_types
 
@@ -26,7 +29,30 @@ class BareEvent(DomainEvent):
 
 @contextmanager
 def bare_store(folder: Path) -> Iterator[EventStore[UUID]]:
-    factory = SQLiteFactory(Environment("Bare", {"SQLITE_DBNAME": str(folder / "bare.sqlite")}))
+    with _store(SQLiteFactory(Environment("Bare", {"SQLITE_DBNAME": str(folder / "bare.sqlite")}))) as store:
+        yield store
+
+
+@contextmanager
+def bare_store_postgres(url: str) -> Iterator[EventStore[UUID]]:
+    with _store(PostgresFactory(Environment("Bare", postgres_environment(url)))) as store:
+        yield store
+
+
+def postgres_environment(url: str) -> dict[str, str]:
+    """What the library asks, to find a database."""
+    parts = conninfo_to_dict(url)
+    return {
+        "POSTGRES_DBNAME": str(parts["dbname"]),
+        "POSTGRES_HOST": str(parts["host"]),
+        "POSTGRES_PORT": "5432",
+        "POSTGRES_USER": str(parts["user"]),
+        "POSTGRES_PASSWORD": "none is asked",
+    }
+
+
+@contextmanager
+def _store(factory: InfrastructureFactory[Any]) -> Iterator[EventStore[UUID]]:
     transcoder = JSONTranscoder()
     transcoder.register(UUIDAsHex())
     transcoder.register(DatetimeAsISO())
@@ -34,6 +60,11 @@ def bare_store(folder: Path) -> Iterator[EventStore[UUID]]:
         yield EventStore(factory.mapper(transcoder), factory.application_recorder())
     finally:
         factory.close()
+
+
+def bare_event(stream_id: UUID, kind: str, facts: dict[str, Any]) -> BareEvent:
+    """The one event of a stream."""
+    return BareEvent(originator_id=stream_id, originator_version=1, timestamp=datetime.now(UTC), kind=kind, facts=facts)
 
 
 def saves_of(log: Any, after: int) -> list[Sequence[BareEvent]]:

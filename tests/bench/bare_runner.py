@@ -13,7 +13,6 @@ from eventsourcing.domain import DomainEvent
 from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL
 from psycopg.types.json import Json
 from sqlalchemy import JSON, Connection, Table, create_engine
@@ -23,6 +22,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from domain.events import STORED, Context, Recorded, office_event_types
 from projections.office import office_projections
 from projections.projection import Key, Row
+from tests.bench.bare_library import postgres_environment
 
 _POSTGRES: Final = postgresql.dialect()
 _TRACKING: Final = "read_models_tracking"
@@ -83,15 +83,7 @@ class BareRunner:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        parts = conninfo_to_dict(url)
-        self._environment = {
-            "PERSISTENCE_MODULE": "eventsourcing.postgres",
-            "POSTGRES_DBNAME": str(parts["dbname"]),
-            "POSTGRES_HOST": str(parts["host"]),
-            "POSTGRES_PORT": "5432",
-            "POSTGRES_USER": str(parts["user"]),
-            "POSTGRES_PASSWORD": "none is asked",
-        }
+        self._environment = {"PERSISTENCE_MODULE": "eventsourcing.postgres"} | postgres_environment(url)
 
     def store(self, events: Iterable[Recorded[Any]]) -> None:
         """Stores them in their order, from position 1."""
