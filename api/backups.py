@@ -8,8 +8,8 @@ from adapters.backup import BackupDamaged, Place, Summary, restoring, take_backu
 from api.bootstrap import Greffier, check_office, open_unchecked
 from api.master_key import has_master_key, master_key
 from api.settings import Settings
+from domain.document import stored_file_of
 from domain.events import office_event_types
-from domain.ticket import MessageContent, TicketMessage
 from projections.folding import Progress, no_progress
 from projections.log import Unreadable
 
@@ -53,7 +53,5 @@ def _check_events(greffier: Greffier, summary: Summary) -> None:
         if isinstance(recorded, Unreadable):
             if recorded.known_topic:
                 raise BackupDamaged(f"the event at position {recorded.position} can't be opened: {recorded.reason}")
-        elif isinstance(recorded.event, TicketMessage) and isinstance(recorded.event.content, MessageContent):
-            name = recorded.event.content.raw.name
-            if name not in greffier.files:
-                raise BackupDamaged(f"the file {name} of the event at position {recorded.position} is missing")
+        elif (kept := stored_file_of(recorded.event)) and kept.name not in greffier.files:
+            raise BackupDamaged(f"the file {kept.name} of the event at position {recorded.position} is missing")

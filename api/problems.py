@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -19,6 +18,7 @@ from adapters.files import FileDamaged
 from adapters.vault import KeyMissing, MasterKeyError
 from domain.aggregates import NotFound, Refusal
 from domain.conversation import MergedWithItself
+from domain.document import DocumentStandsAlready, DocumentWasRemoved
 from domain.email_address import AddressBelongsToAnother, AddressIsOffices, AddressNotOnFile
 from domain.events import UnknownTopic
 from domain.office import OfficeNotOpen
@@ -26,6 +26,7 @@ from domain.ticket import (
     FirstMessageStays,
     MessageErased,
     NoSenderAddress,
+    NoSuchAttachment,
     NothingToUndo,
     NotOnTicket,
     TicketIsClosed,
@@ -76,17 +77,6 @@ class Invalid(RequestProblem):
         self.errors = errors
 
 
-@dataclass(eq=False)
-class NoSuchAttachment(Refusal):
-    """The ticket has no attachment of that number."""
-
-    ticket_id: UUID
-    part: int
-
-    def __str__(self) -> str:
-        return f"there is no attachment {self.part} of ticket {self.ticket_id}"
-
-
 class ViewsBehind(Exception):
     """The views have not reached the position asked for, within the bound."""
 
@@ -112,6 +102,8 @@ STATUS: Final[dict[type[Exception], int]] = {
     MergedWithItself: 409,
     FirstMessageStays: 409,
     NothingToUndo: 409,
+    DocumentStandsAlready: 409,
+    DocumentWasRemoved: 409,
     OfficeNotOpen: 409,
     StaleVersion: 412,
     PayloadTooLarge: 413,

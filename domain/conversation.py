@@ -18,6 +18,7 @@ from domain.events import Value
 from domain.filing import CollaboratorChoice
 from domain.message import Direction, Message, MessageReferredTo, MessageTakenIn
 from domain.ticket import (
+    MessageContent,
     MessageErased,
     Ticket,
     TicketAnswer,
@@ -58,6 +59,14 @@ def current_ticket(mail_id: UUID, ticket_id: UUID, streams: Streams) -> Ticket:
     while moved := ticket.whereabouts(mail_id):
         ticket = streams.load(Ticket, moved)
     return ticket
+
+
+def content_of(ticket: Ticket, mail_id: UUID, streams: Streams) -> MessageContent:
+    """What a message of the ticket says, in whatever stream that is kept. Raises `NotOnTicket` and `MessageErased`."""
+    content = streams.load(Ticket, ticket.mail(mail_id).kept_in).contents.get(mail_id)
+    if content is None:
+        raise MessageErased(ticket_id=ticket.id, mail_id=mail_id)
+    return content
 
 
 def tickets_of_conversation(
@@ -166,9 +175,7 @@ def split_message_off(command: SplitMessageOff, streams: Streams) -> SplitAnswer
     mail = ticket.mail(command.mail_id)
     new, number = new_ticket(streams)
     left = streams.save(ticket, ticket.take_off(mail.mail_id, new.id))
-    content = streams.load(Ticket, mail.kept_in).contents.get(mail.mail_id)
-    if content is None:
-        raise MessageErased(ticket_id=ticket.id, mail_id=mail.mail_id)
+    content = content_of(ticket, mail.mail_id, streams)
     split_off = TicketSplitOff(
         number=number,
         from_ticket_id=ticket.id,

@@ -69,6 +69,9 @@ class MessageContent(Value):
     """Whose message this one passes on, where it looks like one that does."""
     raw: StoredFile
 
+    def attachment(self, part: int) -> Attachment | None:
+        return next((attached for attached in self.attachments if attached.part == part), None)
+
 
 class TicketEvent(Event):
     """A fact in the life of a ticket."""
@@ -545,6 +548,17 @@ class NotOnTicket(Refusal):
 
     def __str__(self) -> str:
         return f"the message {self.mail_id} is not on the ticket {self.ticket_id}"
+
+
+@dataclass(eq=False)
+class NoSuchAttachment(Refusal):
+    """The ticket has no attachment of that number."""
+
+    ticket_id: UUID
+    part: int
+
+    def __str__(self) -> str:
+        return f"there is no attachment {self.part} of ticket {self.ticket_id}"
 
 
 @dataclass(eq=False)

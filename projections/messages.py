@@ -192,6 +192,24 @@ def of_ticket(
     return Page(items=[_line(row) for row in rows], next_cursor=next_cursor, total=total)
 
 
+def ids_on(session: Connection, ticket_id: UUID) -> list[UUID]:
+    """The messages that are on a ticket."""
+    return list(session.scalars(select(_messages.c.mail_id).where(_messages.c.ticket_id == ticket_id)))
+
+
+def ids_with_attachment(session: Connection, ticket_id: UUID, part: int) -> list[UUID]:
+    """The messages of a ticket that have an attachment of this number."""
+    listing = select(_messages.c.mail_id, _messages.c.attachments).where(_messages.c.ticket_id == ticket_id)
+    rows = session.execute(listing.order_by(_messages.c.received_position))
+    return [row.mail_id for row in rows if any(attached["part"] == part for attached in row.attachments)]
+
+
+def tickets_of(session: Connection, mail_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """The ticket on which each of these messages is, of those known."""
+    listing = select(_messages.c.mail_id, _messages.c.ticket_id).where(_messages.c.mail_id.in_(mail_ids))
+    return {row.mail_id: row.ticket_id for row in session.execute(listing)}
+
+
 class FirstMessage(Value):
     """What a ticket's first message tells of who wrote it, and of the conversation it is part of."""
 

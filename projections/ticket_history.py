@@ -11,6 +11,14 @@ from sqlalchemy import JSON, BigInteger, Column, Connection, String, Table, Uuid
 
 from domain.access import Viewer
 from domain.client import ProspectRegistered
+from domain.document import (
+    DOCUMENT_LABELS,
+    DocumentEvent,
+    DocumentIndexed,
+    DocumentReclassified,
+    DocumentRemoved,
+    DocumentType,
+)
 from domain.email_address import EmailAddressAssociated, EmailAddressMoved
 from domain.events import Actor, Event, Recorded, Value
 from domain.ticket import (
@@ -64,6 +72,11 @@ def _from_ticket(recorded: Recorded[Any]) -> tuple[Key, ...]:
     return () if ticket_id is None else ((ticket_id, recorded.position),)
 
 
+def _of_attachment(recorded: Recorded[DocumentEvent]) -> Key:
+    """What became of an attachment stands in the history of the ticket from which it was indexed."""
+    return (recorded.event.source.ticket_id, recorded.position)
+
+
 @ticket_history.on(TicketReceived, key=_on_ticket)
 @ticket_history.on(TicketContinued, key=_on_ticket)
 @ticket_history.on(TicketSplitOff, key=_on_ticket)
@@ -84,6 +97,9 @@ def _from_ticket(recorded: Recorded[Any]) -> tuple[Key, ...]:
 @ticket_history.on_each(EmailAddressAssociated, keys=_from_ticket)
 @ticket_history.on_each(EmailAddressMoved, keys=_from_ticket)
 @ticket_history.on_each(ProspectRegistered, keys=_from_ticket)
+@ticket_history.on(DocumentIndexed, key=_of_attachment)
+@ticket_history.on(DocumentReclassified, key=_of_attachment)
+@ticket_history.on(DocumentRemoved, key=_of_attachment)
 def happened(row: Row | None, recorded: Recorded[Event]) -> Row | None:
     event = recorded.event
     facts = recorded.open_facts
@@ -149,7 +165,7 @@ _DISMISSALS: Final = {
 
 def _targets(facts: dict[str, Any]) -> list[dict[str, str]]:
     """Every file that an event's facts name."""
-    found = [facts[name] for name in ("filed_on", "previously_on", "owner") if facts.get(name)]
+    found = [facts[name] for name in ("filed_on", "previously_on", "owner", "on") if facts.get(name)]
     found += [candidate["target"] for candidate in facts.get("candidates", ())]
     found += [*facts.get("former_owners", ()), *facts.get("shared_with", ())]
     return found + ([{"kind": "client", "id": facts["client_id"]}] if "client_id" in facts else [])
@@ -238,6 +254,20 @@ def _assigned(facts: dict[str, Any], names: _Names) -> str:
     return taken if now is None else f"{taken} et confié à {names.who(_collaborator(now))}"
 
 
+def _document(document_type: DocumentType, on: dict[str, str], names: _Names) -> str:
+    return f"{DOCUMENT_LABELS[document_type]} sur {names.file(on)}"
+
+
+def _indexed(facts: dict[str, Any], names: _Names) -> str:
+    return f"Pièce jointe indexée comme {_document(facts['document_type'], facts['on'], names)}"
+
+
+def _reclassified(facts: dict[str, Any], names: _Names) -> str:
+    now = _document(facts["document_type"], facts["on"], names)
+    before = _document(facts["previous_type"], facts["previously_on"], names)
+    return f"Document corrigé : {now}, au lieu de {before}"
+
+
 _SENTENCES: Final[dict[str, Callable[[dict[str, Any], _Names], str]]] = {
     TicketReceived.topic(): _received,
     TicketContinued.topic(): _continued,
@@ -256,6 +286,11 @@ _SENTENCES: Final[dict[str, Callable[[dict[str, Any], _Names], str]]] = {
     TicketDismissed.topic(): lambda facts, _: f"Écarté ({_DISMISSALS[facts['reason']]})",
     TicketBroughtBack.topic(): lambda _, __: "Rétabli",
     TicketCommented.topic(): lambda _, __: "Commentaire ajouté",
+    DocumentIndexed.topic(): _indexed,
+    DocumentReclassified.topic(): _reclassified,
+    DocumentRemoved.topic(): lambda facts, names: (
+        f"Document retiré : {_document(facts['document_type'], facts['on'], names)}"
+    ),
     EmailAddressAssociated.topic(): _associated,
     EmailAddressMoved.topic(): _moved,
     ProspectRegistered.topic(): lambda facts, names: (

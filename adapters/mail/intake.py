@@ -23,7 +23,8 @@ from adapters.mail.parser import NotAMessage, ParsedMessage, parse_message
 from adapters.mail.sources import SourceMessage
 from domain.aggregates import NotFound
 from domain.arrival import ReceiveMessage
-from domain.events import Actor, Erased
+from domain.document import KEEP_FILES, stored_file_of
+from domain.events import Actor
 from domain.message import Message, MessageIdentity, MessageTakenIn, content_stream_id, message_stream_id
 from domain.ticket import (
     TEXT_LIMIT,
@@ -31,9 +32,6 @@ from domain.ticket import (
     Correspondent,
     MessageContent,
     StoredFile,
-    TicketContinued,
-    TicketReceived,
-    TicketSplitOff,
 )
 from projections.log import Unreadable
 
@@ -47,7 +45,7 @@ _LARGE_BYTES: Final = 8 << 20
 _LARGE_AT_ONCE: Final = 2
 """Parsing a message can take twenty times its size in memory."""
 
-_KEEPS_FILES: Final = {kept.topic() for kept in (TicketReceived, TicketContinued, TicketSplitOff)}
+_KEEP_FILES: Final = {kept.topic() for kept in KEEP_FILES}
 
 _log = logging.getLogger(__name__)
 
@@ -138,18 +136,18 @@ class MailIntake:
             raise
 
     def sweep(self, older_than: timedelta) -> int:
-        """Removes the stored files that neither a ticket nor the quarantine refers to, and gives how many.
+        """Removes the stored files to which no ticket, document or quarantine entry refers, and gives how many.
 
         A process that is killed between storing messages and appending their events leaves such files behind. Those of
         a process at work are waited for.
         """
         found = self._files.at_rest(older_than)  # before what refers to them is read
         found.difference_update(entry.file.name for entry in self._desk.all_quarantined())
-        for recorded in self._log.events(_KEEPS_FILES) if found else ():
+        for recorded in self._log.events(_KEEP_FILES) if found else ():
             if isinstance(recorded, Unreadable):
                 raise UnreadableEvent(f"nothing is swept: {recorded.reason}")
-            if not isinstance(recorded.event.content, Erased):
-                found.discard(recorded.event.content.raw.name)
+            if kept := stored_file_of(recorded.event):
+                found.discard(kept.name)
         for name in found:
             self._files.discard(name)
         return len(found)

@@ -10,12 +10,19 @@ from pydantic import BaseModel, ConfigDict, Field
 from adapters.mail.parser import NoSuchPart, attachment_bytes, parse_message
 from adapters.mail.rendering import sanitised_html
 from api.operations import Call, Listing, Media, Operations, Reply, found
-from api.problems import NoSuchAttachment
 from api.routes.tickets import NOT_IN_HAND, TicketPath, changed
 from api.runs import TicketChanged
 from domain.aggregates import NotFound
 from domain.conversation import MergedWithItself, MergeTickets, SplitMessageOff
-from domain.ticket import FirstMessageStays, MessageContent, MessageErased, NotOnTicket, Ticket, TicketMessage
+from domain.ticket import (
+    FirstMessageStays,
+    MessageContent,
+    MessageErased,
+    NoSuchAttachment,
+    NotOnTicket,
+    Ticket,
+    TicketMessage,
+)
 from projections import messages, tickets
 from projections.messages import MessageLine
 from projections.paging import Page

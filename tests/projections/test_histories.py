@@ -17,6 +17,14 @@ from domain.client import ClientActivated, Company, Person, ProspectRegistered
 from domain.company import CompanyName, CompanyRegistered
 from domain.contact import ContactIdentity, ContactRegistered
 from domain.contract import ContractRegistered, Policy
+from domain.document import (
+    DocumentContent,
+    DocumentIndexed,
+    DocumentReclassified,
+    DocumentRemoved,
+    DocumentSource,
+    DocumentTarget,
+)
 from domain.email_address import (
     Address,
     EmailAddressAssociated,
@@ -79,6 +87,18 @@ message = {
     "references": st.lists(ids, max_size=2).map(tuple),
     "content": contents | st.just(ERASED),
 }
+papers = st.builds(
+    DocumentContent,
+    name=texts,
+    content_type=texts,
+    size=st.just(2),
+    raw=st.just(StoredFile(name="f", key="00", size=1)),
+)
+papers_of = st.builds(DocumentTarget, id=ids)
+document = {
+    "on": papers_of,
+    "source": st.builds(DocumentSource, ticket_id=ids, mail_id=ids, part=st.just(1)),
+}
 EVENTS = {
     ProspectRegistered: st.builds(
         ProspectRegistered, number=st.integers(1, 9), ticket_id=st.none() | ids, identity=identities | st.just(ERASED)
@@ -130,6 +150,9 @@ EVENTS = {
         TicketDismissed, reason=st.sampled_from(["junk", "other"]), note=st.none() | texts | st.just(ERASED)
     ),
     TicketCommented: st.builds(TicketCommented, comment_id=ids, text=texts | st.just(ERASED)),
+    DocumentIndexed: st.builds(DocumentIndexed, **document, content=papers | st.just(ERASED)),
+    DocumentReclassified: st.builds(DocumentReclassified, **document, previously_on=papers_of),
+    DocumentRemoved: st.builds(DocumentRemoved, **document),
     MessageTakenIn: st.builds(MessageTakenIn, content_id=ids, mail_id=ids, ticket_id=ids),
     OfficeOpened: st.builds(OfficeOpened, name=texts, time_zone=st.just("Europe/Paris")),
     CollaboratorJoined: st.builds(

@@ -4,9 +4,18 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.client import ProspectRegistered
+from domain.document import (
+    DocumentContent,
+    DocumentIndexed,
+    DocumentReclassified,
+    DocumentRemoved,
+    DocumentSource,
+    DocumentTarget,
+)
 from domain.events import ERASED, Actor
 from domain.office import OFFICE_ID
 from domain.ticket import (
+    StoredFile,
     TicketAssigned,
     TicketBroughtBack,
     TicketClosed,
@@ -170,6 +179,26 @@ def test_what_was_done_with_the_address_from_this_ticket(views, sentences):
     ]
 
 
+def test_what_became_of_its_attachments(views, sentences):
+    source = {"source": DocumentSource(ticket_id=T1, mail_id=uuid4(), part=2)}
+    claire, bruno = (DocumentTarget(kind="client", id=client_id) for client_id in (CLAIRE, BRUNO))
+    views.happened(T1, received())
+    views.happened(
+        uuid4(),
+        DocumentIndexed(document_type="quote", on=bruno, **source, content=ERASED),
+        DocumentReclassified(
+            document_type="vehicle_registration", on=claire, **source, previous_type="quote", previously_on=bruno
+        ),
+        DocumentRemoved(document_type="vehicle_registration", on=claire, **source),
+        actor=BY_ANNE,
+    )
+    assert sentences()[1:] == [
+        "Anne Petit : Pièce jointe indexée comme devis sur « Martin ».",
+        "Anne Petit : Document corrigé : carte grise sur « Mme Claire Dupont », au lieu de devis sur « Martin ».",
+        "Anne Petit : Document retiré : carte grise sur « Mme Claire Dupont ».",
+    ]
+
+
 def test_what_was_done_elsewhere_is_no_part_of_it(views, sentences):
     views.happened(T1, received())
     views.happened(ADDRESS, associated(CLAIRE), moved(BRUNO, CLAIRE), removed(BRUNO), associated(CLAIRE, ticket_id=T2))
@@ -219,5 +248,11 @@ def test_no_personal_value_is_kept_in_a_history(views, store):
     views.happened(
         T1, TicketCommented(comment_id=uuid4(), text="SECRET"), TicketDismissed(reason="junk", note="SECRET")
     )
+    source = DocumentSource(ticket_id=T1, mail_id=uuid4(), part=2)
+    content = DocumentContent(
+        name="SECRET.pdf", content_type="a/b", size=1, raw=StoredFile(name="SECRET", key="00", size=1)
+    )
+    on = DocumentTarget(kind="client", id=CLAIRE)
+    views.happened(uuid4(), DocumentIndexed(document_type="quote", on=on, source=source, content=content))
     with store.reading() as connection:
         assert "SECRET" not in str(list(store.rows(connection, ticket_history.ticket_history)))

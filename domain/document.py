@@ -1,0 +1,279 @@
+"""A document: a paper of a client, a contract or a claim, indexed from a message's attachment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, Literal, Self
+from uuid import UUID
+
+from domain.aggregates import Aggregate, Refusal
+from domain.commands import Command, Streams, handles
+from domain.conversation import content_of
+from domain.events import Erased, Event, Sealed, Value
+from domain.files import existing
+from domain.ticket import (
+    MessageContent,
+    NoSuchAttachment,
+    StoredFile,
+    Ticket,
+    TicketContinued,
+    TicketMessage,
+    TicketReceived,
+    TicketSplitOff,
+)
+from domain.values import Name, Target
+
+DocumentType = Literal[
+    "vehicle_registration",
+    "invoice",
+    "renewal_notice",
+    "quote",
+    "supporting_document",
+    "identity_document",
+    "bank_details",
+    "claims_history",
+    "contract",
+    "claim_report",
+    "photo",
+    "other",
+]
+DOCUMENT_LABELS: Final[dict[DocumentType, str]] = {
+    "vehicle_registration": "carte grise",
+    "invoice": "facture",
+    "renewal_notice": "avis de renouvellement",
+    "quote": "devis",
+    "supporting_document": "pièce justificative",
+    "identity_document": "pièce d’identité",
+    "bank_details": "RIB",
+    "claims_history": "relevé d’informations",
+    "contract": "contrat",
+    "claim_report": "constat",
+    "photo": "photo",
+    "other": "autre",
+}
+"""What the office calls each type."""
+
+
+class DocumentTarget(Target):
+    """What a document is of: a client, a contract or a claim, by its id."""
+
+    kind: Literal["client", "contract", "claim"]
+
+
+class DocumentSource(Value):
+    """The attachment that became a document: the ticket from which that was done, the message, its part."""
+
+    ticket_id: UUID
+    mail_id: UUID
+    part: int
+
+
+class DocumentContent(Value):
+    """What the document is called, and where its bytes lie whatever becomes of its ticket: personal, and so sealed."""
+
+    name: str
+    content_type: str
+    size: int
+    raw: StoredFile
+    """The stored message of which it is a part."""
+
+
+class DocumentEvent(Event):
+    """A fact in the life of a document: what it is, of whom, and where it came from."""
+
+    document_type: DocumentType
+    on: DocumentTarget
+    source: DocumentSource
+
+
+class DocumentIndexed(DocumentEvent):
+    """An attachment was made a document of a file."""
+
+    content: Sealed[DocumentContent]
+
+
+class DocumentReclassified(DocumentEvent):
+    """A document was given another type, or another file: what it had was wrong."""
+
+    previous_type: DocumentType
+    previously_on: DocumentTarget
+
+
+class DocumentRemoved(DocumentEvent):
+    """A document was taken off its file. The attachment is in its message as before."""
+
+
+class Document(Aggregate):
+    kind = "document"
+    event_type = DocumentEvent
+
+    standing: DocumentIndexed | DocumentReclassified | None = None
+    """What it is and of whom; nothing, once it was removed."""
+    content: DocumentContent | None = None
+
+    def stands_as(self, document_type: DocumentType, on: DocumentTarget) -> bool:
+        return self.standing is not None and (self.standing.document_type, self.standing.on) == (document_type, on)
+
+    def index(self, indexed: DocumentIndexed) -> Sequence[DocumentEvent]:
+        return [indexed]
+
+    def reclassify(self, document_type: DocumentType, on: DocumentTarget) -> Sequence[DocumentEvent]:
+        before = self.refuse_removed()
+        if self.stands_as(document_type, on):
+            return []
+        return [
+            DocumentReclassified(
+                document_type=document_type,
+                on=on,
+                source=before.source,
+                previous_type=before.document_type,
+                previously_on=before.on,
+            )
+        ]
+
+    def remove(self) -> Sequence[DocumentEvent]:
+        if self.standing is None:
+            return []
+        was = self.standing
+        return [DocumentRemoved(document_type=was.document_type, on=was.on, source=was.source)]
+
+    def refuse_removed(self) -> DocumentIndexed | DocumentReclassified:
+        """What it stands as. Raises `DocumentWasRemoved`."""
+        if self.standing is None:
+            raise DocumentWasRemoved(document_id=self.id)
+        return self.standing
+
+    def evolve(self, event: Event) -> Self:
+        match event:
+            case DocumentIndexed():
+                content = None if isinstance(event.content, Erased) else event.content
+                return self.having(standing=event, content=content)
+            case DocumentReclassified():
+                return self.having(standing=event)
+            case DocumentRemoved():
+                return self.having(standing=None)
+            case _:
+                return self
+
+
+@dataclass(eq=False)
+class DocumentWasRemoved(Refusal):
+    """The document was removed: index the attachment again."""
+
+    document_id: UUID
+
+    def __str__(self) -> str:
+        return f"the document {self.document_id} was removed: index the attachment again"
+
+
+@dataclass(eq=False)
+class DocumentStandsAlready(Refusal):
+    """The same attachment is a document of that type on that file already."""
+
+    document_id: UUID
+
+    def __str__(self) -> str:
+        return f"the same attachment is a document of that type on that file already: {self.document_id}"
+
+
+class IndexAttachment(Command):
+    """Makes an attachment a document of a file, under its own name or another.
+
+    It may be one of several files, and of several types: a scan often holds several papers.
+    """
+
+    ticket_id: UUID
+    mail_id: UUID
+    part: int
+    document_type: DocumentType
+    on: DocumentTarget
+    name: Name | None = None
+
+
+class CorrectDocument(Command):
+    """Gives a document another type, puts it on another file, or both."""
+
+    document_id: UUID
+    document_type: DocumentType | None = None
+    on: DocumentTarget | None = None
+
+
+class RemoveDocument(Command):
+    document_id: UUID
+
+
+class DocumentAnswer(Value):
+    document_id: UUID
+
+
+@handles(IndexAttachment)
+def index_attachment(command: IndexAttachment, streams: Streams) -> DocumentAnswer:
+    ticket = streams.load(Ticket, command.ticket_id)
+    ticket.refuse_unless_in_hand()
+    message = content_of(ticket, command.mail_id, streams)
+    attachment = message.attachment(command.part)
+    if attachment is None:
+        raise NoSuchAttachment(ticket_id=ticket.id, part=command.part)
+    existing(command.on, streams)
+    source = DocumentSource(ticket_id=ticket.id, mail_id=command.mail_id, part=command.part)
+    *earlier, document = _made_of(source, streams)
+    for other in earlier:
+        if other.stands_as(command.document_type, command.on):
+            return DocumentAnswer(document_id=other.id)
+    indexed = DocumentIndexed(
+        document_type=command.document_type,
+        on=command.on,
+        source=source,
+        content=DocumentContent(
+            name=command.name or attachment.name,
+            content_type=attachment.content_type,
+            size=attachment.size,
+            raw=message.raw,
+        ),
+    )
+    streams.save(document, document.index(indexed))
+    return DocumentAnswer(document_id=document.id)
+
+
+@handles(CorrectDocument)
+def correct_document(command: CorrectDocument, streams: Streams) -> DocumentAnswer:
+    document = streams.load(Document, command.document_id)
+    before = document.refuse_removed()
+    document_type, on = command.document_type or before.document_type, command.on or before.on
+    existing(on, streams)
+    for other in _made_of(before.source, streams):
+        if other.id != document.id and other.stands_as(document_type, on):
+            raise DocumentStandsAlready(document_id=other.id)
+    streams.save(document, document.reclassify(document_type, on))
+    return DocumentAnswer(document_id=document.id)
+
+
+@handles(RemoveDocument)
+def remove_document(command: RemoveDocument, streams: Streams) -> DocumentAnswer:
+    document = streams.load(Document, command.document_id)
+    streams.save(document, document.remove())
+    return DocumentAnswer(document_id=document.id)
+
+
+def _made_of(source: DocumentSource, streams: Streams) -> Iterator[Document]:
+    """The documents that an attachment was made, removed ones too; and last the one that it may become next."""
+    for number in count(1):
+        document = streams.find(Document, streams.keyed_id("document", f"{source.mail_id} {source.part} {number}"))
+        yield document
+        if document.version == 0:
+            return
+
+
+def stored_file_of(event: Event) -> StoredFile | None:
+    """The stored file that an event names, of those in `KEEP_FILES`; none, once it was erased."""
+    match event:
+        case TicketMessage(content=MessageContent(raw=raw)) | DocumentIndexed(content=DocumentContent(raw=raw)):
+            return raw
+        case _:
+            return None
+
+
+KEEP_FILES: Final = (TicketReceived, TicketContinued, TicketSplitOff, DocumentIndexed)
+"""The events that name a stored file and hold its key."""
