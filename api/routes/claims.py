@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.operations import Call, Listing, Operations, Reading, Reply, found
 from api.routes.contracts import ContractPath
-from api.routes.files import offer_tickets
+from api.routes.files import offer_documents, offer_tickets
 from domain.aggregates import NotFound
 from domain.claim import Claim, ClaimReference, CloseClaim, OpenClaim, ReopenClaim
 from domain.commands import Answer
@@ -140,6 +140,7 @@ def reopen_claim(call: Call) -> Reply:
 
 
 offer_tickets(operation, "claim", "/claims/{claim_id}", ClaimPath)
+offer_documents(operation, "claim", "/claims/{claim_id}", ClaimPath)
 
 
 def _changed(claim_id: UUID, answer: Answer) -> Reply:

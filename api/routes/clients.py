@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.operations import Call, Listing, Operations, Reading, Reply, found
-from api.routes.files import TypedAddress, offer_addresses, offer_tickets
+from api.routes.files import TypedAddress, offer_addresses, offer_documents, offer_tickets
 from domain.aggregates import NotFound
 from domain.client import ActivateClient, Client, ClientStatus, Identity, NewClient, RegisterClient
 from domain.commands import Answer
@@ -139,6 +139,7 @@ def activate_client(call: Call) -> Reply:
 
 
 offer_tickets(operation, "client", "/clients/{client_id}", ClientPath)
+offer_documents(operation, "client", "/clients/{client_id}", ClientPath)
 offer_addresses(operation, "client", "/clients/{client_id}", ClientPath, AddressPath)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.operations import Call, Listing, Operations, Reading, Reply, found
-from api.routes.files import offer_tickets
+from api.routes.files import offer_documents, offer_tickets
 from domain.aggregates import NotFound
 from domain.client import Client
 from domain.commands import Answer
@@ -158,6 +158,7 @@ def terminate_contract(call: Call) -> Reply:
 
 
 offer_tickets(operation, "contract", "/contracts/{contract_id}", ContractPath)
+offer_documents(operation, "contract", "/contracts/{contract_id}", ContractPath)
 
 
 def _changed(contract_id: UUID, answer: Answer) -> Reply:

@@ -1,4 +1,4 @@
-"""What files of several kinds offer alike: their tickets, and the addresses that are theirs."""
+"""What files of several kinds offer alike: their tickets, their documents, and the addresses that are theirs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from domain.commands import Answer
 from domain.email_address import AddressBelongsToAnother, AddressIsOffices, AddressNotOnFile, Ownership
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.values import EmailAddressText, FileKind, Target
-from projections import files, tickets
+from projections import documents, files, tickets
+from projections.documents import DocumentLine
 from projections.paging import Page
 
 TypedAddress = Annotated[EmailAddressText, Field(json_schema_extra={"format": "email"})]
@@ -74,6 +75,39 @@ def offer_tickets(operation: Operations, kind: FileKind, path: str, path_model: 
         answers={200: Page[TicketRow]},
         refuses=(NotFound,),
     )(list_tickets)
+
+
+def offer_documents(operation: Operations, kind: FileKind, path: str, path_model: type[BaseModel]) -> None:
+    """Adds the list of a file's documents: its own, and those of the files under it."""
+
+    def list_documents(call: Call) -> Reply:
+        """Its documents and those of what stands under it, the latest indexed first."""
+        query: Listing = call.query
+        file = Target(kind=kind, id=_id_in(call, kind))
+        with call.reading(*documents.VIEWS) as session:
+            found(kind, file.id, files.exists(session, file))
+            return Reply(
+                documents.of_files(
+                    session,
+                    call.viewer,
+                    files.with_everything_below(session, file),
+                    cursor=query.cursor,
+                    limit=query.limit,
+                    with_total=query.total,
+                )
+            )
+
+    list_documents.__name__ = f"list_{kind}_documents"
+    operation(
+        "GET",
+        f"{path}/documents",
+        f"The documents of {_in_words(kind)}",
+        "read",
+        path_model=path_model,
+        query_model=Listing,
+        answers={200: Page[DocumentLine]},
+        refuses=(NotFound,),
+    )(list_documents)
 
 
 def offer_addresses(

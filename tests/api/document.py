@@ -117,6 +117,10 @@ class RealValues:
             ("name",): [{"name": view["name"]} for view in api.get("/projections").json()["items"]],
             ("entry_id",): [{"entry_id": entry["entry_id"]} for entry in api.get("/quarantine").json()["items"]],
         }
+        self.paths["document_id",] = [
+            {"document_id": api.index(attachment, self.clients[0], "photo")}
+            for attachment in self.paths["mail_id", "part", "ticket_id"]
+        ]
         self._cursors = {
             "/clients": encode_cursor("m", 1),
             "/companies": encode_cursor("m", 1),
@@ -170,7 +174,7 @@ class RealValues:
         """Ids that a body names must be of what is there: others are wrong fields, which a document can't tell."""
         if "ticket_id" in body:
             body["ticket_id"] = self.tickets[drawn % len(self.tickets)]
-        target = body.get("on", {})
+        target = body.get("on") or {}
         if target.get("kind") in self._files:
             known = self._files[target["kind"]]
             target["id"] = known[drawn % len(known)]

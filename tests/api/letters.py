@@ -15,8 +15,11 @@ def letter(
     message_id=None,
     answers=None,
     automatic=False,
+    attached=None,
 ):
-    """A plain message, as bytes; each is another one. `answers` is the Message-ID of the one that it answers."""
+    """A plain message, as bytes; each is another one. `answers` is the Message-ID of the one that it answers, `attached`
+    are PDF files, by name.
+    """
     message = EmailMessage()
     message["From"] = sender
     message["To"] = to
@@ -27,4 +30,6 @@ def letter(
     if automatic:
         message["Auto-Submitted"] = "auto-replied"
     message.set_content(text)
+    for name, content in (attached or {}).items():
+        message.add_attachment(content, maintype="application", subtype="pdf", filename=name)
     return message.as_bytes()

@@ -88,6 +88,20 @@ class Api(httpx.Client):
     def file(self, ticket_id, file_id, kind="client", **more):
         return self.do(f"/tickets/{ticket_id}/file", {"on": {"kind": kind, "id": file_id}, **more})
 
+    def attachment_of(self, ticket_id, message=-1):
+        """Where the attachment of a ticket's message is: of the last one, if not said."""
+        mail = self.read(f"/tickets/{ticket_id}/messages")["items"][message]
+        return {"ticket_id": ticket_id, "mail_id": mail["mail_id"], "part": mail["attachments"][0]["part"]}
+
+    def index(self, attachment, file_id, document_type, kind="client", **more):
+        """Makes an attachment a document of a file: its id."""
+        path = "/tickets/{ticket_id}/messages/{mail_id}/attachments/{part}/index".format(**attachment)
+        body = {"document_type": document_type, "on": {"kind": kind, "id": file_id}, **more}
+        return self.do(path, body)["document_id"]
+
+    def documents_of(self, file_id, kind="clients"):
+        return [line["document_id"] for line in self.read(f"/{kind}/{file_id}/documents")["items"]]
+
     def ticket(self, ticket_id):
         return self.read(f"/tickets/{ticket_id}")
 

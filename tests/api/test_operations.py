@@ -48,6 +48,15 @@ SUCCESSES = {
     "show_message_body": 200,
     "show_message_raw": 200,
     "show_message_attachment": 200,
+    "index_attachment": 201,
+    "list_ticket_documents": 200,
+    "show_document": 200,
+    "show_document_content": 200,
+    "list_client_documents": 200,
+    "list_contract_documents": 200,
+    "list_claim_documents": 200,
+    "correct_document": 200,
+    "remove_document": 200,
     "split_message_off": 200,
     "merge_tickets": 200,
     "search_clients": 200,
@@ -103,6 +112,8 @@ def test_the_document_itself_is_valid():
     [
         ("show_ticket", "200", {"ETag"}),
         ("show_client", "200", {"ETag"}),
+        ("index_attachment", "201", {"ETag", "Location"}),
+        ("show_document_content", "200", set()),
         ("file_ticket", "200", {"ETag"}),
         ("close_ticket", "200", {"ETag"}),
         ("comment_on_ticket", "201", {"ETag", "Location"}),
@@ -140,6 +151,8 @@ def test_every_operation_succeeds_as_documented(identified, status, demo_api, si
         "preview_filings": {"filed_on": {"kind": "client", "id": real.clients[0]}, "on": None},
         "file_many": {"tickets": [{"ticket_id": real.tickets[0]}], "on": None},
         "reserve_office_address": {"address": "accueil@cabinet.example"},
+        "index_attachment": {"document_type": "photo", "on": {"kind": "client", "id": real.clients[0]}},
+        "correct_document": {"document_type": "invoice"},
         "merge_tickets": {"ticket_id": real.tickets[0]},
         "register_client": {"identity": {"kind": "company", "company_name": "Garage Garnier"}},
         "give_client_address": {"address": "new@courriel.example", "how": "share"},
@@ -210,9 +223,11 @@ def test_every_example_works_as_it_stands(api, greffier, identified, example):
     method, path, _ = IDENTIFIED[identified]
     client_id, company_id = api.register("Petit"), api.register_company("Deux Rives")
     contract_id = api.register_contract(client_id, "MRH-1")
+    attachment = api.attachment_of(api.receive(letter("unknown@courriel.example", attached={"scan.pdf": b"%PDF"})))
     ids = {
         "client_id": client_id,
-        "ticket_id": api.receive_from("unknown@courriel.example"),
+        **attachment,
+        "document_id": api.index(attachment, client_id, "photo"),
         "contract_id": contract_id,
         "claim_id": api.open_claim(contract_id),
         "company_id": company_id,
