@@ -24,6 +24,7 @@ from api.cli import (
     contacts,
     contracts,
     demo,
+    documents,
     filings,
     generate,
     keys,
@@ -69,6 +70,7 @@ app.add_typer(companies.companies, name="companies")
 app.add_typer(contacts.contacts, name="contacts")
 app.add_typer(addresses.addresses, name="addresses")
 app.add_typer(office_addresses.office_addresses, name="office-addresses")
+app.add_typer(documents.documents, name="documents")
 app.add_typer(projections.projections, name="projections")
 app.add_typer(keys.keys, name="keys")
 

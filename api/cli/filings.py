@@ -10,7 +10,17 @@ from uuid import UUID, uuid4
 import typer
 
 from api.bootstrap import Greffier
-from api.cli.naming import ClientOption, CompanyOption, ContactOption, find_file, find_the_one
+from api.cli.naming import (
+    ClaimOption,
+    ClientOption,
+    CompanyOption,
+    ContactOption,
+    ContractOption,
+    TicketArgument,
+    find_file,
+    find_the_one,
+    find_ticket,
+)
 from api.cli.session import (
     AsOption,
     CommandFailed,
@@ -26,7 +36,7 @@ from api.cli.session import (
     up_to_date_office,
     viewer,
 )
-from api.cli.tickets import TicketArgument, handle, ticket_id_of
+from api.cli.tickets import handle
 from api.runs import Step, run
 from domain.access import Viewer
 from domain.conversation import MergeTickets, SplitMessageOff
@@ -43,9 +53,6 @@ from projections.tickets import TicketLine
 
 filings = typer.Typer()
 """More of `greffier tickets`."""
-
-ContractOption = Annotated[str | None, typer.Option("--contract", help="A contract's policy number or id.")]
-ClaimOption = Annotated[str | None, typer.Option("--claim", help="A claim's number or id.")]
 
 
 @filings.command()
@@ -64,7 +71,7 @@ def undo(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOpt
 def suggestions(ticket: TicketArgument, as_json: JsonOption = False) -> None:
     """Show the files that a ticket could go to, the strongest first, and what speaks for each."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
-        ticket_id = ticket_id_of(session, ticket)
+        ticket_id = find_ticket(session, ticket)
         found = suggestions_view.suggestions(session, [ticket_id]).get(ticket_id, [])
     if as_json:
         print_json(found)
@@ -87,7 +94,7 @@ def suggestions(ticket: TicketArgument, as_json: JsonOption = False) -> None:
 def messages(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """List the messages of a ticket, in the order in which they came."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
-        ticket_id = ticket_id_of(session, ticket)
+        ticket_id = find_ticket(session, ticket)
         page = messages_view.of_ticket(session, viewer(greffier, collaborator), ticket_id, limit=MAX_LIMIT)
     if as_json:
         print_json(page)
@@ -117,7 +124,7 @@ def merge(
     """Merge another ticket into this one: its messages stand here from now on."""
     with up_to_date_office() as greffier:
         with greffier.views.reading() as session:
-            ticket_id, other_id = ticket_id_of(session, ticket), ticket_id_of(session, other)
+            ticket_id, other_id = find_ticket(session, ticket), find_ticket(session, other)
         answer = execute(greffier, MergeTickets(ticket_id=ticket_id, other_id=other_id), collaborator)
     print_changed(answer, ticket_id, "The tickets are one.", as_json=as_json)
 
@@ -132,7 +139,7 @@ def split(
     """Split a message off its ticket: it gets one of its own, on the same file."""
     with up_to_date_office() as greffier:
         with greffier.views.reading() as session:
-            ticket_id = ticket_id_of(session, ticket)
+            ticket_id = find_ticket(session, ticket)
         answer = execute(greffier, SplitMessageOff(ticket_id=ticket_id, mail_id=message), collaborator)
     sentence = f"The message has a ticket of its own: {answer.result['new_ticket_id']}."
     print_changed(answer, ticket_id, sentence, as_json=as_json)

@@ -1,10 +1,10 @@
-"""How a file is named on the command line: by its id, or by what people call it."""
+"""How files and tickets are named on the command line: by their ids, or by what people call them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import typer
@@ -12,11 +12,16 @@ from sqlalchemy import Connection
 
 from api.cli.session import CommandFailed
 from domain.values import FileKind, Target, storable
-from projections import files
+from projections import files, tickets
 
 ClientOption = Annotated[str | None, typer.Option("--client", help="A client's or prospect's number or id.")]
+ContractOption = Annotated[str | None, typer.Option("--contract", help="A contract's policy number or id.")]
+ClaimOption = Annotated[str | None, typer.Option("--claim", help="A claim's number or id.")]
 CompanyOption = Annotated[str | None, typer.Option("--company", help="A company's name or id.")]
 ContactOption = Annotated[str | None, typer.Option("--contact", help="A contact's number or id.")]
+TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="A ticket's number or id.")]
+
+_LONGEST_NUMBER: Final = 30
 
 
 def find_file(session: Connection, kind: FileKind, name: str, where: str) -> Target:
@@ -46,3 +51,17 @@ def find_the_one(session: Connection, named: Mapping[FileKind, str | None]) -> T
         raise typer.BadParameter(f"give exactly one of --{', --'.join(named)}")
     ((kind, name),) = given
     return find_file(session, kind, name, f"--{kind}")
+
+
+def find_ticket(session: Connection, ticket: str, where: str = "TICKET") -> UUID:
+    """The ticket of this id or number. Raises `CommandFailed`."""
+    if ticket.isdecimal() and len(ticket) <= _LONGEST_NUMBER:
+        number = int(ticket)
+        found = tickets.numbered(session, number) if number < 1 << 31 else None  # no column holds a larger one
+        if found is None:
+            raise CommandFailed(f"there is no ticket number {ticket}")
+        return found
+    try:
+        return UUID(ticket)
+    except ValueError:
+        raise CommandFailed(f"{where}: {ticket!r} is neither a ticket's number nor its id") from None

@@ -13,10 +13,9 @@ from sqlalchemy import Connection
 
 from api import periods
 from api.bootstrap import Greffier
-from api.cli.naming import ClientOption, CompanyOption, ContactOption, find_the_one
+from api.cli.naming import ClientOption, CompanyOption, ContactOption, TicketArgument, find_the_one, find_ticket
 from api.cli.session import (
     AsOption,
-    CommandFailed,
     CursorOption,
     JsonOption,
     LimitOption,
@@ -57,10 +56,6 @@ tickets = typer.Typer(
     help="The inbox, the search, one ticket, its history and comments; filing it, and seeing to it.",
     no_args_is_help=True,
 )
-
-_LONGEST_NUMBER = 30
-
-TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="A ticket's number or id.")]
 
 
 @tickets.command("list")
@@ -205,7 +200,7 @@ def _as_found(found: Found) -> Text:
 def show(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Show one ticket, without its body."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
-        ticket_id = ticket_id_of(session, ticket)
+        ticket_id = find_ticket(session, ticket)
         found = read_model.ticket(session, _viewer(greffier, collaborator), ticket_id)
     if found is None:
         raise NotFound(kind="ticket", id=ticket_id)
@@ -219,7 +214,7 @@ def show(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOpt
 def history(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Tell what happened to a ticket: who, when, what and why."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
-        ticket_id = ticket_id_of(session, ticket)
+        ticket_id = find_ticket(session, ticket)
         lines = ticket_history.history(
             session,
             _viewer(greffier, collaborator),
@@ -263,7 +258,7 @@ def file_ticket(
     on: Any = existing[0] if existing else _new_client(new_person, new_company, active=active)
     with up_to_date_office() as greffier:
         with greffier.views.reading() as session:
-            ticket_id = ticket_id_of(session, ticket)
+            ticket_id = find_ticket(session, ticket)
         command = ClassifyTicket(ticket_id=ticket_id, on=on, address=address)
         actor = Actor.collaborator(find_collaborator(greffier, collaborator))
         answer = greffier.log.execute(command, actor)
@@ -364,7 +359,7 @@ def comment(
 def comments(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Show what was noted on a ticket: who, when and what."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
-        ticket_id, viewer = ticket_id_of(session, ticket), _viewer(greffier, collaborator)
+        ticket_id, viewer = find_ticket(session, ticket), _viewer(greffier, collaborator)
         if read_model.ticket(session, viewer, ticket_id) is None:
             raise NotFound(kind="ticket", id=ticket_id)
         noted = ticket_comments.comments(session, viewer, *_with_absorbed(session, ticket_id))
@@ -382,7 +377,7 @@ def handle(
     """Gives a command about the ticket, in the collaborator's name, and says how the ticket stands then."""
     with up_to_date_office() as greffier:
         with greffier.views.reading() as session:
-            ticket_id = ticket_id_of(session, ticket)
+            ticket_id = find_ticket(session, ticket)
         actor = Actor.collaborator(find_collaborator(greffier, collaborator))
         answer = greffier.log.execute(command(ticket_id), actor)
         bring_up_to_date(greffier)
@@ -398,20 +393,6 @@ def _viewer(greffier: Greffier, collaborator: str | None) -> Viewer:
 
 def _with_absorbed(session: Any, ticket_id: UUID) -> list[UUID]:
     return [ticket_id, *read_model.absorbed_by(session, ticket_id)]
-
-
-def ticket_id_of(session: Any, ticket: str) -> UUID:
-    """The ticket of this id or number. Raises `CommandFailed`."""
-    if ticket.isdecimal() and len(ticket) <= _LONGEST_NUMBER:
-        number = int(ticket)
-        found = read_model.numbered(session, number) if number < 1 << 31 else None  # no column holds a larger one
-        if found is None:
-            raise CommandFailed(f"there is no ticket number {ticket}")
-        return found
-    try:
-        return UUID(ticket)
-    except ValueError:
-        raise CommandFailed(f"TICKET: {ticket!r} is neither a ticket's number nor its id") from None
 
 
 def _new_client(person: str | None, company: str | None, *, active: bool) -> ClientToCreate:
