@@ -7,7 +7,6 @@ import shutil
 import smtplib
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -132,11 +131,9 @@ def deliver(office, order, by_smtp, kills, path):
         processes = dict(zip(NAMES, (receiving, importing), strict=True))
         port = json.loads(receiving.stdout.readline())["port"]
         with office.open() as watched, ThreadPoolExecutor(SENDERS) as senders:
-            end = watched.log.head() + moment
             sending = [senders.submit(send, port, queue) for queue in queues]
             if killed:
-                reached = partial(_reached, watched.log, end, importing, sending)
-                wait_until(reached, "the moment to kill")
+                _wait_for(watched.log, watched.log.head() + moment, importing, sending)
             for name in killed:
                 processes[name].kill()
         if "import-mail" not in killed:
@@ -146,9 +143,12 @@ def deliver(office, order, by_smtp, kills, path):
     assert not any(queues)
 
 
-def _reached(log, end, importing, sending):
-    """Whether the log has come so far, or there is nothing left to deliver."""
-    return log.head() >= end or (importing.poll() is not None and all(one.done() for one in sending))
+def _wait_for(log, position, importing, sending):
+    """Until the log has come so far, or nothing more comes."""
+    wait_until(
+        lambda: log.head() >= position or (importing.poll() is not None and all(one.done() for one in sending)),
+        "the moment to kill",
+    )
 
 
 def send(port, queue):
