@@ -120,8 +120,8 @@ def brought_together(tickets: Iterable[Ticket], streams: Streams) -> Ticket:
     return kept
 
 
-def _merged(other: Ticket, into: Ticket, streams: Streams) -> Ticket:
-    kept = streams.save(into, into.absorb(other))
+def _merged(other: Ticket, into: Ticket, streams: Streams, *, by_hand: bool = False) -> Ticket:
+    kept = streams.save(into, into.absorb(other, by_hand=by_hand))
     streams.save(other, other.merge(into.id))
     return kept
 
@@ -163,7 +163,7 @@ def merge_tickets(command: MergeTickets, streams: Streams) -> TicketAnswer:
     ticket.refuse_unless_in_hand()
     if other.merged_into != ticket.id:
         other.refuse_unless_in_hand()
-        ticket = _merged(other, ticket, streams)
+        ticket = _merged(other, ticket, streams, by_hand=True)
         if ticket.filed_on is None and other.filed_on is not None:
             ticket = streams.save(ticket, ticket.classify(other.filed_on, CollaboratorChoice(), ()))
     return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)

@@ -199,6 +199,8 @@ class TicketAbsorbed(TicketEvent):
 
     ticket_id: UUID
     mails: tuple[Mail, ...]
+    by_hand: bool = False
+    """A collaborator merged them: then no rule files this one elsewhere, or merges it into another."""
 
 
 class TicketMerged(TicketEvent):
@@ -276,9 +278,9 @@ class Ticket(Aggregate):
             return []
         return [decided]
 
-    def absorb(self, other: Ticket) -> Sequence[TicketEvent]:
+    def absorb(self, other: Ticket, *, by_hand: bool = False) -> Sequence[TicketEvent]:
         """Takes the messages of another ticket; one that is closed is opened again where the other isn't."""
-        absorbed = TicketAbsorbed(ticket_id=other.id, mails=other.mails)
+        absorbed = TicketAbsorbed(ticket_id=other.id, mails=other.mails, by_hand=by_hand)
         reopens = self.state == "closed" != other.state
         return [absorbed, TicketReopened()] if reopens else [absorbed]
 
@@ -396,7 +398,12 @@ class Ticket(Aggregate):
             case TicketAbsorbed():
                 came = {mail.mail_id for mail in event.mails}
                 moved = {mail_id: to for mail_id, to in self.moved.items() if mail_id not in came}
-                return self.having(mails=(*self.mails, *event.mails), moved=moved)
+                return self.having(
+                    mails=(*self.mails, *event.mails),
+                    moved=moved,
+                    seen_to=self.seen_to or event.by_hand,
+                    filed_by_hand=self.filed_by_hand or (event.by_hand and self.filed_on is not None),
+                )
             case TicketMerged():
                 return self.having(merged_into=event.into)
             case TicketMessageTakenOff():

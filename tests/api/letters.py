@@ -16,6 +16,7 @@ def letter(
     answers=None,
     automatic=False,
     attached=None,
+    date=None,
 ):
     """A plain message, as bytes; each is another one. `answers` is the Message-ID of the one that it answers, `attached`
     are PDF files, by name.
@@ -27,6 +28,8 @@ def letter(
     message["Message-ID"] = message_id or f"<{next(_numbers)}@courriel.example>"
     if answers:
         message["In-Reply-To"] = answers
+    if date:
+        message["Date"] = date
     if automatic:
         message["Auto-Submitted"] = "auto-replied"
     message.set_content(text)

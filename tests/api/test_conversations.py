@@ -451,3 +451,15 @@ def test_what_was_split_off_is_merged_back(api, conversation):
 
     assert [line["mail_id"] for line in api.read(f"/tickets/{ticket_id}/messages")["items"]][1] == answer
     assert inbox(api) == {ticket_id}
+
+
+@pytest.mark.behaviour("T22")
+def test_tickets_that_somebody_merged_stay_where_they_were_filed(api, conversation, petit, arrives, bonnet):
+    elder = api.receive_from(PAUL, message_id="<autre@courriel.example>", date="Mon, 02 Mar 2020 09:00:00 +0100")
+    ticket_id, _ = conversation
+    api.do(f"/tickets/{ticket_id}/merge", {"ticket_id": elder})
+    assert filed_on(api, ticket_id) == ("client", bonnet)
+
+    arrives(CLAIRE, answers=FIRST)
+
+    assert filed_on(api, ticket_id) == ("client", bonnet)

@@ -492,7 +492,7 @@ def test_the_messages_of_a_ticket_that_is_merged_stand_on_the_other_which_stays_
         .when(merging(FIRST, SECOND))
         .then(
             {
-                FIRST: [TicketAbsorbed(ticket_id=SECOND, mails=(mail(APART, SECOND),))],
+                FIRST: [TicketAbsorbed(ticket_id=SECOND, mails=(mail(APART, SECOND),), by_hand=True)],
                 SECOND: [TicketMerged(into=FIRST, mail_ids=(mail_id(APART),))],
             }
         )
@@ -505,7 +505,7 @@ def test_a_ticket_on_no_file_goes_to_the_others(conversation):
     conversation.and_done(APART).when(merging(SECOND, FIRST)).then(
         {
             SECOND: [
-                TicketAbsorbed(ticket_id=FIRST, mails=mails),
+                TicketAbsorbed(ticket_id=FIRST, mails=mails, by_hand=True),
                 TicketClassified(filed_on=CLIENT, evidence=CollaboratorChoice()),
             ],
             FIRST: [TicketMerged(into=SECOND, mail_ids=(mail_id(ONE), mail_id(ANSWER)))],
@@ -515,7 +515,7 @@ def test_a_ticket_on_no_file_goes_to_the_others(conversation):
 
 @pytest.mark.parametrize("closed", [FIRST, SECOND])
 def test_a_closed_ticket_that_takes_in_an_open_one_is_open(conversation, closed):
-    absorbed = TicketAbsorbed(ticket_id=SECOND, mails=(mail(APART, SECOND),))
+    absorbed = TicketAbsorbed(ticket_id=SECOND, mails=(mail(APART, SECOND),), by_hand=True)
     conversation.and_done(APART, CloseTicket(ticket_id=closed)).when(merging(FIRST, SECOND)).then(
         {
             FIRST: [absorbed, TicketReopened()] if closed == FIRST else [absorbed],

@@ -116,7 +116,9 @@ class Model:
 
     def receive(self, letter):
         came = self._came(letter)
-        pieces = [one for one in self.conversations if any(came.belongs_with(c) or c.belongs_with(came) for c in one.letters)]
+        pieces = [
+            one for one in self.conversations if any(came.belongs_with(c) or c.belongs_with(came) for c in one.letters)
+        ]
         if not pieces:
             opened = Conversation([came], state="closed" if came.direction == "outgoing" else "open")
             self.conversations.append(opened)
@@ -191,8 +193,10 @@ class Model:
         if refused := kept.why_not() or other.why_not():
             return refused
         kept.swallow(other)
+        kept.seen_to = True
         if kept.on is None:
             kept.put(other.on, by_hand=True)
+        kept.decided = kept.decided or kept.on is not None
         return None
 
     def split(self, one, came):
