@@ -106,6 +106,7 @@ _tickets: Final = Table(
     Column("dismissed", String),
     Column("dismissal_note", String),
     Column("merged_into", Uuid),
+    Column("sent_only", Boolean, nullable=False),
     Column("left_out", String),
     # They end with what the inbox leaves out, so that it is neither looked up nor counted in the rows.
     Index("tickets_by_arrival", "latest_position", "left_out"),
@@ -130,7 +131,7 @@ _index_of_some("tickets_assigned", _tickets.c.assigned_to)
 _index_of_some("tickets_filed", _tickets.c.filed_id)
 _index_of_some("tickets_left_out", _tickets.c.left_out)
 
-tickets: Final = Projection("tickets", version=3, table=_tickets)
+tickets: Final = Projection("tickets", version=4, table=_tickets)
 
 LeftOut = Literal["merged", "dismissed", "sent"]
 """Why the inbox leaves a ticket out: its messages stand on another; it was put aside; or the office wrote, and nobody
@@ -175,6 +176,7 @@ def received(row: Row | None, recorded: Recorded[TicketReceived | TicketSplitOff
         "forwarded": content.forwarded and content.forwarded.model_dump(),
         "candidates": [],
         "state": "closed" if sent else "open",
+        "sent_only": sent,
         "left_out": "sent" if sent else None,
     }
 
@@ -183,14 +185,15 @@ def received(row: Row | None, recorded: Recorded[TicketReceived | TicketSplitOff
 def continued(row: Row | None, recorded: Recorded[TicketContinued]) -> Row | None:
     if row is None:
         return None
-    answered = row["left_out"] == "sent" and recorded.event.direction != "outgoing"
+    sent_only = row["sent_only"] and recorded.event.direction == "outgoing"
     return {
         **row,
         "version": recorded.version,
         "latest_position": recorded.position,
         "latest_at": recorded.at,
         "message_count": row["message_count"] + 1,
-        "left_out": None if answered else row["left_out"],
+        "sent_only": sent_only,
+        "left_out": None if row["left_out"] == "sent" and not sent_only else row["left_out"],
     }
 
 
@@ -204,14 +207,15 @@ def absorbed(row: Row | None, recorded: Recorded[TicketAbsorbed]) -> Row | None:
     if row is None:
         return None
     mails = recorded.event.mails
-    answered = row["left_out"] == "sent" and any(mail.direction != "outgoing" for mail in mails)
+    sent_only = row["sent_only"] and all(mail.direction == "outgoing" for mail in mails)
     return {
         **row,
         "version": recorded.version,
         "latest_position": recorded.position,
         "latest_at": recorded.at,
         "message_count": row["message_count"] + len(mails),
-        "left_out": None if answered else row["left_out"],
+        "sent_only": sent_only,
+        "left_out": None if row["left_out"] == "sent" and not sent_only else row["left_out"],
     }
 
 
@@ -308,7 +312,10 @@ def dismissed(row: Row | None, recorded: Recorded[TicketDismissed]) -> Row | Non
 
 @tickets.on(TicketBroughtBack, key=stream)
 def brought_back(row: Row | None, recorded: Recorded[TicketBroughtBack]) -> Row | None:
-    return row and {**row, "version": recorded.version, "dismissed": None, "dismissal_note": None, "left_out": None}
+    if row is None:
+        return None
+    left_out = "sent" if row["sent_only"] else None
+    return {**row, "version": recorded.version, "dismissed": None, "dismissal_note": None, "left_out": left_out}
 
 
 @tickets.on(TicketCommented, key=stream)

@@ -463,3 +463,12 @@ def test_tickets_that_somebody_merged_stay_where_they_were_filed(api, conversati
     arrives(CLAIRE, answers=FIRST)
 
     assert filed_on(api, ticket_id) == ("client", bonnet)
+
+
+@pytest.mark.behaviour("T21")
+def test_what_the_office_wrote_is_no_work_either_once_it_was_dismissed_and_brought_back(api, bonnet, arrives):
+    sent = arrives(ALICE, to=CLAIRE, message_id=FIRST, outcome="recorded")["ticket_id"]
+    api.do(f"/tickets/{sent}/dismiss", {"reason": "other"})
+    api.do(f"/tickets/{sent}/bring-back")
+
+    assert (inbox(api), inbox(api, sent=True)) == (set(), {sent})

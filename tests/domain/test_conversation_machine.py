@@ -77,6 +77,8 @@ class Conversation:
     """A person said where it is filed."""
     seen_to: bool = False
     merged: bool = False
+    answered: bool = False
+    """Somebody else than the office ever wrote in it."""
 
     @property
     def sent_only(self):
@@ -95,6 +97,7 @@ class Conversation:
 
     def swallow(self, other):
         self.letters += other.letters
+        self.answered = self.answered or not other.sent_only
         if self.state == "closed" != other.state:
             self.state = "open"
         other.letters, other.merged = [], True
@@ -122,6 +125,7 @@ class Model:
         if not pieces:
             opened = Conversation([came], state="closed" if came.direction == "outgoing" else "open")
             self.conversations.append(opened)
+            opened.answered = not opened.sent_only
             opened.follow_rules()
             return opened
         kept, *others = sorted(pieces, key=lambda one: (one.dismissed, not one.seen_to))
@@ -135,6 +139,7 @@ class Model:
         if (asks and kept.sent_only) or (answers and kept.state == "closed"):
             kept.state = "open"
         kept.letters.append(came)
+        kept.answered = kept.answered or asks
         kept.follow_rules()
         return kept
 
@@ -209,6 +214,7 @@ class Model:
         new = Conversation([came], state="closed" if came.direction == "outgoing" else "open")
         new.put(one.on, by_hand=True)
         new.decided = new.seen_to = True
+        new.answered = not new.sent_only
         self.conversations.append(new)
         return None
 
@@ -380,9 +386,7 @@ class ConversationMachine(RuleBasedStateMachine):
                     assert (shown.dismissed is not None) == one.dismissed
             inbox = tickets.inbox(session, viewer, limit=100)
             assert {line.ticket_id for line in inbox.items} == {
-                self.ids[one]
-                for one in self.model.conversations
-                if not (one.merged or one.dismissed or (one.sent_only and one.state == "closed"))
+                self.ids[one] for one in self.model.conversations if one.answered and not (one.merged or one.dismissed)
             }
 
     # --- how it is asked ----------------------------------------------------------------------
