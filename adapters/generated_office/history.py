@@ -111,7 +111,7 @@ _CONTRACT_KNOWN_AT_ONCE: Final = 0.7
 _TERMINATED: Final = 0.12
 _HAS_A_CLAIM: Final = 0.3
 _CLAIM_CLOSED: Final = 0.7
-_CLAIM_REOPENED: Final = 0.05
+_CLAIM_REOPENED: Final = 0.12
 
 # What the office does about its tickets and addresses.
 _SORTED: Final = 0.94
@@ -119,11 +119,11 @@ _BY_MANAGER: Final = 0.8
 _ADDRESS_ASSOCIATED: Final = 0.5
 _ASSOCIATED_BY_MISTAKE: Final = 0.01
 _MOVED_FROM_HOUSEHOLD: Final = 0.004
-_MISFILED: Final = 0.02
+_MISFILED: Final = 0.03
 _CORRECTED: Final = 0.015
 _MISTAKE_SEEN: Final = 0.7
 _PUT_ON_ITS_DOSSIER: Final = 0.15
-_UNDONE: Final = 0.3
+_UNDONE: Final = 0.5
 _TAKEN_OFF: Final = 0.4
 _SORTED_AGAIN: Final = 0.6
 _OWNERSHIP_CORRECTED: Final = 0.15
@@ -133,7 +133,7 @@ _ON_HOLD: Final = 0.08
 _COMMENTED: Final = 0.05
 _DEALT_WITH: Final = 0.55
 _SPAM_DISMISSED: Final = 0.8
-_DISMISSED_BY_MISTAKE: Final = 0.004
+_DISMISSED_BY_MISTAKE: Final = 0.008
 _MERGED: Final = 0.01
 _SPLIT_OFF: Final = 0.02
 _NEW_CLIENT_AT_ONCE: Final = 0.15
@@ -477,9 +477,9 @@ class History:
     def _from_the_office(self, at: datetime) -> None:
         """A collaborator writes to a client first."""
         dossier = self._some_client()
-        if dossier.addresses:
+        if addresses := [*dossier.addresses[:2], *filter(None, [dossier.household])]:
             mail = self._about(self._clerk(dossier), "first_word", dossier, self._named_by(dossier))
-            mail = replace(mail, to=dossier.writer(dossier.addresses[0]))
+            mail = replace(mail, to=dossier.writer(self._dice.choice(addresses)))
             self._plan(self._calendar.working_time(at), partial(self._receive, mail))
 
     def _passed_on(self, at: datetime) -> None:
@@ -773,6 +773,7 @@ class History:
         if ticket.filed_on not in {mail.file, dossier.client}:
             if ticket.filed_before and self._happens(_UNDONE):
                 self._decide(UndoFiling(ticket_id=ticket.id), self._collaborator(dossier), at)
+                self._on_ticket(ticket.id, at, self._soon(0.5), partial(self._sort, mail))
             else:
                 self._file(dossier, mail.file, self._address_of_corrected(mail, ticket), ticket, at)
         elif self._happens(_TAKEN_OFF):
