@@ -305,7 +305,7 @@ def newest_hits_on(
     session: Connection,
     viewer: Viewer,
     sought: Sought,
-    ticket_ids: Select[Any],
+    ticket_ids: Collection[UUID],
     *,
     upto: int | None = None,
     before: int | None = None,

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection
 
 from domain.access import Viewer
 from domain.events import Value
@@ -82,17 +82,15 @@ def search(
         on=None if on is None else files.with_everything_below(session, on),
         with_dismissed=with_dismissed,
     )
-    newest_hits = messages.newest_hits if _are_many(session, ids) else messages.newest_hits_on
-    found = newest_hits(session, viewer, sought, ids, upto=upto, before=last, limit=limit + 1)
+    few = list(session.scalars(ids.limit(_FEW + 1)))
+    if len(few) > _FEW:
+        found = messages.newest_hits(session, viewer, sought, ids, upto=upto, before=last, limit=limit + 1)
+    else:
+        found = messages.newest_hits_on(session, viewer, sought, few, upto=upto, before=last, limit=limit + 1)
     first = found[0].received_position if upto is None and found else upto
     hits, next_cursor = page_of(found, limit, lambda hit: encode_cursor(first, hit.received_position))
     lines = tickets.lines(session, viewer, [hit.ticket_id for hit in hits])
     return Page(items=[_found(hit, lines[hit.ticket_id], text or "") for hit in hits], next_cursor=next_cursor)
-
-
-def _are_many(session: Connection, ids: Select[UUID]) -> bool:
-    some = ids.limit(_FEW + 1).subquery()
-    return (session.scalar(select(func.count()).select_from(some)) or 0) > _FEW
 
 
 def _found(hit: Hit, ticket: TicketLine, text: str) -> Found:
