@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from functools import partial
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -24,7 +24,9 @@ from api.cli.naming import (
 from api.cli.session import (
     AsOption,
     CommandFailed,
+    CursorOption,
     JsonOption,
+    LimitOption,
     as_shown,
     bring_up_to_date,
     console,
@@ -32,23 +34,26 @@ from api.cli.session import (
     notices,
     print_changed,
     print_json,
+    print_page,
     print_table,
     up_to_date_office,
     viewer,
 )
 from api.cli.tickets import handle
-from api.runs import Step, run
+from api.runs import RunDone, Step, run
 from domain.access import Viewer
+from domain.aggregates import NotFound
+from domain.commands import Command
 from domain.conversation import MergeTickets, SplitMessageOff
 from domain.email_address import email_address_id
 from domain.events import Actor
 from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
-from domain.values import FileKind, Target, storable
+from domain.values import FileKind, Target, normalised_address
 from projections import messages as messages_view
 from projections import suggestions as suggestions_view
 from projections import tickets as read_model
 from projections.files import Files
-from projections.paging import MAX_LIMIT, Page
+from projections.paging import DEFAULT_LIMIT, MAX_LIMIT, Page
 from projections.tickets import TicketLine
 
 filings = typer.Typer()
@@ -72,18 +77,21 @@ def suggestions(ticket: TicketArgument, as_json: JsonOption = False) -> None:
     """Show the files that a ticket could go to, the strongest first, and what speaks for each."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
         ticket_id = find_ticket(session, ticket)
-        found = suggestions_view.suggestions(session, [ticket_id]).get(ticket_id, [])
+        found = suggestions_view.suggestions(session, [ticket_id]).get(ticket_id)
+    if found is None:
+        raise NotFound(kind="ticket", id=ticket_id)
     if as_json:
         print_json(found)
         return
     print_table(
-        ("strength", "file", "why", "id"),
+        ("strength", "file", "why", "kind", "id"),
         [
             (
                 f"{one.strength:.2f}",
                 ", ".join(line.label for line in one.filed_under),
-                ", ".join(f"{reason.reason} {reason.strength:.2f}" for reason in one.reasons),
-                f"{one.file.kind} {one.file.id}",
+                ", ".join(f"{why.reason.replace('_', ' ')} {why.strength:.2f}" for why in one.reasons),
+                one.file.kind,
+                one.file.id,
             )
             for one in found
         ],
@@ -91,26 +99,30 @@ def suggestions(ticket: TicketArgument, as_json: JsonOption = False) -> None:
 
 
 @filings.command()
-def messages(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
+def messages(
+    ticket: TicketArgument,
+    limit: LimitOption = DEFAULT_LIMIT,
+    cursor: CursorOption = None,
+    collaborator: AsOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List the messages of a ticket, in the order in which they came."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
-        ticket_id = find_ticket(session, ticket)
-        page = messages_view.of_ticket(session, viewer(greffier, collaborator), ticket_id, limit=MAX_LIMIT)
-    if as_json:
-        print_json(page)
-        return
-    print_table(
+        ticket_id, acting = find_ticket(session, ticket), viewer(greffier, collaborator)
+        if not read_model.exists(session, ticket_id):
+            raise NotFound(kind="ticket", id=ticket_id)
+        page = messages_view.of_ticket(session, acting, ticket_id, cursor=cursor, limit=limit, with_total=True)
+    print_page(
+        page,
         ("received", "from", "subject", "", "id"),
-        [
-            (
-                f"{line.received_at:%Y-%m-%d %H:%M}",
-                line.from_name or line.from_address,
-                line.subject[:60],
-                line.direction,
-                line.mail_id,
-            )
-            for line in page.items
-        ],
+        lambda line: (
+            f"{line.received_at:%Y-%m-%d %H:%M}",
+            line.from_name or line.from_address,
+            line.subject[:60],
+            line.direction,
+            line.mail_id,
+        ),
+        as_json=as_json,
     )
 
 
@@ -173,6 +185,8 @@ def refile(
     }
     if nowhere == any(name is not None for name in named.values()):
         raise typer.BadParameter(f"give exactly one of --nowhere, --{', --'.join(named)}")
+    if sender is not None and normalised_address(sender) is None:
+        raise typer.BadParameter(f"--sender: {sender!r} is not an e-mail address")
     with up_to_date_office() as greffier:
         acting = viewer(greffier, collaborator)
         with greffier.views.reading() as session:
@@ -182,14 +196,16 @@ def refile(
                 session,
                 acting,
                 filed_on=find_file(session, kind, wrong, "--from"),
-                sender_id=None if sender is None else email_address_id(greffier.log, storable(sender)),
+                sender_id=None if sender is None else email_address_id(greffier.log, sender),
                 by_rule=by_rule,
             )
             lines = [line for line in _every(chosen) if line.filed_on != on]
             goes_to = "no file" if on is None else " / ".join(one.label for one in Files(session, [on]).line(on))
-        if yes:
-            _run(greffier, acting, [_filing(line, on) for line in lines], as_json=as_json)
-            return
+        done = _run(greffier, acting, lines, partial(_filing, on=on)) if yes else None
+    if done is not None:
+        undone_by = f"; `greffier tickets undo-run {done.run_id}` undoes it" if done.changed else ""
+        _print_run(done, lines, f"moved{undone_by}", as_json=as_json)
+        return
     if as_json:
         print_json([{"ticket": line, "to": on} for line in lines])
         return
@@ -206,7 +222,7 @@ def refile(
             for line in lines
         ],
     )
-    console.print(f"{len(lines)} tickets would move: --yes moves them.")
+    console.print(f"{_tickets(lines)} would move; --yes does it.", markup=False, highlight=False)
 
 
 @filings.command()
@@ -220,8 +236,10 @@ def undo_run(
         acting = viewer(greffier, collaborator)
         with greffier.views.reading() as session:
             lines = list(_every(partial(read_model.of_run, session, acting, run_id)))
-        steps = [Step(line.ticket_id, UndoFiling(ticket_id=line.ticket_id), line.version) for line in lines]
-        _run(greffier, acting, steps, as_json=as_json)
+        if not lines:
+            raise CommandFailed(f"RUN: no ticket is where the run {run_id} put it")
+        done = _run(greffier, acting, lines, lambda ticket_id: UndoFiling(ticket_id=ticket_id))
+    _print_run(done, lines, "went back", as_json=as_json)
 
 
 def _every(query: Callable[..., Page[TicketLine]]) -> Iterator[TicketLine]:
@@ -235,21 +253,33 @@ def _every(query: Callable[..., Page[TicketLine]]) -> Iterator[TicketLine]:
             return
 
 
-def _filing(line: TicketLine, on: Target | None) -> Step:
-    ticket_id = line.ticket_id
-    command = UnclassifyTicket(ticket_id=ticket_id) if on is None else ClassifyTicket(ticket_id=ticket_id, on=on)
-    return Step(ticket_id, command, line.version)
+def _filing(ticket_id: UUID, on: Target | None) -> Command:
+    return UnclassifyTicket(ticket_id=ticket_id) if on is None else ClassifyTicket(ticket_id=ticket_id, on=on)
 
 
-def _run(greffier: Greffier, acting: Viewer, steps: list[Step], *, as_json: bool) -> None:
-    """Raises `CommandFailed` where a ticket could not be changed; the others are."""
+def _run(
+    greffier: Greffier, acting: Viewer, lines: Iterable[TicketLine], command: Callable[[UUID], Command]
+) -> RunDone:
+    """Gives a command about each ticket, which must still be as it is listed."""
+    steps = [Step(line.ticket_id, command(line.ticket_id), line.version) for line in lines]
     done = run(greffier.log, Actor.collaborator(acting.collaborator_id), steps, uuid4())
     bring_up_to_date(greffier)
+    return done
+
+
+def _print_run(done: RunDone, lines: Iterable[TicketLine], outcome: str, *, as_json: bool) -> None:
+    """Raises `CommandFailed` where a ticket could not be changed; the others are."""
     if as_json:
         print_json(done)
     else:
-        console.print(f"{len(done.changed)} tickets were moved: `greffier tickets undo-run {done.run_id}` undoes it.")
+        console.print(f"{_tickets(done.changed)} {outcome}.", markup=False, highlight=False, soft_wrap=True)
+        numbers = {line.ticket_id: line.number for line in lines}
         for one in done.failed:
-            notices.print(as_shown(f"{one.ticket_id}: {one.problem.detail}"), markup=False, soft_wrap=True)
+            why = as_shown(f"ticket {numbers[one.ticket_id]}: {one.problem.detail}")
+            notices.print(why, markup=False, highlight=False, soft_wrap=True)
     if done.failed:
-        raise CommandFailed(f"{len(done.failed)} tickets could not be moved")
+        raise CommandFailed(f"{_tickets(done.failed)} could not be moved")
+
+
+def _tickets(counted: Sized) -> str:
+    return "1 ticket" if len(counted) == 1 else f"{len(counted)} tickets"

@@ -18,8 +18,7 @@ from api.cli.session import (
     up_to_date_office,
     viewer,
 )
-from domain.aggregates import NotFound
-from domain.email_address import email_address_id
+from domain.email_address import AddressBelongsToAnother, email_address_id
 from domain.office import ReleaseOfficeAddress, ReserveOfficeAddress
 from domain.values import storable
 from projections import office_addresses as read_model
@@ -43,7 +42,10 @@ def add_address(address: AddressArgument, collaborator: AsOption = None, as_json
     """Make an address the office's own, such as the one that clients write to: no file can have it from now on."""
     with up_to_date_office() as greffier:
         command = ReserveOfficeAddress(address=address)
-        answer = execute(greffier, command, collaborator)
+        try:
+            answer = execute(greffier, command, collaborator)
+        except AddressBelongsToAnother:
+            raise CommandFailed(f"ADDRESS: {address!r} is on a file: take it off first") from None
     address_id = UUID(answer.result["address_id"])
     print_changed(answer, address_id, f"{command.address} is one of the office's own.", as_json=as_json)
 
@@ -53,8 +55,9 @@ def remove_address(address: AddressArgument, collaborator: AsOption = None, as_j
     """Give up an address of the office: mail from it is treated as anybody's from now on."""
     with up_to_date_office() as greffier:
         address_id = email_address_id(greffier.log, storable(address))
-        try:
-            answer = execute(greffier, ReleaseOfficeAddress(address_id=address_id), collaborator)
-        except NotFound:
-            raise CommandFailed(f"ADDRESS: {address!r} is not one of the office's own") from None
+        with greffier.views.reading() as session:
+            own = {one.address_id for one in read_model.every(session, viewer(greffier, collaborator))}
+        if address_id not in own:
+            raise CommandFailed(f"ADDRESS: {address!r} is not one of the office's own")
+        answer = execute(greffier, ReleaseOfficeAddress(address_id=address_id), collaborator)
     print_changed(answer, address_id, f"{address} is no longer the office's.", as_json=as_json)

@@ -175,7 +175,7 @@ def to_json(value: Any) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
-    headers = (Column(Text(as_shown(column))) for column in columns)
+    headers = (Column(Text(as_shown(column)), no_wrap=column == "id") for column in columns)  # ids are copied
     table = Table(*headers, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*(Text("" if cell is None else as_shown(cell)) for cell in row))
