@@ -114,6 +114,13 @@ def test_the_links_of_a_page_lead_somewhere(page):
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_every_reason_of_the_rules_is_told_as_a_history_tells_it():
+    from projections.ticket_history import _REASONS
+
+    shown = (ROOT / "docs/filing.md").read_text("utf-8")
+    assert [reason for reason in _REASONS.values() if reason not in shown] == []
+
+
 def test_every_setting_is_told():
     from api.settings import Settings
 
