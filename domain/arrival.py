@@ -91,13 +91,14 @@ def _arrived(command: ReceiveMessage, message: Message, content_id: UUID, stream
     content = command.content
     sender = _address(content.from_address, streams)
     direction, strangers = _direction(sender, content, streams)
-    original = content.forwarded.address if content.forwarded and direction == "forwarded" else None
+    original = _address(content.forwarded.address, streams) if content.forwarded and direction != "incoming" else None
     references = referred_stream_ids(streams, content.references, content.in_reply_to)
     return TicketContinued(
         mail_id=streams.keyed_id("mail", f"{message.id}{content_id}"),
         sender_id=sender.id if sender else None,
         sent_at=command.sent_at,
         direction=direction,
+        written_to=tuple(one.id for one in (*strangers, original) if one and not one.is_offices),
         automatic=command.automatic,
         same_message_id=bool(message.taken_in),
         references=tuple(reference for reference in references if reference != message.id),
@@ -105,9 +106,9 @@ def _arrived(command: ReceiveMessage, message: Message, content_id: UUID, stream
             Arrival(
                 sender=sender,
                 direction=direction,
-                named=_named(content.subject, streams) if direction != "outgoing" else (),
+                named=_named(content.subject, streams),
                 recipients=strangers,
-                original=_address(original, streams),
+                original=original,
             )
         ),
         content=content,

@@ -1,7 +1,7 @@
 """Conversations: which messages belong together, and merging tickets and splitting messages off where that was wrong.
 
-A reply belongs with the message that it refers to if its sender takes part in that one: wrote it, or was written to. What
-makes two messages belong together is in those two alone; so the conversations that come of it are the same in whatever
+A reply belongs with the message that it refers to if its sender takes part in that one: wrote it, or was written to; and
+what the office writes, if somebody to whom it does takes part. What makes two messages belong together is in those two alone; so the conversations that come of it are the same in whatever
 order the messages come in, and a message that comes late joins the tickets which those that came before had opened.
 """
 
@@ -38,19 +38,21 @@ class _Reply(Protocol):
     def direction(self) -> Direction: ...
 
     @property
+    def written_to(self) -> Collection[UUID]: ...
+
+    @property
     def automatic(self) -> bool: ...
 
 
 def belongs_with(reply: _Reply, participants: Collection[UUID], direction: Direction) -> bool:
     """Whether a message that refers to another takes part in its conversation: it has these participants and direction.
 
-    The office always does. Who answers automatically to what the office wrote got it, under whatever address.
+    What the office wrote does where those do to whom it did, or whose message it passed on: under a Message-ID that was
+    copied may lie a stranger's, too. Who answers automatically to what the office wrote got it, under whatever address.
     """
-    return (
-        reply.direction != "incoming"
-        or reply.sender_id in participants
-        or (reply.automatic and direction == "outgoing")
-    )
+    if reply.direction != "incoming":
+        return not reply.written_to or any(address in participants for address in reply.written_to)
+    return reply.sender_id in participants or (reply.automatic and direction == "outgoing")
 
 
 def current_ticket(mail_id: UUID, ticket_id: UUID, streams: Streams) -> Ticket:
@@ -104,6 +106,7 @@ def let_wait_for(arrived: TicketContinued, ticket_id: UUID, streams: Streams) ->
                 ticket_id=ticket_id,
                 sender_id=arrived.sender_id,
                 direction=arrived.direction,
+                written_to=arrived.written_to,
                 automatic=arrived.automatic,
             )
             streams.save(message, message.refer(referred))
@@ -183,6 +186,7 @@ def split_message_off(command: SplitMessageOff, streams: Streams) -> SplitAnswer
         sender_id=mail.sender_id,
         sent_at=mail.sent_at,
         direction=mail.direction,
+        written_to=mail.written_to,
         automatic=mail.automatic,
         same_message_id=mail.same_message_id,
         references=mail.references,

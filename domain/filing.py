@@ -115,7 +115,9 @@ def sent_mail_goes_to_its_recipient(arrival: Arrival) -> Filing | None:  # T21
     owned = {owner: recipient for recipient in arrival.recipients for owner in recipient.owners}
     if len(owned) == 1:
         ((owner, recipient),) = owned.items()
-        return Filing(target=owner, evidence=RecipientOwned(address_id=recipient.id))
+        files = _lowest_under(arrival, [owner])
+        target = files[0] if len(files) == 1 else owner
+        return Filing(target=target, evidence=RecipientOwned(address_id=recipient.id))
     candidates = tuple(Candidate(target=owner, reason="receives") for owner in owned)
     return Filing(reason="several_recipients" if owned else "unknown_recipient", candidates=candidates)
 
@@ -144,18 +146,24 @@ def another_clients_number_waits(arrival: Arrival) -> Filing | None:  # T19
 
 
 def number_decides_among_owners(arrival: Arrival) -> Filing | None:  # T19, X2
-    files = {named.file: named for named in arrival.named if set(named.lineage) & set(arrival.owners)}
-    above = {higher for named in files.values() for higher in named.lineage[1:]}
-    lowest = [file for file in files if file not in above]  # a claim, not the contract that it is on
-    if not lowest or arrival.sender is None:
+    files = _lowest_under(arrival, arrival.owners)
+    if not files or arrival.sender is None:
         return None
     evidence = NumberQuoted(address_id=arrival.sender.id)
-    if len(lowest) == 1:
-        return Filing(target=lowest[0], evidence=evidence, candidates=_owners(arrival, but=lowest[0]))
-    shared = [owner for owner in arrival.owners if all(owner in files[file].lineage for file in lowest)]
+    if len(files) == 1:
+        return Filing(target=files[0], evidence=evidence, candidates=_owners(arrival, but=files[0]))
+    lineages = [named.lineage for named in arrival.named if named.file in files]
+    shared = [owner for owner in arrival.owners if all(owner in lineage for lineage in lineages)]
     if len(shared) != 1:  # numbers of several owners
         return None
     return Filing(target=shared[0], evidence=evidence, candidates=(*_owners(arrival, but=shared[0]), *_named(arrival)))
+
+
+def _lowest_under(arrival: Arrival, owners: Sequence[Target]) -> list[Target]:
+    """Of the files that the subject names, those that are an owner's: a claim, and not the contract that it is on."""
+    files = [named for named in arrival.named if set(named.lineage) & set(owners)]
+    above = {higher for named in files for higher in named.lineage[1:]}
+    return list(dict.fromkeys(named.file for named in files if named.file not in above))
 
 
 def shared_address_waits(arrival: Arrival) -> Filing | None:  # X2

@@ -53,6 +53,7 @@ class MessageReferredTo(MessageEvent):
     ticket_id: UUID
     sender_id: UUID | None
     direction: Direction = "incoming"
+    written_to: tuple[UUID, ...] = ()
     automatic: bool = False
 
 

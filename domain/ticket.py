@@ -86,6 +86,8 @@ class TicketMessage(TicketEvent):
     """The stream of the sender's address (keyed), or none where the message has no usable one."""
     sent_at: datetime | None
     direction: Direction = "incoming"
+    written_to: tuple[UUID, ...] = ()
+    """What the office wrote: to whom but itself, and whose message it passed on (keyed)."""
     automatic: bool
     """An automatic reply or a delivery report: never answered, never a reason to create a prospect."""
     same_message_id: bool = False
@@ -188,6 +190,7 @@ class Mail(Value):
     sender_id: UUID | None
     sent_at: datetime | None
     direction: Direction
+    written_to: tuple[UUID, ...] = ()
     automatic: bool
     same_message_id: bool
     references: tuple[UUID, ...]
@@ -392,7 +395,8 @@ class Ticket(Aggregate):
             case TicketReceived():
                 return self._with(event).opened_by(event)
             case TicketContinued():
-                return self._with(event, event.filing)
+                after = self._with(event, event.filing)
+                return after.corresponding_with(event) if self.sent_only and not after.sent_only else after
             case TicketSplitOff():
                 return self._with(event).opened_by(event).having(seen_to=True, filed_by_hand=True)
             case TicketAbsorbed():
@@ -448,6 +452,7 @@ class Ticket(Aggregate):
             sender_id=event.sender_id,
             sent_at=event.sent_at,
             direction=event.direction,
+            written_to=event.written_to,
             automatic=event.automatic,
             same_message_id=event.same_message_id,
             references=event.references,
@@ -457,15 +462,19 @@ class Ticket(Aggregate):
         return self.having(mails=(*self.mails, mail), contents=kept)
 
     def opened_by(self, event: TicketReceived | TicketSplitOff) -> Self:
-        """The correspondent is who wrote the first message; or whose message it passes on. What the office wrote is done."""
+        """What the office wrote is done."""
+        state: TicketState = "closed" if event.direction == "outgoing" else "open"
+        return self.corresponding_with(event).having(number=event.number, state=state)
+
+    def corresponding_with(self, event: TicketMessage) -> Self:
+        """The correspondent is who wrote the message; or whose message it passes on."""
         if isinstance(event.content, Erased):
             address = None
         elif event.direction == "forwarded" and event.content.forwarded:
             address = event.content.forwarded.address
         else:
             address = event.content.from_address
-        state: TicketState = "closed" if event.direction == "outgoing" else "open"
-        return self.having(number=event.number, state=state, sender_id=event.sender_id, sender_address=address)
+        return self.having(sender_id=event.sender_id, sender_address=address)
 
     def _settled(self, filed_on: Target | None, *, by_hand: bool) -> Self:
         return self.having(

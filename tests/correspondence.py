@@ -85,12 +85,12 @@ class Letter(NamedTuple):
         return None if self.minute is None else datetime(2026, 3, 2, 9, tzinfo=UTC) + timedelta(minutes=self.minute)
 
     def takes_part(self, other):
-        """Whether its sender is part of the other's conversation."""
-        return (
-            self.direction != "incoming"
-            or (self.sender is not None and self.sender in {other.sender, *other.to})
-            or (self.automatic and other.direction == "outgoing")
-        )
+        """Whether its sender is part of the other's conversation; of the office's, those to whom it wrote."""
+        taking_part = {other.sender, *other.to} - {None}
+        if self.direction != "incoming":
+            written_to = ({*self.to, self.original} - {None}) - set(OFFICES)
+            return not written_to or bool(written_to & taking_part)
+        return self.sender in taking_part or (self.automatic and other.direction == "outgoing")
 
     def answers(self, other):
         refers = other.message_id in self.references and self.message_id != other.message_id

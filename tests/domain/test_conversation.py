@@ -94,6 +94,13 @@ def mail_id(letter):
     return keyed_id("mail", f"{keyed_id('message_id', identity.message_id)}{content}")
 
 
+def written_to(letter):
+    """To whom the office wrote but itself, and whose message it passed on."""
+    content = letter.content
+    original = [content.forwarded.address] if content.forwarded else []
+    return tuple(address_id(each) for each in (*content.to, *original) if each != CABINET)
+
+
 def facts(letter, direction="incoming", *, same_message_id=False):
     content = letter.content
     return {
@@ -101,6 +108,7 @@ def facts(letter, direction="incoming", *, same_message_id=False):
         "sender_id": content.from_address and address_id(content.from_address),
         "sent_at": None,
         "direction": direction,
+        "written_to": written_to(letter) if direction != "incoming" else (),
         "automatic": letter.automatic,
         "same_message_id": same_message_id,
         "references": tuple(keyed_id("message_id", reference) for reference in content.references),
@@ -239,7 +247,7 @@ def test_a_message_between_two_tickets_makes_one_of_them(office):
 
 
 def test_what_the_office_wrote_first_is_open_once_it_turns_out_to_be_answered(office):
-    between = letter(5, CABINET, to=(CLAIRE,), answers=[1, 4])
+    between = letter(5, CABINET, to=(CLAIRE, BRUNO), answers=[1, 4])
     office.and_done(SENT, APART).when(between).then(
         {
             FIRST: [
@@ -367,14 +375,30 @@ def test_a_bounce_comes_from_nobody_that_was_written_to_but_answers_the_office_a
     assert outcome == ("message" if written_by_office else "ticket")
 
 
-def test_the_office_joins_any_conversation(office):
-    reply = letter(2, CABINET, to=(STRANGER,), answers=[1])
+def test_the_office_joins_the_conversation_of_those_to_whom_it_writes(office):
+    reply = letter(2, CABINET, answers=[1], to=(CLAIRE,))
     office.and_done(ONE).when(reply).then(
         {
             FIRST: [continued(reply, Filing(reason="unknown_recipient"), direction="outgoing")],
             message(2): [taken_in(reply, FIRST, "outgoing")],
         }
     )
+
+
+def test_what_the_office_passes_on_to_somebody_else_joins_the_conversation_that_it_is_from(office):
+    passed_on = letter(2, CABINET, to=(STRANGER,), answers=[1], forwarded=CLAIRE)
+    assert office.and_done(ONE).when(passed_on).answered().ticket_id == FIRST
+
+
+def test_what_the_office_notes_for_itself_joins_the_conversation(office):
+    assert office.and_done(ONE).when(letter(2, CABINET, answers=[1])).answered().ticket_id == FIRST
+
+
+def test_a_copied_message_id_is_no_way_into_a_conversation_that_the_office_answered(office):
+    reply, copy = letter(2, CABINET, to=(CLAIRE,), answers=[1]), letter(1, STRANGER, digest=9)
+    for first, second in ((reply, copy), (copy, reply)):
+        answered = office.and_done(ONE).and_done(first).when(second).answered()
+        assert answered.ticket_id == (SECOND if second is copy else FIRST)
 
 
 def test_what_the_office_sends_itself_is_no_work(office):

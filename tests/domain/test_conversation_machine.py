@@ -52,15 +52,19 @@ class Came:
     letter: Letter
     direction: str
     file: Target | None
+    written_to: set = frozenset()
 
     def belongs_with(self, other):
-        """It answers the other, and its sender wrote that or got it; or it is the office's, or a robot's to the office."""
+        """It answers the other, and its sender wrote that or got it, or those to whom the office writes did; or it is a
+        robot's to the office.
+        """
         sender = self.letter.sender
-        return other.letter.message_id in self.letter.references and (
-            self.direction != "incoming"
-            or sender in {other.letter.sender, *other.letter.to}
-            or (self.letter.automatic and other.direction == "outgoing")
-        )
+        if other.letter.message_id not in self.letter.references:
+            return False
+        taking_part = {other.letter.sender, *other.letter.to}
+        if self.direction != "incoming":
+            return not self.written_to or bool(self.written_to & taking_part)
+        return sender in taking_part or (self.letter.automatic and other.direction == "outgoing")
 
 
 @dataclass(eq=False)
@@ -146,11 +150,14 @@ class Model:
     def _came(self, letter):
         if letter.sender not in self.offices:
             return Came(letter, "incoming", self._file_of(letter))
-        strangers = [address for address in letter.to if address not in self.offices]
+        strangers = set(letter.to) - self.offices
+        written_to = ({*letter.to, letter.original} - {None}) - self.offices
         if letter.original and not strangers:
-            return Came(letter, "forwarded", None)
+            return Came(letter, "forwarded", None, written_to)
         owners = {owner for address in strangers for owner in self.owners[address]}
-        return Came(letter, "outgoing", owners.pop() if len(owners) == 1 else None)
+        file = owners.pop() if len(owners) == 1 else None
+        contract = NUMBER in letter.subject and file == OF_ANNE
+        return Came(letter, "outgoing", OF_CONTRACT if contract else file, written_to)
 
     def _file_of(self, letter):
         owners = self.owners[letter.sender]
