@@ -49,7 +49,7 @@ SMALL = Extent(clients=20, seed=5, events=600)
 TOPICS = frozenset(event_type.topic() for event_type in office_event_types())
 AGGREGATES = Aggregate.__subclasses__()
 NUMBER = re.compile(r"\b(?:VAL-\d{4}|S\d\d)-\d{5}\b")
-BEYOND_A_HISTORY = {"EmailAddressReleased"}
+BEYOND_A_HISTORY = {"DocumentIndexed", "DocumentReclassified", "DocumentRemoved", "EmailAddressReleased"}
 """What the office of a history never comes to do."""
 
 
