@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from api.operations import Call, Listing, Operations, Reading, Reply, found
 from api.runs import RunDone, Step
@@ -25,6 +25,11 @@ operation: Final = Operations("filings")
 _ON: Final[dict[str, Any]] = {"kind": "client", "id": "11111111-1111-4111-8111-111111111111"}
 _WRONG: Final[dict[str, Any]] = {"kind": "claim", "id": "22222222-2222-4222-8222-222222222222"}
 _TICKET: Final = "44444444-4444-4444-8444-444444444444"
+
+
+def _whole(number: object) -> object:
+    """In JSON, 2.0 is a whole number."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 class RunPath(BaseModel):
@@ -77,7 +82,7 @@ class TicketAt(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ticket_id: UUID
-    version: Annotated[int, Field(ge=1, le=2**62)] | None = None
+    version: Annotated[int, Field(ge=1, le=2**62), BeforeValidator(_whole)] | None = None
 
 
 class FilingRun(BaseModel):
@@ -148,7 +153,7 @@ def file_many(call: Call) -> Reply:
 
 @operation(
     "GET",
-    "/filings/{run_id}",
+    "/filings/runs/{run_id}",
     "The tickets of a run",
     "read",
     path_model=RunPath,
@@ -173,7 +178,7 @@ def show_run(call: Call) -> Reply:
 
 @operation(
     "POST",
-    "/filings/{run_id}/undo",
+    "/filings/runs/{run_id}/undo",
     "Undo a run",
     "file",
     path_model=RunPath,

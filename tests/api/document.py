@@ -147,7 +147,7 @@ class RealValues:
         if is_valid(case, "query"):
             self._put_into_query(case, drawn)
         if is_valid(case, "body") and isinstance(case.body, dict):
-            self._put_into_body(case.body, drawn)
+            self._put_into_body(case.path, case.body, drawn)
         if re.fullmatch("[!-~]{1,255}", case.headers.get("Idempotency-Key", "")):
             command = repr((case.path, case.path_parameters, case.body))
             case.headers["Idempotency-Key"] = str(crc32(command.encode()))
@@ -170,7 +170,7 @@ class RealValues:
             kind, ids = list(self._files.items())[drawn % len(self._files)]
             query |= {"on_kind": kind, "on_id": ids[drawn % len(ids)]}
 
-    def _put_into_body(self, body, drawn):
+    def _put_into_body(self, path, body, drawn):
         """Ids that a body names must be of what is there: others are wrong fields, which a document can't tell."""
         if "ticket_id" in body:
             body["ticket_id"] = self.tickets[drawn % len(self.tickets)]
@@ -178,6 +178,13 @@ class RealValues:
         if target.get("kind") in self._files:
             known = self._files[target["kind"]]
             target["id"] = known[drawn % len(known)]
+        if path == "/filings/preview":  # tickets are named, or chosen by the file that they are on
+            if drawn % 2 or not body.get("filed_on"):
+                kept = {"ticket_ids": body.get("ticket_ids") or self.tickets[:3], "on": body.get("on")}
+                body.clear()
+                body |= kept
+            else:
+                body.pop("ticket_ids", None)
         if body.get("company_id"):
             body["company_id"] = self.companies[0]
         if body.get("collaborator_id"):

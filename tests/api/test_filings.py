@@ -174,14 +174,14 @@ def test_a_run_is_undone_but_for_what_was_filed_again_since(api, wrong_owner, bo
     third = api.register("Tiers")
     run = api.do("/filings", {"tickets": [{"ticket_id": one} for one in hers], "on": target(bonnet)})
     api.file(hers[1], third)
-    left = api.read(f"/filings/{run['run_id']}")["items"]
+    left = api.read(f"/filings/runs/{run['run_id']}")["items"]
     assert {line["ticket_id"] for line in left} == {hers[0], hers[2]}
 
-    undone = api.do(f"/filings/{run['run_id']}/undo?min_position={api.position}")
+    undone = api.do(f"/filings/runs/{run['run_id']}/undo?min_position={api.position}")
 
     assert {one["ticket_id"] for one in undone["changed"]} == {hers[0], hers[2]}
     assert [api.ticket(one)["filed_on"]["id"] for one in hers] == [petit, third, petit]
-    again = api.do(f"/filings/{run['run_id']}/undo?min_position={api.position}")
+    again = api.do(f"/filings/runs/{run['run_id']}/undo?min_position={api.position}")
     assert (again["changed"], again["failed"]) == ([], [])
 
 
@@ -190,7 +190,7 @@ def test_many_are_taken_off_their_file_and_put_back(api, wrong_owner, petit):
     hers, _ = wrong_owner
     run = api.do("/filings", {"tickets": [{"ticket_id": one} for one in hers], "on": None})
     assert [api.ticket(one)["filed_on"] for one in hers] == [None] * 3
-    api.do(f"/filings/{run['run_id']}/undo?min_position={api.position}")
+    api.do(f"/filings/runs/{run['run_id']}/undo?min_position={api.position}")
     assert [api.ticket(one)["filed_on"] for one in hers] == [target(petit)] * 3
 
 

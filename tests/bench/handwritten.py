@@ -57,6 +57,7 @@ _STATE: Final = _place("state")
 _ASSIGNED: Final = _place("assigned_to")
 _DISMISSED: Final = slice(_place("dismissed"), _place("dismissal_note") + 1)
 _MERGED: Final = _place("merged_into")
+_SENT_ONLY: Final = _place("sent_only")
 _LEFT_OUT: Final = _place("left_out")
 
 _CHOSEN: Final = '{"kind":"collaborator_choice"}'
@@ -216,6 +217,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                             None,
                             None,
                             None,
+                            int(sent),
                             "sent" if sent else None,
                         ]
                     continue
@@ -230,8 +232,10 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                 elif topic == "TicketContinued":
                     row[_LATEST] = position, at
                     row[_MESSAGES] += 1
-                    if row[_LEFT_OUT] == "sent" and facts["direction"] != "outgoing":
-                        row[_LEFT_OUT] = None
+                    if row[_SENT_ONLY] and facts["direction"] != "outgoing":
+                        row[_SENT_ONLY] = 0
+                        if row[_LEFT_OUT] == "sent":
+                            row[_LEFT_OUT] = None
                 elif topic == "TicketLeftUnfiled":
                     row[_UNFILED] = facts["reason"], _json(facts["candidates"])
                 elif topic == "TicketClosed":
@@ -248,7 +252,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                     row[_LEFT_OUT] = "dismissed"
                 elif topic == "TicketBroughtBack":
                     row[_DISMISSED] = None, None
-                    row[_LEFT_OUT] = None
+                    row[_LEFT_OUT] = "sent" if row[_SENT_ONLY] else None
                 elif topic == "TicketUnclassified":
                     row[_FILED] = None, None, run, None
                 elif topic == "TicketFilingUndone":
@@ -261,8 +265,10 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                 elif topic == "TicketAbsorbed":
                     row[_LATEST] = position, at
                     row[_MESSAGES] += len(facts["mails"])
-                    if row[_LEFT_OUT] == "sent" and any(mail["direction"] != "outgoing" for mail in facts["mails"]):
-                        row[_LEFT_OUT] = None
+                    if row[_SENT_ONLY] and any(mail["direction"] != "outgoing" for mail in facts["mails"]):
+                        row[_SENT_ONLY] = 0
+                        if row[_LEFT_OUT] == "sent":
+                            row[_LEFT_OUT] = None
                 elif topic == "TicketMerged":
                     row[_MESSAGES], row[_MERGED], row[_LEFT_OUT] = 0, facts["into"].replace("-", ""), "merged"
 
