@@ -14,7 +14,7 @@ from functools import partial
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from api.bootstrap import Greffier, open_greffier
 from projections.building import ROWS_A_STEP, of_generation
@@ -35,6 +35,7 @@ _VOCABULARY = 30_000
 _NAMES = 300
 _ON_ONE_FILE = 200
 _FIRST_DAY = datetime(2020, 1, 1, tzinfo=UTC)
+_ADDRESSES = UUID(int=7)
 
 Rows = Iterator[dict[str, Any]]
 
@@ -164,6 +165,8 @@ def _tickets(count: int, file_id: UUID, collaborator_id: UUID) -> Rows:
             "latest_at": at,
             "message_count": 1 + (number % 5 == 0),
             "direction": "incoming",
+            "sender_id": uuid5(_ADDRESSES, _name(number)),
+            "sender_domain": "courriel.example",
             "from_address": f"{_name(number)}@courriel.example",
             "from_name": _name(number).capitalize(),
             "to": ["contact@cabinet.example"],
@@ -181,6 +184,7 @@ def _tickets(count: int, file_id: UUID, collaborator_id: UUID) -> Rows:
             "assigned_to": collaborator_id if number % seldom == 2 else None,
             "state": "open" if number % 50 == 0 else "waiting" if number % seldom == 3 else "closed",
             "dismissed": "junk" if number % 11 == 0 else None,
+            "sent_only": False,
             "left_out": "dismissed" if number % 11 == 0 else None,
         }
 
