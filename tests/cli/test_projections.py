@@ -18,6 +18,11 @@ from tests.cli.command_line import errors, wait_until
 NAMES = [projection.name for projection in office_projections()]
 
 
+def empty(verified):
+    """The views without a row: in the demonstration, nobody indexed a document yet."""
+    return {view["name"] for view in verified if not view["rows"]}
+
+
 @pytest.fixture(params=["alone", "beside a server"])
 def projected(request, demo):
     """The demonstration's office, its views projected by each command or by a server."""
@@ -46,7 +51,7 @@ def test_views_are_rebuilt_and_equal_a_replay(projected):
     assert all(_generations(projected)[name] > after[name] for name in NAMES)
     verified = projected.json("projections", "verify")
     assert [(view["name"], view["equal"]) for view in verified] == [(name, True) for name in NAMES]
-    assert all(view["rows"] for view in verified)
+    assert empty(verified) == {"documents"}
 
 
 def _generations(greffier):
@@ -72,7 +77,7 @@ def test_views_that_were_deleted_are_made_again(demo):
     for path in demo.folder.glob("views.sqlite*"):
         path.unlink()
     assert {view["state"] for view in demo.json("projections", "status")["views"]} == {"missing"}
-    assert all(view["rows"] for view in demo.json("projections", "verify"))
+    assert empty(demo.json("projections", "verify")) == {"documents"}
     for path in demo.folder.glob("views.sqlite*"):
         path.unlink()
     assert demo.json("projections", "rebuild", "--all")["events"]
