@@ -6,9 +6,9 @@ from collections import Counter
 
 from adapters.mail.sources import iter_messages
 from domain.message import MessageTakenIn
-from domain.ticket import TicketClassified, TicketLeftUnfiled, TicketReceived
+from domain.ticket import TicketClassified, TicketContinued, TicketLeftUnfiled, TicketReceived
 
-TOPICS = [cls.topic() for cls in (TicketReceived, TicketClassified, TicketLeftUnfiled, MessageTakenIn)]
+TOPICS = [cls.topic() for cls in (TicketReceived, TicketContinued, TicketClassified, TicketLeftUnfiled, MessageTakenIn)]
 
 
 def digest(content):
@@ -57,7 +57,7 @@ def check_views(office):
 
 def stored_for_nothing(office):
     """The names of stored files that nothing refers to, and of files that were never finished."""
-    raw = {recorded.event.content.raw.name for recorded in events(office, TicketReceived)}
+    raw = {recorded.event.content.raw.name for recorded in events(office, TicketReceived, TicketContinued)}
     known = raw | {entry.file.name for entry in office.desk.quarantined(limit=10_000)}
     assert known <= set(office.files.names()), "a file is missing"
     folder = office.settings.data / "files"

@@ -38,7 +38,7 @@ def test_every_file_of_a_collection_is_accounted_for(opened, apart, collection):
     report = [json.loads(line) for line in (apart / "report.jsonl").read_text().splitlines()]
     assert summary.pop("messages") == len(report)
     assert Counter(line["outcome"] for line in report) == summary
-    assert summary.keys() <= {"ticket", "duplicate", "quarantined"}
+    assert summary.keys() <= {"ticket", "message", "duplicate", "quarantined"}
     every = {str(path) for path in collection.rglob("*") if path.is_file()}
     assert {line["origin"].partition("#")[0] for line in report} == every
     for line in report:
@@ -48,7 +48,7 @@ def test_every_file_of_a_collection_is_accounted_for(opened, apart, collection):
     again = opened.json("import-mail", collection)
     assert again.pop("messages") == len(report)
     assert again == {
-        "duplicate": summary["ticket"] + summary.get("duplicate", 0),
+        "duplicate": sum(summary.get(outcome, 0) for outcome in ("ticket", "message", "duplicate")),
         **({"quarantined": summary["quarantined"]} if quarantined else {}),
     }
     assert len(opened.json("quarantine", "list")) == quarantined
