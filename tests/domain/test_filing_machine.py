@@ -174,8 +174,7 @@ class Model:
         return self._turn(asked, "closed")
 
     def _reopen(self, asked):
-        ticket = self.tickets[asked.mail.message_id, asked.mail.content]
-        return self._turn(asked, "open" if ticket.state == "closed" else ticket.state)
+        return self._turn(asked, "open")
 
     def _turn(self, asked, state, *, unless=None):
         ticket = self.tickets[asked.mail.message_id, asked.mail.content]
