@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
@@ -183,15 +183,23 @@ def received(row: Row | None, recorded: Recorded[TicketReceived | TicketSplitOff
 
 @tickets.on(TicketContinued, key=stream)
 def continued(row: Row | None, recorded: Recorded[TicketContinued]) -> Row | None:
-    if row is None:
-        return None
-    sent_only = row["sent_only"] and recorded.event.direction == "outgoing"
+    return row and _with_messages(row, recorded, [recorded.event.direction])
+
+
+@tickets.on(TicketAbsorbed, key=stream)
+def absorbed(row: Row | None, recorded: Recorded[TicketAbsorbed]) -> Row | None:
+    return row and _with_messages(row, recorded, [mail.direction for mail in recorded.event.mails])
+
+
+def _with_messages(row: Row, recorded: Recorded[TicketContinued | TicketAbsorbed], came: Sequence[Direction]) -> Row:
+    """The ticket with the messages that came: an answer takes what the office wrote into the inbox."""
+    sent_only = row["sent_only"] and all(direction == "outgoing" for direction in came)
     return {
         **row,
         "version": recorded.version,
         "latest_position": recorded.position,
         "latest_at": recorded.at,
-        "message_count": row["message_count"] + 1,
+        "message_count": row["message_count"] + len(came),
         "sent_only": sent_only,
         "left_out": None if row["left_out"] == "sent" and not sent_only else row["left_out"],
     }
@@ -200,23 +208,6 @@ def continued(row: Row | None, recorded: Recorded[TicketContinued]) -> Row | Non
 @tickets.on(TicketMessageTakenOff, key=stream)
 def message_taken_off(row: Row | None, recorded: Recorded[TicketMessageTakenOff]) -> Row | None:
     return row and {**row, "version": recorded.version, "message_count": row["message_count"] - 1}
-
-
-@tickets.on(TicketAbsorbed, key=stream)
-def absorbed(row: Row | None, recorded: Recorded[TicketAbsorbed]) -> Row | None:
-    if row is None:
-        return None
-    mails = recorded.event.mails
-    sent_only = row["sent_only"] and all(mail.direction == "outgoing" for mail in mails)
-    return {
-        **row,
-        "version": recorded.version,
-        "latest_position": recorded.position,
-        "latest_at": recorded.at,
-        "message_count": row["message_count"] + len(mails),
-        "sent_only": sent_only,
-        "left_out": None if row["left_out"] == "sent" and not sent_only else row["left_out"],
-    }
 
 
 @tickets.on(TicketMerged, key=stream)

@@ -8,10 +8,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.operations import Call, Operations, Reading, Reply, found
-from api.routes.tickets import NOT_IN_HAND, TicketPath, changed
+from api.routes.tickets import NOT_IN_HAND, TicketPath, change
 from api.runs import TicketChanged
 from domain.aggregates import NotFound
-from domain.commands import Command
 from domain.ticket import DismissalReason, Ticket, TicketIsClosed, TicketWasMerged
 from domain.ticket_handling import (
     AssignTicket,
@@ -98,7 +97,7 @@ _CHANGE: Final[dict[str, Any]] = {"answers": {200: TicketChanged}, **_COMMAND}
 )
 def put_ticket_on_hold(call: Call) -> Reply:
     """Someone sees to the ticket: it waits until that is done."""
-    return _changed(call, PutTicketOnHold(ticket_id=call.path.ticket_id))
+    return change(call, PutTicketOnHold(ticket_id=call.path.ticket_id))
 
 
 @operation(
@@ -111,7 +110,7 @@ def put_ticket_on_hold(call: Call) -> Reply:
 )
 def close_ticket(call: Call) -> Reply:
     """The ticket was dealt with, whether it waited or not."""
-    return _changed(call, CloseTicket(ticket_id=call.path.ticket_id))
+    return change(call, CloseTicket(ticket_id=call.path.ticket_id))
 
 
 @operation(
@@ -124,7 +123,7 @@ def close_ticket(call: Call) -> Reply:
 )
 def reopen_ticket(call: Call) -> Reply:
     """There is more to do: a closed ticket is open again. One that isn't closed stays as it is."""
-    return _changed(call, ReopenTicket(ticket_id=call.path.ticket_id))
+    return change(call, ReopenTicket(ticket_id=call.path.ticket_id))
 
 
 @operation(
@@ -139,7 +138,7 @@ def reopen_ticket(call: Call) -> Reply:
 def assign_ticket(call: Call) -> Reply:
     """Entrusts the ticket to a collaborator of the office, or to nobody."""
     body: Assignee = call.body
-    return _changed(call, AssignTicket(ticket_id=call.path.ticket_id, collaborator_id=body.collaborator_id))
+    return change(call, AssignTicket(ticket_id=call.path.ticket_id, collaborator_id=body.collaborator_id))
 
 
 @operation(
@@ -154,7 +153,7 @@ def assign_ticket(call: Call) -> Reply:
 def dismiss_ticket(call: Call) -> Reply:
     """Puts the ticket aside: it leaves the inbox, and nothing but a comment is done with it until it is brought back."""
     body: Dismissal = call.body
-    return _changed(call, DismissTicket(ticket_id=call.path.ticket_id, reason=body.reason, note=body.note))
+    return change(call, DismissTicket(ticket_id=call.path.ticket_id, reason=body.reason, note=body.note))
 
 
 @operation(
@@ -167,7 +166,7 @@ def dismiss_ticket(call: Call) -> Reply:
 )
 def bring_back_ticket(call: Call) -> Reply:
     """Takes a dismissed ticket among the others again, in the state that it had."""
-    return _changed(call, BringBackTicket(ticket_id=call.path.ticket_id))
+    return change(call, BringBackTicket(ticket_id=call.path.ticket_id))
 
 
 @operation(
@@ -208,8 +207,3 @@ def show_comments(call: Call) -> Reply:
         found(Ticket.kind, ticket_id, tickets.exists(session, ticket_id))
         merged = [ticket_id, *tickets.absorbed_by(session, ticket_id)]
         return Reply(Comments(items=ticket_comments.comments(session, call.viewer, *merged)))
-
-
-def _changed(call: Call, command: Command) -> Reply:
-    ticket_id: UUID = call.path.ticket_id
-    return changed(ticket_id, call.execute(command, ticket_id))

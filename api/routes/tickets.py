@@ -387,7 +387,7 @@ def file_ticket(call: Call) -> Reply:
 def unfile_ticket(call: Call) -> Reply:
     """Takes the ticket off its file. Its sender's address stays as it is."""
     ticket_id: UUID = call.path.ticket_id
-    return _changed(call, UnclassifyTicket(ticket_id=ticket_id))
+    return change(call, UnclassifyTicket(ticket_id=ticket_id))
 
 
 @operation(
@@ -401,10 +401,11 @@ def unfile_ticket(call: Call) -> Reply:
 def undo_filing(call: Call) -> Reply:
     """Puts the ticket back where it was before it was filed, or unfiled, last. Its sender's address stays as it is."""
     ticket_id: UUID = call.path.ticket_id
-    return _changed(call, UndoFiling(ticket_id=ticket_id))
+    return change(call, UndoFiling(ticket_id=ticket_id))
 
 
-def _changed(call: Call, command: Command) -> Reply:
+def change(call: Call, command: Command) -> Reply:
+    """Gives a command on the ticket that the path names."""
     ticket_id: UUID = call.path.ticket_id
     return changed(ticket_id, call.execute(command, ticket_id))
 
