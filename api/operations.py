@@ -26,6 +26,7 @@ from adapters.databases import StoreUnavailable
 from adapters.event_store.log import IfMatch
 from adapters.spool import IN_MEMORY, Spool
 from api.bootstrap import Greffier
+from api.parameters import Flag, Whole
 from api.problems import (
     INTERNAL_ERROR,
     RETRY_AFTER_SECONDS,
@@ -66,7 +67,7 @@ class Reading(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     min_position: Annotated[
-        int,
+        Whole,
         Field(ge=0, description="Answer once the views have reached this position of the log: read your own writes"),
     ] = 0
 
@@ -77,13 +78,13 @@ class Paging(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     cursor: Annotated[str | None, Field(max_length=2000, description="`next_cursor` of the page before")] = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many items at most")] = DEFAULT_LIMIT
+    limit: Annotated[Whole, Field(ge=1, le=MAX_LIMIT, description="How many items at most")] = DEFAULT_LIMIT
 
 
 class Listing(Reading, Paging):
     """What every list of a view takes."""
 
-    total: Annotated[bool, Field(description="Whether to count all items, too")] = False
+    total: Annotated[Flag, Field(description="Whether to count all items, too")] = False
 
 
 class Nothing(BaseModel):

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from api import periods, runs, ticket_cards
 from api.operations import Call, Listing, Operations, Paging, Reading, Reply, found
+from api.parameters import Flag
 from api.periods import DayOrMoment
 from api.problems import FieldError, Invalid
 from api.runs import RunDone, Step, TicketChanged
@@ -53,15 +54,15 @@ class TicketPath(BaseModel):
 class Standing(Reading):
     """How tickets stand."""
 
-    filed: Annotated[bool | None, Field(description="Only those on a file (true), or those on none (false)")] = None
+    filed: Annotated[Flag | None, Field(description="Only those on a file (true), or those on none (false)")] = None
     state: Annotated[TicketState | None, Field(description="Only those in this state")] = None
-    assigned: Annotated[bool | None, Field(description="Only somebody's (true), or nobody's (false)")] = None
+    assigned: Annotated[Flag | None, Field(description="Only somebody's (true), or nobody's (false)")] = None
     assigned_to: Annotated[UUID | None, Field(description="Only this collaborator's")] = None
 
 
 class Inbox(Standing, Listing):
-    dismissed: Annotated[bool, Field(description="The dismissed ones alone (true), or all others (false)")] = False
-    sent: Annotated[bool, Field(description="Only what the office wrote first and nobody answered")] = False
+    dismissed: Annotated[Flag, Field(description="The dismissed ones alone (true), or all others (false)")] = False
+    sent: Annotated[Flag, Field(description="Only what the office wrote first and nobody answered")] = False
 
 
 def _searchable(text: str) -> str:
@@ -104,7 +105,7 @@ class Search(Standing, Paging):
         FileKind | None, Field(description="Only tickets on this file, or on one under it: its kind …")
     ] = None
     on_id: Annotated[UUID | None, Field(description="… and its id")] = None
-    with_dismissed: Annotated[bool, Field(description="The dismissed ones, too")] = False
+    with_dismissed: Annotated[Flag, Field(description="The dismissed ones, too")] = False
 
 
 class History(BaseModel):
