@@ -11,14 +11,15 @@ import fcntl
 import hashlib
 import hmac
 import os
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Final, Protocol, TypeVar
+from uuid import uuid4
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -29,6 +30,9 @@ _CHUNK: Final = 1 << 20
 _TAG_BYTES: Final = 16
 _KEY_BYTES: Final = 32
 _ABANDONED_AFTER_SECONDS: Final = 86_400
+_WRITERS: Final = 8
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class FileStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._writers = ThreadPoolExecutor(_WRITERS)
         folder.mkdir(parents=True, exist_ok=True)
         for left_behind in folder.glob("incoming-*"):
             # What a process that was killed was writing. A younger one may be another process's, at work.
@@ -63,28 +68,34 @@ class FileStore:
                     left_behind.unlink()
 
     def store(self, content: IO[bytes]) -> SealedFile:
-        """Seals what `content` holds from where it stands. Raises `StoreUnavailable`; then nothing is left behind."""
-        key = os.urandom(_KEY_BYTES)
-        cipher = AESGCM(key)
-        named = hmac.new(key, digestmod=hashlib.sha256)
-        size = 0
+        """Seals what `content` holds from where it stands. Raises as `store_all` does."""
+        (stored,) = self.store_all([content])
+        return stored
+
+    def store_all(self, contents: Iterable[IO[bytes]]) -> list[SealedFile]:
+        """Seals what each of `contents` holds from where it stands; the files wait for the disk together.
+
+        Raises `StoreUnavailable`, and what reading a content raises; then nothing is left behind.
+        """
+        incoming: list[_Incoming] = []
+        folders: set[Path] = set()
         try:
-            with tempfile.NamedTemporaryFile(dir=self._folder, prefix="incoming-", delete=False) as file:
-                try:
-                    for number, chunk, is_last in _chunks(content):
-                        named.update(chunk)
-                        size += len(chunk)
-                        file.write(cipher.encrypt(_nonce(number, is_last=is_last), chunk, None))
-                    file.flush()
-                    os.fsync(file.fileno())
-                    name = named.hexdigest()
-                    self._put_in_place(Path(file.name), self._path(name))
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
-        except OSError as error:
-            raise StoreUnavailable("file store", error.strerror or error) from error
-        return SealedFile(name, key, size)
+            for content in contents:
+                incoming.append(_Incoming(self._folder))
+                name = incoming[-1].write(content).name
+                folders |= self._put_in_place(incoming[-1], self._path(name))
+            self._each(_Incoming.wait_for_disk, incoming)
+            self._each(make_durable, folders)
+        except BaseException as error:
+            for file in incoming:
+                file.path.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise StoreUnavailable("file store", error.strerror or error) from error
+            raise
+        finally:
+            for file in incoming:
+                file.close()
+        return [file.sealed for file in incoming]
 
     def read(self, name: str, key: bytes) -> bytes:
         """The file's content. Raises `FileDamaged`."""
@@ -157,21 +168,58 @@ class FileStore:
             os.close(descriptor)
 
     @staticmethod
-    def _put_in_place(written: Path, path: Path) -> None:
+    def _put_in_place(file: _Incoming, path: Path) -> set[Path]:
+        """Moves the file there; gives the folders that then have another entry."""
         try:
-            path.parent.mkdir()
-            make_durable(path.parent.parent)
-        except FileExistsError:
-            pass
-        written.rename(path)
-        try:
-            make_durable(path.parent)
-        except BaseException:
-            path.unlink()
-            raise
+            file.move(path)
+        except FileNotFoundError:
+            path.parent.mkdir(exist_ok=True)
+            file.move(path)
+            return {path.parent, path.parent.parent}
+        return {path.parent}
+
+    def _each(self, do: Callable[[T], None], things: Collection[T]) -> None:
+        """Does what waits for the disk for each, side by side: they can wait together."""
+        doing = [self._writers.submit(do, thing) for thing in things]
+        wait(doing)
+        for done in doing:
+            done.result()
 
     def _path(self, name: str) -> Path:
         return self._folder / name[:2] / name
+
+
+class _Incoming:
+    """A file on its way into a folder: under a name of its own there until it is written."""
+
+    sealed: SealedFile
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / f"incoming-{uuid4().hex}"
+        self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+    def write(self, content: IO[bytes]) -> SealedFile:
+        key = os.urandom(_KEY_BYTES)
+        cipher = AESGCM(key)
+        named = hmac.new(key, digestmod=hashlib.sha256)
+        size = 0
+        for number, chunk, is_last in _chunks(content):
+            named.update(chunk)
+            size += len(chunk)
+            self._file.write(cipher.encrypt(_nonce(number, is_last=is_last), chunk, None))
+        self._file.flush()
+        self.sealed = SealedFile(named.hexdigest(), key, size)
+        return self.sealed
+
+    def move(self, path: Path) -> None:
+        self.path = self.path.rename(path)
+
+    def wait_for_disk(self) -> None:
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        with suppress(OSError):  # what could not be written before can't be written now
+            self._file.close()
 
 
 def _chunks(content: IO[bytes], size: int = _CHUNK) -> Iterator[tuple[int, bytes, bool]]:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import logging
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,7 +39,6 @@ MAIL_IMPORT: Final = Actor.rule("mail_import")
 _CHUNK: Final = 1 << 20
 _TOGETHER: Final = 32
 _TOGETHER_BYTES: Final = 8 << 20
-_WRITERS: Final = 8
 _LARGE_BYTES: Final = 8 << 20
 _LARGE_AT_ONCE: Final = 2
 """Parsing a message can take twenty times its size in memory."""
@@ -100,18 +98,17 @@ class MailIntake:
 
         What is given is stored. Raises `StoreUnavailable`, and what `messages` raises; then the rest may be retried.
         """
-        with ThreadPoolExecutor(max_workers=_WRITERS) as writers:
-            for some in self._some_at_a_time(messages):
-                contents = [content for _, content in some if isinstance(content, bytes)]
-                received = iter(self._receive(contents, actor, writers))
-                for message, content in some:
-                    if not isinstance(content, bytes):
-                        yield message, content
-                        continue
-                    outcome = next(received)
-                    if isinstance(outcome, CannotTakeIn):
-                        outcome = self._quarantine(message.origin, str(outcome), io.BytesIO(content))
-                    yield message, outcome
+        for some in self._some_at_a_time(messages):
+            contents = [content for _, content in some if isinstance(content, bytes)]
+            received = iter(self._receive(contents, actor))
+            for message, content in some:
+                if not isinstance(content, bytes):
+                    yield message, content
+                    continue
+                outcome = next(received)
+                if isinstance(outcome, CannotTakeIn):
+                    outcome = self._quarantine(message.origin, str(outcome), io.BytesIO(content))
+                yield message, outcome
 
     def retry(self, entry: QuarantineEntry, actor: Actor) -> TakenIn:
         """Tries again to take in a quarantined message; where that succeeds, the entry is struck off.
@@ -121,8 +118,7 @@ class MailIntake:
         if entry.file.size > self.max_bytes:
             outcome: TakenIn | CannotTakeIn = self._too_large(entry.file.size)
         else:
-            with ThreadPoolExecutor(max_workers=1) as writers:
-                (outcome,) = self._receive([self.quarantined_bytes(entry)], actor, writers)
+            (outcome,) = self._receive([self.quarantined_bytes(entry)], actor)
         if isinstance(outcome, CannotTakeIn):
             return TakenIn("quarantined", self._log.head(), quarantine_id=entry.entry_id, reason=str(outcome))
         self._desk.release(entry.entry_id)
@@ -182,7 +178,7 @@ class MailIntake:
         except MessageUnreadable as error:
             return error
 
-    def _receive(self, contents: list[bytes], actor: Actor, writers: Executor) -> list[TakenIn | CannotTakeIn]:
+    def _receive(self, contents: list[bytes], actor: Actor) -> list[TakenIn | CannotTakeIn]:
         """What became of each message; or why it can't be taken in."""
         outcomes: list[TakenIn | CannotTakeIn | None] = []
         arriving: list[_Arriving] = []
@@ -197,12 +193,12 @@ class MailIntake:
             outcomes.append(TakenIn("duplicate", self._log.head(), known.ticket_id, known.mail_id) if known else None)
             if known is None:
                 arriving.append(message)
-        received = iter(self._receive_new(arriving, actor, writers) if arriving else ())
+        received = iter(self._receive_new(arriving, actor) if arriving else ())
         return [next(received) if outcome is None else outcome for outcome in outcomes]
 
-    def _receive_new(self, arriving: list[_Arriving], actor: Actor, writers: Executor) -> list[TakenIn]:
+    def _receive_new(self, arriving: list[_Arriving], actor: Actor) -> list[TakenIn]:
         with self._files.in_flight():
-            files = self._store_files(arriving, writers)
+            files = self._files.store_all(io.BytesIO(message.content) for message in arriving)
             stored = list(zip(arriving, files, strict=True))
             try:
                 answers = self._log.execute_all([message.command(file) for message, file in stored], actor)
@@ -217,17 +213,6 @@ class MailIntake:
             if outcome.outcome == "duplicate":  # the same message came in elsewhere, or twice, this very moment
                 self._files.discard(file.name)
         return taken
-
-    def _store_files(self, arriving: list[_Arriving], writers: Executor) -> list[SealedFile]:
-        """Stores the raw messages side by side: each write waits for the disk, and they can wait together."""
-        storing = [writers.submit(self._files.store, io.BytesIO(message.content)) for message in arriving]
-        wait(storing)
-        stored = [done.result() for done in storing if done.exception() is None]
-        if failure := next((error for done in storing if (error := done.exception())), None):
-            for file in stored:
-                self._files.discard(file.name)
-            raise failure
-        return stored
 
     def _discard_files(self, stored: list[tuple[_Arriving, SealedFile]]) -> None:
         """Discards the files that no ticket holds: an interruption may have come between the append and its answer."""
