@@ -26,7 +26,7 @@ from adapters.databases import StoreUnavailable
 from adapters.event_store.log import IfMatch
 from adapters.spool import IN_MEMORY, Spool
 from api.bootstrap import Greffier
-from api.parameters import Flag, Whole
+from api.parameters import AS_DIGITS, Flag
 from api.problems import (
     INTERNAL_ERROR,
     RETRY_AFTER_SECONDS,
@@ -67,8 +67,9 @@ class Reading(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     min_position: Annotated[
-        Whole,
+        int,
         Field(ge=0, description="Answer once the views have reached this position of the log: read your own writes"),
+        AS_DIGITS,
     ] = 0
 
 
@@ -78,7 +79,7 @@ class Paging(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     cursor: Annotated[str | None, Field(max_length=2000, description="`next_cursor` of the page before")] = None
-    limit: Annotated[Whole, Field(ge=1, le=MAX_LIMIT, description="How many items at most")] = DEFAULT_LIMIT
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many items at most"), AS_DIGITS] = DEFAULT_LIMIT
 
 
 class Listing(Reading, Paging):

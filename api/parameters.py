@@ -23,5 +23,6 @@ def _flag(text: object) -> object:
     return text
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+AS_DIGITS: Final = BeforeValidator(_whole)
+"""After the `Field` that bounds the number: bounds that follow a validator are left out of the document."""
 Flag = Annotated[bool, BeforeValidator(_flag)]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from adapters.mail.parser import NoSuchPart, attachment_bytes, parse_message
 from adapters.mail.rendering import sanitised_html
 from api.operations import Call, Listing, Media, Operations, Reply, found
-from api.parameters import Whole
+from api.parameters import AS_DIGITS
 from api.routes.tickets import NOT_IN_HAND, TicketPath, changed
 from api.runs import TicketChanged
 from domain.aggregates import NotFound
@@ -32,7 +32,7 @@ operation: Final = Operations("tickets")
 
 
 class AttachmentPath(TicketPath):
-    part: Annotated[Whole, Field(ge=0, le=2**31, description="The attachment's `part` in the ticket")]
+    part: Annotated[int, Field(ge=0, le=2**31, description="The attachment's `part` in the ticket"), AS_DIGITS]
 
 
 class MessagePath(TicketPath):
@@ -40,7 +40,7 @@ class MessagePath(TicketPath):
 
 
 class MessageAttachmentPath(MessagePath):
-    part: Annotated[Whole, Field(ge=0, le=2**31, description="The attachment's `part` in the message")]
+    part: Annotated[int, Field(ge=0, le=2**31, description="The attachment's `part` in the message"), AS_DIGITS]
 
 
 class TicketBody(BaseModel):
