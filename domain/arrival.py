@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator
 
-from domain.commands import Command, Streams, handles
+from domain.commands import Command, KeyedIds, Streams, handles
 from domain.conversation import brought_together, current_ticket, let_wait_for, tickets_of_conversation
 from domain.email_address import EmailAddress, email_address_id
 from domain.events import Value
@@ -52,6 +53,13 @@ class ReceiveMessage(Command):
     content: Annotated[MessageContent, AfterValidator(_storable_content)]
     sent_at: datetime | None
     automatic: bool = False
+
+    def reads(self, ids: KeyedIds) -> Iterator[UUID]:
+        content = self.content
+        yield message_stream_id(ids, self.identity)
+        yield from _participants(content, ids)
+        yield from referred_stream_ids(ids, content.references, content.in_reply_to)
+        yield from (quoted_number_id(ids, number) for number in quoted_in(content.subject))
 
 
 class MessageAnswer(Value):
@@ -133,11 +141,11 @@ def _address(address: str | None, streams: Streams) -> EmailAddress | None:
     return None if address is None else streams.find(EmailAddress, email_address_id(streams, address))
 
 
-def _participants(content: MessageContent, streams: Streams) -> tuple[UUID, ...]:
+def _participants(content: MessageContent, ids: KeyedIds) -> tuple[UUID, ...]:
     """Who wrote the message, and to whom."""
     named = [content.from_address, *content.to, *content.cc]
-    ids = dict.fromkeys(email_address_id(streams, address) for address in named if address)
-    return tuple(ids)[:_MOST_PARTICIPANTS]
+    addresses = dict.fromkeys(email_address_id(ids, address) for address in named if address)
+    return tuple(addresses)[:_MOST_PARTICIPANTS]
 
 
 def _direction(

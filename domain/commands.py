@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
@@ -13,17 +13,21 @@ from domain.aggregates import Aggregate
 from domain.events import Event, Value, domain_modules
 
 
+class KeyedIds(Protocol):
+    def keyed_id(self, kind: str, value: str) -> UUID:
+        """The id of the stream that holds a unique value: the same for the same value, not to be guessed from it."""
+
+
 class Command(Value):
     """What someone asks of the office, in the imperative. Values are validated when it is built."""
+
+    def reads(self, ids: KeyedIds) -> Iterable[UUID]:  # noqa: ARG002  # those that are given many at a time say more
+        """Streams that the handler asks for whatever it finds: they are read together for a batch of commands."""
+        return ()
 
 
 A = TypeVar("A", bound=Aggregate)
 C = TypeVar("C", bound=Command)
-
-
-class KeyedIds(Protocol):
-    def keyed_id(self, kind: str, value: str) -> UUID:
-        """The id of the stream that holds a unique value: the same for the same value, not to be guessed from it."""
 
 
 class Streams(KeyedIds, Protocol):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
-from eventsourcing.persistence import IntegrityError, OperationalError
+from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
 from sqlalchemy import URL
 
 from adapters.databases import StoreUnavailable
@@ -132,6 +132,7 @@ class EventLog:
         decided. All or none; where others changed what they read, each is executed by itself. Raises as `execute` does.
         """
         unit = UnitOfWork(self)
+        unit.read_ahead({stream_id for command in commands for stream_id in command.reads(unit)})
         answers = []
         for command in commands:
             context = Context(actor=actor, at=self._clock(), command_id=uuid4())
@@ -175,12 +176,24 @@ class EventLog:
 
         Raises `NotFound` where the stream is another kind's, and what reading an event may raise.
         """
-        return self.state_and_key(aggregate, stream_id)[0]
+        return self.states(aggregate, [stream_id])[stream_id]
 
-    def state_and_key(self, aggregate: type[A], stream_id: UUID) -> tuple[A, DataKey | None]:
-        """An aggregate's state, and the key that seals its stream, if it has one yet."""
+    def states(self, aggregate: type[A], stream_ids: Collection[UUID]) -> dict[UUID, A]:
+        """The states of several aggregates, read together. Raises as `state` does."""
+        stored = self.stored_streams(stream_ids)
+        return {stream_id: self.state_and_key(aggregate, stream_id, stored[stream_id])[0] for stream_id in stream_ids}
+
+    def stored_streams(self, stream_ids: Collection[UUID]) -> Mapping[UUID, Sequence[StoredEvent]]:
+        """The events of several streams as they are stored, each stream's in order."""
         with _unavailable():
-            stored = self._recorder.select_events(stream_id)
+            return self._recorder.select_streams(stream_ids)
+
+    def state_and_key(
+        self, aggregate: type[A], stream_id: UUID, stored: Sequence[StoredEvent] | None = None
+    ) -> tuple[A, DataKey | None]:
+        """An aggregate's state, and the key that seals its stream, if it has one yet. `stored`: its events, if known."""
+        if stored is None:
+            stored = self.stored_streams([stream_id])[stream_id]
         events = [self._mapper.to_event(one) for one in stored]
         if not all(isinstance(event, aggregate.event_type) for event in events):
             raise NotFound(kind=aggregate.kind, id=stream_id)
@@ -245,6 +258,8 @@ class UnitOfWork:
         self._if_match = if_match
         self._context = b""
         self._read: set[UUID] = set()
+        self._ahead: Mapping[UUID, Sequence[StoredEvent]] = {}
+        self._ids: dict[tuple[str, str], UUID] = {}
         self._states: dict[UUID, Aggregate] = {}
         self._keys: dict[UUID, DataKey] = {}
         self.expected: dict[UUID, int] = {}
@@ -259,6 +274,10 @@ class UnitOfWork:
         result = outcome.model_dump(mode="json", exclude_none=True) if outcome else {}
         return Answer(position=0, versions=versions, result=result)
 
+    def read_ahead(self, stream_ids: Collection[UUID]) -> None:
+        """Reads streams that commands will ask for, together. As they are now: an append fails if one has moved on."""
+        self._ahead = self._log.stored_streams(stream_ids)
+
     def load(self, aggregate: type[A], stream_id: UUID) -> A:
         state = self.find(aggregate, stream_id)
         if state.version == 0:
@@ -268,7 +287,7 @@ class UnitOfWork:
     def find(self, aggregate: type[A], stream_id: UUID) -> A:
         known = self._states.get(stream_id)
         if known is None:
-            known, key = self._log.state_and_key(aggregate, stream_id)
+            known, key = self._log.state_and_key(aggregate, stream_id, self._ahead.get(stream_id))
             self._check_version(known)
             self._states[stream_id] = known
             if key is not None:
@@ -301,7 +320,10 @@ class UnitOfWork:
         return self._keys[stream_id]
 
     def keyed_id(self, kind: str, value: str) -> UUID:
-        return self._log.keyed_id(kind, value)
+        known = self._ids.get((kind, value))
+        if known is None:
+            known = self._ids[kind, value] = self._log.keyed_id(kind, value)
+        return known
 
     def next_number(self, series: str) -> int:
         return self._log.next_number(series)

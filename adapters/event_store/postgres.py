@@ -223,6 +223,17 @@ class PostgresEventRecorder(EventRecorder):
         )
         return [StoredEvent(*row) for row in rows]
 
+    def select_streams(self, stream_ids: Collection[UUID]) -> dict[UUID, list[StoredEvent]]:
+        streams: dict[UUID, list[StoredEvent]] = {stream_id: [] for stream_id in stream_ids}
+        rows = self._rows(
+            "SELECT originator_id, originator_version, topic, state FROM events WHERE originator_id = ANY(%s) "
+            "ORDER BY originator_id, originator_version",
+            (list(streams),),
+        )
+        for row in rows:
+            streams[row[0]].append(StoredEvent(*row))
+        return streams
+
     def select_notifications(
         self,
         start: int | None,

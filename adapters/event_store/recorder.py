@@ -121,6 +121,10 @@ class EventRecorder(ApplicationRecorder, ABC):
         return given
 
     @abstractmethod
+    def select_streams(self, stream_ids: Collection[UUID]) -> dict[UUID, list[StoredEvent]]:
+        """The events of several streams, each stream's in order; no events for one that has none."""
+
+    @abstractmethod
     def _append_together(self, appends: Sequence[Append]) -> Sequence[range]:
         """Writes them in one transaction, in this order, all or none; gives the positions of each."""
 

@@ -32,6 +32,7 @@ from adapters.event_store.recorder import (
 
 _CACHE_KIB: Final = 32_768
 """A bulk append touches pages all over the index of streams: with SQLite's own 2 MiB it writes them several times."""
+_STREAMS_A_STATEMENT: Final = 500
 _INSERT_EVENT: Final = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_COMMAND: Final = "INSERT INTO commands VALUES (?, ?, ?, ?)"
 _LAST: Final = """
@@ -126,8 +127,9 @@ class SQLiteEventRecorder(EventRecorder):
                 ]
                 last += len(append.events)
             connection.executemany(_INSERT_COMMAND, commands)
+            versions = _versions_in(connection, expected)
             for stream_id, version in expected.items():
-                if _version_in(connection, stream_id) != version:
+                if versions.get(stream_id.bytes, 0) != version:
                     raise VersionConflict(f"{stream_id} is no longer at version {version}")
             connection.executemany(_INSERT_EVENT, events)
         return given
@@ -165,6 +167,20 @@ class SQLiteEventRecorder(EventRecorder):
                 (_bytes(originator_id), _or(gt, -1), _or(lte, 2**62), _or(limit, -1)),
             )
             return [StoredEvent(UUID(bytes=id_), version, topic, state) for id_, version, topic, state in rows]
+
+    def select_streams(self, stream_ids: Collection[UUID]) -> dict[UUID, list[StoredEvent]]:
+        streams: dict[UUID, list[StoredEvent]] = {stream_id: [] for stream_id in stream_ids}
+        with self._read() as connection:
+            for among, ids in _some_at_a_time(streams):
+                rows = connection.execute(
+                    "SELECT originator_id, originator_version, topic, state FROM events "
+                    f"WHERE {among} ORDER BY originator_id, originator_version",
+                    ids,
+                )
+                for id_, version, topic, state in rows:
+                    stream_id = UUID(bytes=id_)
+                    streams[stream_id].append(StoredEvent(stream_id, version, topic, state))
+        return streams
 
     def select_notifications(
         self,
@@ -269,12 +285,20 @@ def _translated() -> Iterator[None]:
         raise OperationalError(error) from error
 
 
-def _version_in(connection: sqlite3.Connection, stream_id: UUID) -> int:
-    row = connection.execute(
-        "SELECT coalesce(max(originator_version), 0) FROM events WHERE originator_id = ?", (stream_id.bytes,)
-    ).fetchone()
-    version: int = row[0]
-    return version
+def _versions_in(connection: sqlite3.Connection, stream_ids: Iterable[UUID]) -> dict[bytes, int]:
+    versions: dict[bytes, int] = {}
+    for among, ids in _some_at_a_time(stream_ids):
+        versions |= connection.execute(
+            f"SELECT originator_id, max(originator_version) FROM events WHERE {among} GROUP BY originator_id", ids
+        ).fetchall()
+    return versions
+
+
+def _some_at_a_time(stream_ids: Iterable[UUID]) -> Iterator[tuple[str, list[bytes]]]:
+    """A condition that takes the streams' events, and its arguments: SQLite limits how many a statement may have."""
+    left = iter(stream_ids)
+    while some := [stream_id.bytes for stream_id in islice(left, _STREAMS_A_STATEMENT)]:
+        yield f"originator_id IN ({','.join('?' * len(some))})", some
 
 
 def _bytes(originator_id: UUID | str) -> bytes:

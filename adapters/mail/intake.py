@@ -180,21 +180,27 @@ class MailIntake:
 
     def _receive(self, contents: list[bytes], actor: Actor) -> list[TakenIn | CannotTakeIn]:
         """What became of each message; or why it can't be taken in."""
+        read = [self._read(content) for content in contents]
+        known = self._known([message.identity for message in read if isinstance(message, _Arriving)])
         outcomes: list[TakenIn | CannotTakeIn | None] = []
         arriving: list[_Arriving] = []
-        for content in contents:
-            try:
-                with self._parsing_large if len(content) > _LARGE_BYTES else nullcontext():
-                    message = _Arriving(content)
-            except CannotTakeIn as error:
-                outcomes.append(error)
-                continue
-            known = self._known(message.identity)
-            outcomes.append(TakenIn("duplicate", self._log.head(), known.ticket_id, known.mail_id) if known else None)
-            if known is None:
+        for message in read:
+            if isinstance(message, CannotTakeIn):
+                outcomes.append(message)
+            elif taken := known.get(message.identity):
+                outcomes.append(TakenIn("duplicate", self._log.head(), taken.ticket_id, taken.mail_id))
+            else:
+                outcomes.append(None)
                 arriving.append(message)
         received = iter(self._receive_new(arriving, actor) if arriving else ())
         return [next(received) if outcome is None else outcome for outcome in outcomes]
+
+    def _read(self, content: bytes) -> _Arriving | CannotTakeIn:
+        try:
+            with self._parsing_large if len(content) > _LARGE_BYTES else nullcontext():
+                return _Arriving(content)
+        except CannotTakeIn as error:
+            return error
 
     def _receive_new(self, arriving: list[_Arriving], actor: Actor) -> list[TakenIn]:
         with self._files.in_flight():
@@ -217,13 +223,20 @@ class MailIntake:
     def _discard_files(self, stored: list[tuple[_Arriving, SealedFile]]) -> None:
         """Discards the files that no ticket holds: an interruption may have come between the append and its answer."""
         with suppress(StoreUnavailable):
+            known = self._known([message.identity for message, _ in stored])
             for message, file in stored:
-                if self._known(message.identity) is None:
+                if message.identity not in known:
                     self._files.discard(file.name)
 
-    def _known(self, identity: MessageIdentity) -> MessageTakenIn | None:
-        message = self._log.state(Message, message_stream_id(self._log, identity))
-        return message.known(content_stream_id(self._log, identity))
+    def _known(self, identities: Iterable[MessageIdentity]) -> dict[MessageIdentity, MessageTakenIn]:
+        """Those of the messages that were taken in before."""
+        streams = {identity: message_stream_id(self._log, identity) for identity in identities}
+        messages = self._log.states(Message, set(streams.values()))
+        found = {
+            identity: messages[stream_id].known(content_stream_id(self._log, identity))
+            for identity, stream_id in streams.items()
+        }
+        return {identity: taken for identity, taken in found.items() if taken}
 
     def _quarantine(self, origin: str, reason: str, file: IO[bytes]) -> TakenIn:
         file.seek(0)
