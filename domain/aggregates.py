@@ -32,10 +32,10 @@ class Aggregate(Value):
 
     def after(self, events: Iterable[Event]) -> Self:
         """The state once `events` have followed, each one version later."""
-        state = self
+        state, version = self, self.version
         for event in events:
-            state = state.evolve(event).having(version=state.version + 1)
-        return state
+            state, version = state.evolve(event), version + 1
+        return state if state.version == version else state.having(version=version)
 
 
 @dataclass(eq=False)

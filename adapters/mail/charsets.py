@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from functools import lru_cache
 
 from domain.values import storable
 
@@ -40,8 +41,11 @@ def text_of(data: bytes, charset: str = "") -> tuple[str, str]:
 
 
 def _codec(charset: str) -> str | None:
-    if not _NAME.fullmatch(charset):
-        return None
+    return _known_codec(charset) if _NAME.fullmatch(charset) else None
+
+
+@lru_cache(maxsize=256)
+def _known_codec(charset: str) -> str | None:
     try:
         name = codecs.lookup(charset).name.replace("-", "_")
         b"a".decode(name, "replace")  # a LookupError for codecs that do not make text, such as zlib

@@ -52,7 +52,7 @@ def bytes_of(value: str) -> bytes:
 
 def decoded(value: str, notes: list[str]) -> str:
     """Encoded words and raw bytes as text, line breaks kept as they are."""
-    text = text_of(bytes_of(value))[0]
+    text = storable(value) if value.isascii() else text_of(bytes_of(value))[0]
     if "=?" not in text:
         return text
     pieces: list[str] = []

@@ -1,7 +1,9 @@
 """The parts of a message, read with the stdlib parser kept from raising, recursing and losing bytes."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.errors import (
     CloseBoundaryNotFoundDefect,
     MissingHeaderBodySeparatorDefect,
@@ -57,11 +59,24 @@ class _AsWritten(Compat32):
         return value
 
 
+class _Read:
+    """The fields of a part, read: by their names in lower case, with the content type and the parameters of some."""
+
+    def __init__(self, fields: Iterable[tuple[str, str]]) -> None:
+        self.by_name: dict[str, list[str]] = {}
+        for name, value in fields:
+            self.by_name.setdefault(name.lower(), []).append(value)
+        self.parameters: dict[str, Mapping[str, str]] = {}
+        written = _TYPE.match(self.by_name.get("content-type", [""])[0].strip())
+        self.kind = written[0].lower() if written else None
+
+
 class Part(Message):
     """A part of a message. An attached message, and whatever is nested too deeply, is one leaf of exact bytes."""
 
     def __init__(self, policy: Any = None) -> None:
         super().__init__(policy or _AsWritten())
+        self._read: _Read | None = None
         self.depth = 0
         self.root = self
         self.count = 1
@@ -81,24 +96,51 @@ class Part(Message):
     @property
     def kind(self) -> str:
         """The content type, lower-case and well-formed."""
-        written = _TYPE.match(self.field("Content-Type").strip())
-        kind = written[0].lower() if written else self.get_default_type()
+        kind = self._fields_read().kind or self.get_default_type()
         too_deep = self.depth >= MAX_DEPTH and kind.startswith("multipart/")
         return "application/octet-stream" if too_deep else kind
 
     def get_boundary(self, failobj: Any = None) -> Any:
-        return parameters(self.field("Content-Type")).get("boundary", "").rstrip() or failobj
+        return self.parameters("Content-Type").get("boundary", "").rstrip() or failobj
 
     def field(self, name: str) -> str:
         """The first field of that name, as it came; "" when there is none."""
-        return str(self.get(name, ""))
+        return next(iter(self.fields(name)), "")
 
-    def fields(self, name: str) -> list[str]:
-        return [str(value) for value in self.get_all(name, [])]
+    def fields(self, name: str) -> Sequence[str]:
+        return self._fields_read().by_name.get(name.lower(), ())
+
+    def parameters(self, field: str) -> Mapping[str, str]:
+        """Those of the first field of that name, as `headers.parameters` reads them."""
+        known = self._fields_read().parameters
+        if field not in known:
+            known[field] = parameters(self.field(field))
+        return known[field]
+
+    def get(self, name: str, failobj: Any = None) -> Any:
+        return next(iter(self.fields(name)), failobj)
+
+    def set_raw(self, name: str, value: str) -> None:
+        self._read = None
+        super().set_raw(name, value)
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._read = None
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        self._read = None
+        super().__delitem__(name)
+
+    def _fields_read(self) -> _Read:
+        """The fields by their name: the parser, and we, ask for some a dozen times."""
+        if self._read is None:
+            self._read = _Read(self.raw_items())
+        return self._read
 
     def file_name(self, notes: list[str]) -> str:
         """As the sender wrote it, decoded, path included; "" when there is none."""
-        disposition, kind = parameters(self.field("Content-Disposition")), parameters(self.field("Content-Type"))
+        disposition, kind = self.parameters("Content-Disposition"), self.parameters("Content-Type")
         return decoded(disposition.get("filename") or kind.get("name", ""), notes)
 
     def content(self, notes: list[str]) -> bytes:
@@ -116,7 +158,7 @@ class Part(Message):
         self["Content-Transfer-Encoding"] = written
         return content
 
-    def children(self) -> list["Part"]:
+    def children(self) -> list[Part]:
         return [child for child in self.get_payload() if isinstance(child, Part)]
 
     def irregularities(self) -> Iterator[str]:

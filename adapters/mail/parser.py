@@ -9,7 +9,7 @@ from datetime import datetime
 from adapters.mail.charsets import one_line, text_of
 from adapters.mail.fingerprint import content_digest
 from adapters.mail.forwarding import author_of_forward, says_forward
-from adapters.mail.headers import Mailbox, decoded, mailboxes, message_ids, parameters, utc
+from adapters.mail.headers import Mailbox, decoded, mailboxes, message_ids, utc
 from adapters.mail.mime import NotAMessage, Part, read_headers, read_parts
 from adapters.mail.rendering import html_to_text
 
@@ -272,7 +272,7 @@ def _bodies(message: Part, notes: list[str]) -> dict[Part, str]:
     bodies = {}
     for _, part in _leaves(message):
         if not _is_attachment(part):
-            charset = parameters(part.field("Content-Type")).get("charset", "")
+            charset = part.parameters("Content-Type").get("charset", "")
             text, note = text_of(part.content(notes), charset.strip())
             bodies[part] = text.replace("\r\n", "\n").replace("\r", "\n")
             notes.extend([note] if note else [])
