@@ -14,7 +14,9 @@ from api.problems import Problem, problem_of
 from domain.aggregates import Refusal
 from domain.commands import Answer, Command
 from domain.events import Actor
+from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
 from domain.values import Target
+from projections.tickets import TicketLine
 
 
 class TicketChanged(BaseModel):
@@ -48,6 +50,22 @@ class Step(NamedTuple):
     ticket_id: UUID
     command: Command
     version: int | None = None
+
+
+def filing(ticket_id: UUID, on: Target | None, version: int | None) -> Step:
+    """Files a ticket there, or takes it off its file."""
+    command = UnclassifyTicket(ticket_id=ticket_id) if on is None else ClassifyTicket(ticket_id=ticket_id, on=on)
+    return Step(ticket_id, command, version)
+
+
+def moves(line: TicketLine, on: Target | None) -> bool:
+    """Whether filing the ticket there would move it; one that is dismissed stays."""
+    return line.filed_on != on and line.dismissed is None
+
+
+def undoing(line: TicketLine) -> Step:
+    """Puts a ticket back where it was before it was filed last."""
+    return Step(line.ticket_id, UndoFiling(ticket_id=line.ticket_id), line.version)
 
 
 def run(

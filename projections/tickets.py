@@ -478,7 +478,8 @@ def of_run(
     with_total: bool = False,
 ) -> Page[TicketLine]:
     """The tickets whose last filing was part of this run. Raises `BadCursor`."""
-    return _page(session, _tickets.c.filed_run == run_id, cursor, limit, with_total=with_total)
+    wanted = and_(_tickets.c.filed_run == run_id, _tickets.c.left_out.is_distinct_from("merged"))
+    return _page(session, wanted, cursor, limit, with_total=with_total)
 
 
 def unfiled_of_sender(

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import typer
 
+from api import runs
 from api.bootstrap import Greffier
 from api.cli.naming import (
     ClaimOption,
@@ -40,15 +41,14 @@ from api.cli.session import (
     viewer,
 )
 from api.cli.tickets import handle
-from api.runs import RunDone, Step, run
+from api.runs import RunDone, Step
 from domain.access import Viewer
 from domain.aggregates import NotFound
-from domain.commands import Command
 from domain.conversation import MergeTickets, SplitMessageOff
 from domain.email_address import email_address_id
 from domain.events import Actor
-from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
-from domain.values import FileKind, Target, normalised_address
+from domain.ticket_filing import UnclassifyTicket, UndoFiling
+from domain.values import FileKind, normalised_address
 from projections import messages as messages_view
 from projections import suggestions as suggestions_view
 from projections import tickets as read_model
@@ -201,13 +201,14 @@ def refile(
             )
             lines = [line for line in _every(chosen) if line.filed_on != on]
             goes_to = "no file" if on is None else " / ".join(one.label for one in Files(session, [on]).line(on))
-        done = _run(greffier, acting, lines, partial(_filing, on=on)) if yes else None
+        steps = [runs.filing(line.ticket_id, on, line.version) for line in lines]
+        done = _run(greffier, acting, steps) if yes else None
     if done is not None:
         undone_by = f"; `greffier tickets undo-run {done.run_id}` undoes it" if done.changed else ""
         _print_run(done, lines, f"moved{undone_by}", as_json=as_json)
         return
     if as_json:
-        print_json([{"ticket": line, "to": on} for line in lines])
+        print_json([{"ticket": line, "to": on, "changes": runs.moves(line, on)} for line in lines])
         return
     print_table(
         ("n°", "from", "subject", "is on", "goes to"),
@@ -217,12 +218,13 @@ def refile(
                 line.from_name or line.from_address,
                 line.subject[:60],
                 " / ".join(one.label for one in line.filed_under),
-                goes_to,
+                goes_to if runs.moves(line, on) else "stays: dismissed",
             )
             for line in lines
         ],
     )
-    console.print(f"{_tickets(lines)} would move; --yes does it.", markup=False, highlight=False)
+    moving = [line for line in lines if runs.moves(line, on)]
+    console.print(f"{_tickets(moving)} would move; --yes does it.", markup=False, highlight=False)
 
 
 @filings.command()
@@ -238,7 +240,7 @@ def undo_run(
             lines = list(_every(partial(read_model.of_run, session, acting, run_id)))
         if not lines:
             raise CommandFailed(f"RUN: no ticket is where the run {run_id} put it")
-        done = _run(greffier, acting, lines, lambda ticket_id: UndoFiling(ticket_id=ticket_id))
+        done = _run(greffier, acting, map(runs.undoing, lines))
     _print_run(done, lines, "went back", as_json=as_json)
 
 
@@ -253,16 +255,8 @@ def _every(query: Callable[..., Page[TicketLine]]) -> Iterator[TicketLine]:
             return
 
 
-def _filing(ticket_id: UUID, on: Target | None) -> Command:
-    return UnclassifyTicket(ticket_id=ticket_id) if on is None else ClassifyTicket(ticket_id=ticket_id, on=on)
-
-
-def _run(
-    greffier: Greffier, acting: Viewer, lines: Iterable[TicketLine], command: Callable[[UUID], Command]
-) -> RunDone:
-    """Gives a command about each ticket, which must still be as it is listed."""
-    steps = [Step(line.ticket_id, command(line.ticket_id), line.version) for line in lines]
-    done = run(greffier.log, Actor.collaborator(acting.collaborator_id), steps, uuid4())
+def _run(greffier: Greffier, acting: Viewer, steps: Iterable[Step]) -> RunDone:
+    done = runs.run(greffier.log, Actor.collaborator(acting.collaborator_id), steps, uuid4())
     bring_up_to_date(greffier)
     return done
 

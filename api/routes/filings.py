@@ -7,13 +7,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from api import runs
 from api.operations import Call, Listing, Operations, Reading, Reply, found
-from api.runs import RunDone, Step
+from api.runs import RunDone
 from domain.aggregates import NotFound
 from domain.email_address import email_address_id
 from domain.events import Value
 from domain.files import AGGREGATES
-from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
 from domain.values import EmailAddressText, Target
 from projections import files, tickets
 from projections.files import FileLine, Files
@@ -138,7 +138,7 @@ def preview_filings(call: Call) -> Reply:
             with_total=query.total,
         )
         to = [] if selection.on is None else Files(session, [selection.on]).line(selection.on)
-    changes = [Change(ticket=line, to=to, changes=line.filed_on != selection.on) for line in page.items]
+    changes = [Change(ticket=line, to=to, changes=runs.moves(line, selection.on)) for line in page.items]
     return Reply(Page(items=changes, next_cursor=page.next_cursor, total=page.total))
 
 
@@ -148,7 +148,7 @@ def file_many(call: Call) -> Reply:
     body: FilingRun = call.body
     if body.on is not None:
         _check_file(call, body.on)
-    return Reply(call.run(_filing(one, body.on) for one in body.tickets))
+    return Reply(call.run(runs.filing(one.ticket_id, body.on, one.version) for one in body.tickets))
 
 
 @operation(
@@ -192,14 +192,7 @@ def undo_run(call: Call) -> Reply:
     """
     with call.reading(tickets.tickets, *files.VIEWS) as session:
         page = tickets.of_run(session, call.viewer, call.path.run_id, limit=MAX_LIMIT)
-    steps = [Step(line.ticket_id, UndoFiling(ticket_id=line.ticket_id), line.version) for line in page.items]
-    return Reply(call.run(steps))
-
-
-def _filing(one: TicketAt, on: Target | None) -> Step:
-    ticket_id = one.ticket_id
-    command = UnclassifyTicket(ticket_id=ticket_id) if on is None else ClassifyTicket(ticket_id=ticket_id, on=on)
-    return Step(ticket_id, command, one.version)
+    return Reply(call.run(map(runs.undoing, page.items)))
 
 
 def _check_file(call: Call, file: Target) -> None:

@@ -186,6 +186,31 @@ def test_a_run_is_undone_but_for_what_was_filed_again_since(api, wrong_owner, bo
 
 
 @pytest.mark.behaviour("X3")
+def test_a_dismissed_ticket_is_previewed_as_staying_where_it_is(api, wrong_owner, bonnet):
+    hers, _ = wrong_owner
+    api.do(f"/tickets/{hers[0]}/dismiss", {"reason": "junk"})
+
+    selection = {"ticket_ids": hers, "on": target(bonnet)}
+    previewed = api.post("/filings/preview", json=selection, params={"min_position": api.position}).json()["items"]
+
+    assert {one["ticket"]["ticket_id"]: one["changes"] for one in previewed} == dict(
+        zip(hers, [False, True, True], strict=True)
+    )
+
+
+@pytest.mark.behaviour("X3")
+def test_a_ticket_that_was_merged_since_is_no_longer_of_the_run(api, wrong_owner, bonnet, petit):
+    hers, _ = wrong_owner
+    run = api.do("/filings", {"tickets": [{"ticket_id": one} for one in hers], "on": target(bonnet)})
+    api.do(f"/tickets/{hers[0]}/merge", {"ticket_id": hers[1]})
+
+    undone = api.do(f"/filings/runs/{run['run_id']}/undo?min_position={api.position}")
+
+    assert ({one["ticket_id"] for one in undone["changed"]}, undone["failed"]) == ({hers[0], hers[2]}, [])
+    assert [api.ticket(one)["filed_on"]["id"] for one in (hers[0], hers[2])] == [petit] * 2
+
+
+@pytest.mark.behaviour("X3")
 def test_many_are_taken_off_their_file_and_put_back(api, wrong_owner, petit):
     hers, _ = wrong_owner
     run = api.do("/filings", {"tickets": [{"ticket_id": one} for one in hers], "on": None})

@@ -239,15 +239,18 @@ def test_tickets_that_cannot_be_moved_are_told_one_by_one_and_the_others_move(of
     _, second, third, _ = wrongly_filed
     for number in (second, third):
         office("tickets", "dismiss", number, "junk")
-    refile = ("tickets", "refile", "--from", petit, "--client", bonnet, "--yes")
-    ran = office(*refile, exit_code=1)
+    refile = ("tickets", "refile", "--from", petit, "--client", bonnet)
+    shown = office(*refile).stdout
+    assert shown.count("stays: dismissed") == 2
+    assert shown.endswith("2 tickets would move; --yes does it.\n")
+    ran = office(*refile, "--yes", exit_code=1)
     assert ran.stdout.startswith("2 tickets moved; ")
     *told, last = errors(ran)
     assert [line.split(":")[0] for line in told] == [f"ticket {third}", f"ticket {second}"]
     assert all("bring it back first" in line for line in told)
     assert last == "greffier: 2 tickets could not be moved"
     office("tickets", "bring-back", third)
-    ran = office(*refile, "--json", exit_code=1)
+    ran = office(*refile, "--yes", "--json", exit_code=1)
     assert [len(ran.json[name]) for name in ("changed", "failed")] == [1, 1]
     assert errors(ran) == ["greffier: 1 ticket could not be moved"]
     office("tickets", "bring-back", second)

@@ -1,4 +1,4 @@
-"""Conversations, the office's own mail, numbers, merging, splitting and undoing, over the real log against a plain model."""
+"""Conversations, the office's own mail, numbers, merging, splitting, runs and undoing, over the real log against a model."""
 
 import tempfile
 from contextlib import ExitStack, closing
@@ -12,9 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from adapters.databases import sqlite_url
 from adapters.desk import Desk
-from adapters.event_store.log import EventLog
+from adapters.event_store.log import EventLog, StaleVersion
 from adapters.read_store import open_read_store
 from adapters.vault import MasterKey, Vault
+from api import runs
 from domain.access import Viewer
 from domain.aggregates import Refusal
 from domain.client import NewClient, Person, RegisterClient
@@ -41,6 +42,12 @@ NUMBER = "MRH-1001"
 CABINET = "contact@cabinet.example"
 PEOPLE = ("anne@client.example", "famille@client.example", "inconnu@dehors.example")
 MESSAGE_IDS = [f"{number}@mail.example" for number in range(12)]
+PROBLEMS = {
+    NothingToUndo: "/problems/nothing-to-undo",
+    StaleVersion: "/problems/stale-version",
+    TicketIsDismissed: "/problems/ticket-is-dismissed",
+    TicketWasMerged: "/problems/ticket-was-merged",
+}
 PLAIN = {"close": CloseTicket, "bring_back": BringBackTicket, "unfile": UnclassifyTicket, "undo": UndoFiling}
 """What is asked with nothing but the ticket."""
 
@@ -83,14 +90,16 @@ class Conversation:
     merged: bool = False
     answered: bool = False
     """Somebody else than the office ever wrote in it."""
+    run: UUID | None = None
+    """The run that put it where it is."""
 
     @property
     def sent_only(self):
         return all(came.direction == "outgoing" for came in self.letters)
 
-    def put(self, file, *, by_hand):
+    def put(self, file, *, by_hand, run=None):
         if self.on != file:
-            self.before, self.on = [self.on], file
+            self.before, self.on, self.run = [self.on], file, run
             self.decided, self.seen_to = self.decided or by_hand, self.seen_to or by_hand
 
     def follow_rules(self):
@@ -165,10 +174,10 @@ class Model:
             return OF_CONTRACT if OF_ANNE in owners else None
         return owners[0] if len(owners) == 1 else None
 
-    def file(self, one, file):
+    def file(self, one, file, run=None):
         if refused := one.why_not():
             return refused
-        return one.put(file, by_hand=True)
+        return one.put(file, by_hand=True, run=run)
 
     def unfile(self, one):
         return self.file(one, None)
@@ -178,7 +187,7 @@ class Model:
             return refused
         if not one.before:
             return NothingToUndo
-        (one.on,), one.before, one.decided, one.seen_to = one.before, [], True, True
+        (one.on,), one.before, one.decided, one.seen_to, one.run = one.before, [], True, True, None
         return None
 
     def close(self, one):
@@ -254,6 +263,7 @@ class ConversationMachine(RuleBasedStateMachine):
         self.store = self.opened.enter_context(closing(open_read_store(sqlite_url(folder / "views.sqlite"))))
         self.engine = Engine(self.log, self.store, office_projections())
         self.actor = Actor.collaborator(uuid4())
+        self.viewer = Viewer(collaborator_id=uuid4())
         self.model = Model()
         self.ids = {}
         """The ticket of each conversation."""
@@ -331,6 +341,28 @@ class ConversationMachine(RuleBasedStateMachine):
         one = self.any_ticket(data)
         self.ask(self.model.dismiss(one), DismissTicket(ticket_id=self.ids[one], reason="junk"))
 
+    @precondition(lambda self: self.ids)
+    @rule(data=st.data(), file=st.none() | st.sampled_from(FILES))
+    def tickets_are_filed_together(self, data, file):
+        ones = data.draw(st.lists(st.sampled_from(self.model.conversations), min_size=1, max_size=5, unique=True))
+        stale = data.draw(st.sets(st.sampled_from(ones), max_size=1))
+        run_id = uuid4()
+        self.previewed(ones, file)
+        expected = {one: StaleVersion if one in stale else self.model.file(one, file, run_id) for one in ones}
+        versions = {one: self.log.state(Ticket, self.ids[one]).version - (one in stale) for one in ones}
+        self.run(run_id, [runs.filing(self.ids[one], file, versions[one]) for one in ones], expected)
+
+    @precondition(lambda self: any(one.run for one in self.model.conversations))
+    @rule(data=st.data())
+    def a_run_is_undone(self, data):
+        run_id = data.draw(st.sampled_from([one.run for one in self.model.conversations if one.run]))
+        ones = [one for one in self.model.conversations if one.run == run_id and not one.merged]
+        self.engine.catch_up()
+        with self.store.reading() as session:
+            lines = tickets.of_run(session, self.viewer, run_id, limit=100).items
+        assert {line.ticket_id for line in lines} == {self.ids[one] for one in ones}
+        self.run(uuid4(), map(runs.undoing, lines), {one: self.model.undo(one) for one in ones})
+
     @precondition(lambda self: len(self.ids) > 1)
     @rule(data=st.data())
     def tickets_are_merged(self, data):
@@ -381,22 +413,39 @@ class ConversationMachine(RuleBasedStateMachine):
 
     def views_tell_the_same(self):
         self.engine.catch_up()
-        viewer = Viewer(collaborator_id=uuid4())
         with self.store.reading() as session:
             for one, ticket_id in self.ids.items():
-                shown = tickets.ticket(session, viewer, ticket_id)
-                listed = messages.of_ticket(session, viewer, ticket_id, limit=100)
+                shown = tickets.ticket(session, self.viewer, ticket_id)
+                listed = messages.of_ticket(session, self.viewer, ticket_id, limit=100)
                 assert {line.message_id for line in listed.items} == {came.letter.message_id for came in one.letters}
                 assert shown.message_count == len(one.letters)
                 if not one.merged:
                     assert (shown.filed_on, shown.state) == (one.on, one.state)
                     assert (shown.dismissed is not None) == one.dismissed
-            inbox = tickets.inbox(session, viewer, limit=100)
+            inbox = tickets.inbox(session, self.viewer, limit=100)
             assert {line.ticket_id for line in inbox.items} == {
                 self.ids[one] for one in self.model.conversations if one.answered and not (one.merged or one.dismissed)
             }
 
     # --- how it is asked ----------------------------------------------------------------------
+
+    def previewed(self, ones, file):
+        """What would move: each ticket that isn't there already, and with which anything is done."""
+        self.engine.catch_up()
+        with self.store.reading() as session:
+            ids = [self.ids[one] for one in ones]
+            lines = tickets.selected(session, self.viewer, ticket_ids=ids, limit=100).items
+        assert {line.ticket_id: runs.moves(line, file) for line in lines} == {
+            self.ids[one]: one.on != file and not one.dismissed for one in ones if not one.merged
+        }
+
+    def run(self, run_id, steps, expected):
+        """Gives each ticket its command: those that are refused are told one by one, and the others done."""
+        done = runs.run(self.log, self.actor, steps, run_id)
+        assert {one.ticket_id for one in done.changed} == {self.ids[one] for one, no in expected.items() if no is None}
+        assert {one.ticket_id: one.problem.type for one in done.failed} == {
+            self.ids[one]: PROBLEMS[no] for one, no in expected.items() if no is not None
+        }
 
     def any_ticket(self, data):
         return data.draw(st.sampled_from(self.model.conversations))
