@@ -21,10 +21,7 @@ serve: install
 	$(BIN)/greffier serve
 
 test: install
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --cov
 
 check: install
 	$(BIN)/ruff check .
