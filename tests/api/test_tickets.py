@@ -37,7 +37,9 @@ def test_totals_count_what_the_filter_lets_through(api, petit):
     for sender in (PAUL, CLAIRE, PAUL):
         api.receive_from(sender)
 
-    totals = [api.read("/tickets", total=True, limit=1, **of)["total"] for of in ({}, {"filed": True}, {"filed": False})]
+    totals = [
+        api.read("/tickets", total=True, limit=1, **of)["total"] for of in ({}, {"filed": True}, {"filed": False})
+    ]
 
     assert totals == [3, 2, 1]
     assert api.read("/tickets")["total"] is None
