@@ -12,13 +12,13 @@ import hashlib
 import hmac
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Final, Protocol, TypeVar
+from typing import IO, Final, Protocol, Self
 from uuid import uuid4
 
 from cryptography.exceptions import InvalidTag
@@ -31,8 +31,6 @@ _TAG_BYTES: Final = 16
 _KEY_BYTES: Final = 32
 _ABANDONED_AFTER_SECONDS: Final = 86_400
 _WRITERS: Final = 8
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class FileDamaged(Exception):
 
 
 class FileStore:
-    """A folder of sealed files. A file is durable before `store` returns."""
+    """A folder of sealed files. A file is durable once `store` returns, or `storing` was waited for."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -68,34 +66,35 @@ class FileStore:
                     left_behind.unlink()
 
     def store(self, content: IO[bytes]) -> SealedFile:
-        """Seals what `content` holds from where it stands. Raises as `store_all` does."""
-        (stored,) = self.store_all([content])
-        return stored
+        """Seals what `content` holds from where it stands. Raises as `storing` does."""
+        with self.storing([content]) as storing:
+            storing.wait_for_disk()
+        return storing.sealed[0]
 
-    def store_all(self, contents: Iterable[IO[bytes]]) -> list[SealedFile]:
-        """Seals what each of `contents` holds from where it stands; the files wait for the disk together.
+    @contextmanager
+    def storing(self, contents: Iterable[IO[bytes]]) -> Iterator[Storing]:
+        """Seals what each of `contents` holds from where it stands. The files wait for the disk together, while whoever
+        asked does something else, and until the end at the latest.
 
         Raises `StoreUnavailable`, and what reading a content raises; then nothing is left behind.
         """
-        incoming: list[_Incoming] = []
+        files: list[_Incoming] = []
         folders: set[Path] = set()
-        try:
-            for content in contents:
-                incoming.append(_Incoming(self._folder))
-                name = incoming[-1].write(content).name
-                folders |= self._put_in_place(incoming[-1], self._path(name))
-            self._each(_Incoming.wait_for_disk, incoming)
-            self._each(make_durable, folders)
-        except BaseException as error:
-            for file in incoming:
-                file.path.unlink(missing_ok=True)
-            if isinstance(error, OSError):
-                raise StoreUnavailable("file store", error.strerror or error) from error
-            raise
-        finally:
-            for file in incoming:
-                file.close()
-        return [file.sealed for file in incoming]
+        with ExitStack() as opened:
+            try:
+                for content in contents:
+                    files.append(opened.enter_context(_Incoming(self._folder)))
+                    name = files[-1].write(content).name
+                    folders |= self._put_in_place(files[-1], self._path(name))
+            except BaseException as error:
+                _remove(files)
+                if isinstance(error, OSError):
+                    raise _unavailable(error) from error
+                raise
+            waiting = [self._writers.submit(file.wait_for_disk) for file in files]
+            waiting += [self._writers.submit(make_durable, folder) for folder in folders]
+            opened.callback(wait, waiting)
+            yield Storing(files, waiting)
 
     def read(self, name: str, key: bytes) -> bytes:
         """The file's content. Raises `FileDamaged`."""
@@ -140,7 +139,7 @@ class FileStore:
                 while chunk := content.read(_CHUNK):
                     size += file.write(chunk)
         except OSError as error:
-            raise StoreUnavailable("file store", error.strerror or error) from error
+            raise _unavailable(error) from error
         return size
 
     @contextmanager
@@ -160,7 +159,7 @@ class FileStore:
         try:
             descriptor = os.open(self._folder, os.O_RDONLY)
         except OSError as error:
-            raise StoreUnavailable("file store", error.strerror or error) from error
+            raise _unavailable(error) from error
         try:
             fcntl.flock(descriptor, how)
             yield
@@ -178,13 +177,6 @@ class FileStore:
             return {path.parent, path.parent.parent}
         return {path.parent}
 
-    def _each(self, do: Callable[[T], None], things: Collection[T]) -> None:
-        """Does what waits for the disk for each, side by side: they can wait together."""
-        doing = [self._writers.submit(do, thing) for thing in things]
-        wait(doing)
-        for done in doing:
-            done.result()
-
     def _path(self, name: str) -> Path:
         return self._folder / name[:2] / name
 
@@ -197,6 +189,13 @@ class _Incoming:
     def __init__(self, folder: Path) -> None:
         self.path = folder / f"incoming-{uuid4().hex}"
         self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # what could not be written before can't be written now
+            self._file.close()
 
     def write(self, content: IO[bytes]) -> SealedFile:
         key = os.urandom(_KEY_BYTES)
@@ -217,9 +216,33 @@ class _Incoming:
     def wait_for_disk(self) -> None:
         os.fsync(self._file.fileno())
 
-    def close(self) -> None:
-        with suppress(OSError):  # what could not be written before can't be written now
-            self._file.close()
+
+class Storing:
+    """Files that have their names and keys, and are on their way to the disk."""
+
+    def __init__(self, files: Sequence[_Incoming], waiting: Sequence[Future[None]]) -> None:
+        self.sealed = [file.sealed for file in files]
+        self._files = files
+        self._waiting = waiting
+
+    def wait_for_disk(self) -> None:
+        """After this the files are durable. Raises `StoreUnavailable`; then nothing is left behind."""
+        wait(self._waiting)
+        try:
+            for done in self._waiting:
+                done.result()
+        except OSError as error:
+            _remove(self._files)
+            raise _unavailable(error) from error
+
+
+def _remove(files: Iterable[_Incoming]) -> None:
+    for file in files:
+        file.path.unlink(missing_ok=True)
+
+
+def _unavailable(error: OSError) -> StoreUnavailable:
+    return StoreUnavailable("file store", error.strerror or error)
 
 
 def _chunks(content: IO[bytes], size: int = _CHUNK) -> Iterator[tuple[int, bytes, bool]]:

@@ -127,9 +127,12 @@ class EventLog:
                 return answer.model_copy(update={"position": position})
         raise TooMuchContention("log", f"the {type(command).__name__} met another change {_ATTEMPTS} times")
 
-    def execute_all(self, commands: Sequence[Command], actor: Actor) -> list[Answer]:
+    def execute_all(
+        self, commands: Sequence[Command], actor: Actor, *, before_append: Callable[[], None] = lambda: None
+    ) -> list[Answer]:
         """Executes commands in order with one append: they wait for the disk once, and each sees what those before it
-        decided. All or none; where others changed what they read, each is executed by itself. Raises as `execute` does.
+        decided. All or none; where others changed what they read, each is executed by itself. `before_append` is called
+        once all is decided, and before anything is written. Raises as it and `execute` do.
         """
         unit = UnitOfWork(self)
         unit.read_ahead({stream_id for command in commands for stream_id in command.reads(unit)})
@@ -139,6 +142,7 @@ class EventLog:
             answers.append((unit.decide(command, context), len(unit.drafts)))
         if not unit.drafts:
             return [answer.model_copy(update={"position": self.head()}) for answer, _ in answers]
+        before_append()
         try:
             before = self._append(unit).start - 1
         except IntegrityError:

@@ -203,13 +203,14 @@ class MailIntake:
             return error
 
     def _receive_new(self, arriving: list[_Arriving], actor: Actor) -> list[TakenIn]:
-        with self._files.in_flight():
-            files = self._files.store_all(io.BytesIO(message.content) for message in arriving)
-            stored = list(zip(arriving, files, strict=True))
+        contents = (io.BytesIO(message.content) for message in arriving)
+        with self._files.in_flight(), self._files.storing(contents) as storing:
+            files = storing.sealed
+            commands = [message.command(file) for message, file in zip(arriving, files, strict=True)]
             try:
-                answers = self._log.execute_all([message.command(file) for message, file in stored], actor)
+                answers = self._log.execute_all(commands, actor, before_append=storing.wait_for_disk)
             except BaseException:
-                self._discard_files(stored)
+                self._discard_files(arriving, files)
                 raise
         taken = [
             TakenIn(a.result["outcome"], a.position, UUID(a.result["ticket_id"]), UUID(a.result["mail_id"]))
@@ -220,11 +221,11 @@ class MailIntake:
                 self._files.discard(file.name)
         return taken
 
-    def _discard_files(self, stored: list[tuple[_Arriving, SealedFile]]) -> None:
+    def _discard_files(self, arriving: list[_Arriving], files: list[SealedFile]) -> None:
         """Discards the files that no ticket holds: an interruption may have come between the append and its answer."""
         with suppress(StoreUnavailable):
-            known = self._known([message.identity for message, _ in stored])
-            for message, file in stored:
+            known = self._known([message.identity for message in arriving])
+            for message, file in zip(arriving, files, strict=True):
                 if message.identity not in known:
                     self._files.discard(file.name)
 

@@ -195,6 +195,40 @@ def test_a_rename_that_is_not_durable_leaves_nothing_behind(files, folder, monke
     assert on_disk(folder) == []
 
 
+def test_files_are_on_their_way_to_the_disk_together(files):
+    contents = [os.urandom(size) for size in (0, 1, 2 * MIB)]
+    with files.storing(map(io.BytesIO, contents)) as storing:
+        storing.wait_for_disk()
+    assert [files.read(one.name, one.key) for one in storing.sealed] == contents
+
+
+def test_where_the_disk_does_not_keep_one_file_none_is_left_behind(files, folder, monkeypatch):
+    fsync, synced = os.fsync, []
+
+    def failing(descriptor):
+        synced.append(descriptor)
+        if len(synced) == 2:
+            raise OSError(5, "Input/output error")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    with (
+        files.storing(io.BytesIO(b"content") for _ in range(3)) as storing,
+        pytest.raises(StoreUnavailable, match="Input/output error"),
+    ):
+        storing.wait_for_disk()
+    assert on_disk(folder) == []
+
+
+def test_a_content_that_fails_takes_those_before_it_along(files, folder):
+    with (
+        pytest.raises(ValueError, match="no message"),
+        files.storing([io.BytesIO(b"content"), Failing(ValueError("no message"))]),
+    ):
+        raise AssertionError("nothing is stored")
+    assert on_disk(folder) == []
+
+
 def test_a_folder_opens_while_another_process_finishes_its_files(files, folder, monkeypatch):
     (folder / "incoming-there").write_bytes(b"")
     monkeypatch.setattr(Path, "glob", lambda *_: [folder / "incoming-gone", folder / "incoming-there"])

@@ -261,11 +261,11 @@ def test_a_sweep_leaves_alone_what_an_import_is_storing(opened, apart, monkeypat
     then = getattr(*between)
     sweeps = []
 
-    def swept_meanwhile(*arguments):
+    def swept_meanwhile(*given, **more):
         sweeps.append(opened.start("mail", "sweep", "--older-than", "0", "--json"))
         with pytest.raises(subprocess.TimeoutExpired):
             sweeps[0].wait(2)
-        return then(*arguments)
+        return then(*given, **more)
 
     monkeypatch.setattr(*between, swept_meanwhile)
     opened("import-mail", "a.eml")

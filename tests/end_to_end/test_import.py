@@ -5,6 +5,7 @@ import os
 import random
 import resource
 import shutil
+import stat
 import subprocess
 from base64 import encodebytes
 from collections import Counter
@@ -246,8 +247,8 @@ def test_an_interruption_after_the_append_takes_no_file_away(opened, apart, monk
     (apart / "a.eml").write_bytes(letter(1))
     execute_all = EventLog.execute_all
 
-    def interrupted(log, commands, actor):
-        execute_all(log, commands, actor)
+    def interrupted(*given, **more):
+        execute_all(*given, **more)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
@@ -256,6 +257,25 @@ def test_an_interruption_after_the_append_takes_no_file_away(opened, apart, monk
     with opened.open() as office:
         assert tickets(office) == Counter([digest(letter(1))])
     assert opened.json("import-mail", "a.eml") == {"messages": 1, "duplicate": 1}
+
+
+def test_nothing_is_recorded_of_messages_that_the_disk_did_not_keep(opened, apart, monkeypatch):
+    for number in range(3):
+        (apart / f"{number}.eml").write_bytes(letter(number))
+    fsync = os.fsync
+
+    def failing(descriptor):
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(5, "Input/output error")
+        fsync(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", failing)
+        opened("import-mail", ".", exit_code=3)
+    with opened.open() as office:
+        assert not tickets(office)
+        assert not stored_for_nothing(office)
+    assert opened.json("import-mail", ".") == {"messages": 3, "ticket": 3}
 
 
 def test_an_entry_that_the_quarantine_cannot_take_leaves_no_file_behind(opened, apart, monkeypatch):

@@ -244,7 +244,7 @@ def test_a_message_without_end_is_refused_once_it_has_one(server, client):
 
 @pytest.mark.parametrize("error", [StoreUnavailable("log", "disk full"), OSError("lucie"), ValueError("lucie")])
 def test_a_message_that_cannot_be_stored_is_asked_for_again(server, client, monkeypatch, caplog, error):
-    def fails(*_):
+    def fails(*_, **__):
         raise error
 
     with monkeypatch.context() as patched:
@@ -403,10 +403,10 @@ def test_who_goes_away_before_the_answer_finds_the_message_there_when_coming_bac
     begun, may_go_on = threading.Event(), threading.Event()
     execute_all = EventLog.execute_all
 
-    def slow(*given):
+    def slow(*given, **more):
         begun.set()
         assert may_go_on.wait(PATIENCE)
-        return execute_all(*given)
+        return execute_all(*given, **more)
 
     gone = connect()
     gone.ehlo("essai.example")
