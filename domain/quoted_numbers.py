@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, Self
 from uuid import UUID
@@ -75,6 +76,7 @@ def quoted_ticket_numbers(subject: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(found[1]) for found in _TICKET.finditer(subject[:_READ])))
 
 
+@lru_cache(maxsize=256)  # a batch's streams are read ahead, and the messages of a conversation say the same
 def quoted_in(subject: str) -> tuple[str, ...]:
     """What a subject may quote, as `quotable` and `claim_number` have it: each once, in its order."""
     subject = unicodedata.normalize("NFKC", subject[:_READ])[:_READ]

@@ -260,8 +260,9 @@ def test_an_interruption_after_the_append_takes_no_file_away(opened, apart, monk
 
 
 def test_nothing_is_recorded_of_messages_that_the_disk_did_not_keep(opened, apart, monkeypatch):
-    for number in range(3):
-        (apart / f"{number}.eml").write_bytes(letter(number))
+    names = [f"{number}.eml" for number in range(3)]
+    for number, name in enumerate(names):
+        (apart / name).write_bytes(letter(number))
     fsync = os.fsync
 
     def failing(descriptor):
@@ -271,11 +272,11 @@ def test_nothing_is_recorded_of_messages_that_the_disk_did_not_keep(opened, apar
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", failing)
-        opened("import-mail", ".", exit_code=3)
+        opened("import-mail", *names, exit_code=3)
     with opened.open() as office:
         assert not tickets(office)
         assert not stored_for_nothing(office)
-    assert opened.json("import-mail", ".") == {"messages": 3, "ticket": 3}
+    assert opened.json("import-mail", *names) == {"messages": 3, "ticket": 3}
 
 
 def test_an_entry_that_the_quarantine_cannot_take_leaves_no_file_behind(opened, apart, monkeypatch):
