@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
@@ -14,6 +15,13 @@ from domain.events import Actor, office_event_types
 from tests.postgres import running_postgres
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_modifyitems(items):
+    """Of tests with the same id, several processes would run one."""
+    twice = [node_id for node_id, times in Counter(item.nodeid for item in items).items() if times > 1]
+    if twice:
+        raise pytest.UsageError(f"several tests go by the same id: {', '.join(twice)}")
 
 
 @pytest.fixture
