@@ -12,7 +12,7 @@ from adapters.event_store.log import EventLog
 from domain.claim import ClaimOpened
 from domain.client import ProspectRegistered
 from domain.contact import ContactRegistered
-from domain.ticket import TicketReceived, TicketSplitOff
+from domain.ticket_events import TicketReceived, TicketSplitOff
 from projections.log import Unreadable
 
 _SERIES: Final = {

@@ -22,7 +22,7 @@ from domain.document import DocumentStandsAlready, DocumentWasRemoved
 from domain.email_address import AddressBelongsToAnother, AddressIsOffices, AddressNotOnFile
 from domain.events import UnknownTopic
 from domain.office import OfficeNotOpen
-from domain.ticket import (
+from domain.ticket_refusals import (
     FirstMessageStays,
     MessageErased,
     NoSenderAddress,

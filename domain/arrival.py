@@ -25,7 +25,8 @@ from domain.message import (
     referred_stream_ids,
 )
 from domain.quoted_numbers import QuotedNumber, quoted_in, quoted_number_id, quoted_ticket_numbers
-from domain.ticket import MessageContent, Ticket, TicketContinued, TicketReceived, new_ticket, ticket_id_of
+from domain.ticket import Ticket, new_ticket, ticket_id_of
+from domain.ticket_events import MessageContent, TicketContinued, TicketReceived
 from domain.values import storable
 
 _MOST_PARTICIPANTS: Final = 100

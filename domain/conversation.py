@@ -17,15 +17,9 @@ from domain.commands import Command, Streams, handles
 from domain.events import Value
 from domain.filing import CollaboratorChoice
 from domain.message import Direction, Message, MessageReferredTo, MessageTakenIn
-from domain.ticket import (
-    MessageContent,
-    MessageErased,
-    Ticket,
-    TicketAnswer,
-    TicketContinued,
-    TicketSplitOff,
-    new_ticket,
-)
+from domain.ticket import Ticket, TicketAnswer, new_ticket
+from domain.ticket_events import MessageContent, TicketContinued, TicketSplitOff
+from domain.ticket_refusals import MessageErased
 
 
 class _Reply(Protocol):

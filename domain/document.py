@@ -13,16 +13,16 @@ from domain.commands import Command, Streams, handles
 from domain.conversation import content_of
 from domain.events import Erased, Event, Sealed, Value
 from domain.files import existing
-from domain.ticket import (
+from domain.ticket import Ticket
+from domain.ticket_events import (
     MessageContent,
-    NoSuchAttachment,
     StoredFile,
-    Ticket,
     TicketContinued,
     TicketMessage,
     TicketReceived,
     TicketSplitOff,
 )
+from domain.ticket_refusals import NoSuchAttachment
 from domain.values import Name, Target
 
 DocumentType = Literal[

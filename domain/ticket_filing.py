@@ -12,7 +12,8 @@ from domain.commands import Command, Streams, handles
 from domain.email_address import EmailAddress, Ownership, give_address
 from domain.files import address_owner, existing
 from domain.filing import CollaboratorChoice, owners_as_candidates
-from domain.ticket import NoSenderAddress, Ticket, TicketAnswer
+from domain.ticket import Ticket, TicketAnswer
+from domain.ticket_refusals import NoSenderAddress
 from domain.values import Target
 
 

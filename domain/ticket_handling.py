@@ -8,7 +8,8 @@ from domain.aggregates import NotFound
 from domain.commands import Command, Streams, handles
 from domain.events import Value
 from domain.office import OFFICE_ID, Office
-from domain.ticket import DismissalReason, Ticket, TicketAnswer
+from domain.ticket import Ticket, TicketAnswer
+from domain.ticket_events import DismissalReason
 from domain.values import CommentText
 
 

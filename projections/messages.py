@@ -30,7 +30,7 @@ from sqlalchemy import (
 from domain.access import Viewer
 from domain.events import Erased, Recorded, Value
 from domain.message import Direction, MessageTakenIn
-from domain.ticket import (
+from domain.ticket_events import (
     Attachment,
     Correspondent,
     MessageContent,

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, BigInteger, Column, Connection, String, Table, Uuid
 
 from domain.access import Viewer
 from domain.events import Actor, Erased, Recorded, Value
-from domain.ticket import TicketCommented
+from domain.ticket_events import TicketCommented
 from projections import actors
 from projections.projection import Key, Projection, Row, Utc, views
 

@@ -21,7 +21,7 @@ from domain.document import (
 )
 from domain.email_address import EmailAddressAssociated, EmailAddressMoved
 from domain.events import Actor, Event, Recorded, Value
-from domain.ticket import (
+from domain.ticket_events import (
     TicketAbsorbed,
     TicketAssigned,
     TicketBroughtBack,

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from domain.access import Viewer
 from domain.events import Value
 from domain.message import Direction
-from domain.ticket import TicketState
+from domain.ticket_events import TicketState
 from domain.values import Target
 from projections import files, messages, tickets
 from projections.messages import Hit

@@ -33,7 +33,7 @@ from domain.access import Viewer
 from domain.events import Erased, Recorded, Value
 from domain.filing import Candidate, CollaboratorChoice, Evidence, UnfiledReason
 from domain.message import Direction
-from domain.ticket import (
+from domain.ticket_events import (
     Attachment,
     Correspondent,
     DismissalReason,

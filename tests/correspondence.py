@@ -16,7 +16,7 @@ from domain.contract import Policy, RegisterContract
 from domain.files import AssociateEmailAddress
 from domain.message import MessageIdentity
 from domain.office import CollaboratorIdentity, OpenOffice, ReserveOfficeAddress, WelcomeCollaborator
-from domain.ticket import Correspondent, MessageContent, StoredFile
+from domain.ticket_events import Correspondent, MessageContent, StoredFile
 from domain.values import Target
 
 ANNE, BRUNO, GARAGE, CONTRACT, CLAIM, OTHER_CONTRACT, ALICE = (UUID(int=number) for number in range(1, 8))

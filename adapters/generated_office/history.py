@@ -48,7 +48,8 @@ from domain.events import Actor, Context
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.message import MessageIdentity, message_stream_id
 from domain.office import OpenOffice, ReserveOfficeAddress, WelcomeCollaborator
-from domain.ticket import Correspondent, DismissalReason, Ticket
+from domain.ticket import Ticket
+from domain.ticket_events import Correspondent, DismissalReason
 from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
 from domain.ticket_handling import (
     AssignTicket,

@@ -18,7 +18,7 @@ from domain.client import Company, Identity, Person
 from domain.company import CompanyRole
 from domain.contact import ContactIdentity
 from domain.office import CollaboratorIdentity
-from domain.ticket import MessageContent
+from domain.ticket_events import MessageContent
 from domain.values import FileKind, Target
 
 Arrival = Literal["taken_over", "by_hand", "from_ticket"]

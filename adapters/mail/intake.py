@@ -25,13 +25,7 @@ from domain.arrival import ReceiveMessage
 from domain.document import KEEP_FILES, stored_file_of
 from domain.events import Actor
 from domain.message import Message, MessageIdentity, MessageTakenIn, content_stream_id, message_stream_id
-from domain.ticket import (
-    TEXT_LIMIT,
-    Attachment,
-    Correspondent,
-    MessageContent,
-    StoredFile,
-)
+from domain.ticket_events import TEXT_LIMIT, Attachment, Correspondent, MessageContent, StoredFile
 from projections.log import Unreadable
 
 MAIL_IMPORT: Final = Actor.rule("mail_import")

@@ -34,7 +34,7 @@ from domain.commands import Command
 from domain.email_address import Ownership
 from domain.events import Actor
 from domain.message import Direction
-from domain.ticket import DismissalReason, TicketState
+from domain.ticket_events import DismissalReason, TicketState
 from domain.ticket_filing import ClassifyTicket, ClientToCreate
 from domain.ticket_handling import (
     AssignTicket,

@@ -15,15 +15,9 @@ from api.routes.tickets import NOT_IN_HAND, TicketPath, changed
 from api.runs import TicketChanged
 from domain.aggregates import NotFound
 from domain.conversation import MergedWithItself, MergeTickets, SplitMessageOff
-from domain.ticket import (
-    FirstMessageStays,
-    MessageContent,
-    MessageErased,
-    NoSuchAttachment,
-    NotOnTicket,
-    Ticket,
-    TicketMessage,
-)
+from domain.ticket import Ticket
+from domain.ticket_events import MessageContent, TicketMessage
+from domain.ticket_refusals import FirstMessageStays, MessageErased, NoSuchAttachment, NotOnTicket
 from projections import messages, tickets
 from projections.messages import MessageLine
 from projections.paging import Page

@@ -24,7 +24,8 @@ from domain.document import (
     IndexAttachment,
     RemoveDocument,
 )
-from domain.ticket import MessageErased, NoSuchAttachment, NotOnTicket, Ticket
+from domain.ticket import Ticket
+from domain.ticket_refusals import MessageErased, NoSuchAttachment, NotOnTicket
 from domain.values import Name
 from projections import documents, tickets
 from projections.documents import DocumentDetails, DocumentLine

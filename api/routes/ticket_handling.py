@@ -11,7 +11,8 @@ from api.operations import Call, Operations, Reading, Reply, found
 from api.routes.tickets import NOT_IN_HAND, TicketPath, change
 from api.runs import TicketChanged
 from domain.aggregates import NotFound
-from domain.ticket import DismissalReason, Ticket, TicketIsClosed, TicketWasMerged
+from domain.ticket import Ticket
+from domain.ticket_events import DismissalReason
 from domain.ticket_handling import (
     AssignTicket,
     BringBackTicket,
@@ -21,6 +22,7 @@ from domain.ticket_handling import (
     PutTicketOnHold,
     ReopenTicket,
 )
+from domain.ticket_refusals import TicketIsClosed, TicketWasMerged
 from domain.values import CommentText
 from projections import collaborators, ticket_comments, tickets
 from projections.ticket_comments import TicketComment

@@ -22,16 +22,10 @@ from domain.commands import Answer, Command
 from domain.email_address import AddressBelongsToAnother, AddressIsOffices, Ownership, email_address_id
 from domain.message import Direction
 from domain.prefill import prefilled_identity
-from domain.ticket import (
-    Correspondent,
-    NoSenderAddress,
-    NothingToUndo,
-    Ticket,
-    TicketIsDismissed,
-    TicketState,
-    TicketWasMerged,
-)
+from domain.ticket import Ticket
+from domain.ticket_events import Correspondent, TicketState
 from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
+from domain.ticket_refusals import NoSenderAddress, NothingToUndo, TicketIsDismissed, TicketWasMerged
 from domain.values import FileKind, Target
 from projections import collaborators, files, ticket_history, ticket_search, tickets
 from projections.full_text import words_of

@@ -32,14 +32,8 @@ from domain.events import Actor, office_event_types
 from domain.files import RemoveEmailAddress
 from domain.filing import UnfiledReason
 from domain.office import OFFICE_ID, Office, OpenOffice
-from domain.ticket import (
-    Ticket,
-    TicketClassified,
-    TicketContinued,
-    TicketDismissed,
-    TicketLeftUnfiled,
-    TicketReceived,
-)
+from domain.ticket import Ticket
+from domain.ticket_events import TicketClassified, TicketContinued, TicketDismissed, TicketLeftUnfiled, TicketReceived
 from domain.ticket_filing import ClassifyTicket
 from domain.values import FILE_KINDS, Target
 from tests.end_to_end.mailboxes import letter

@@ -16,7 +16,8 @@ from domain.client import ProspectRegistered
 from domain.company import CompanyRegistered
 from domain.contact import ContactRegistered
 from domain.contract import ContractRegistered
-from domain.ticket import Ticket, TicketContinued, TicketEvent, TicketReceived
+from domain.ticket import Ticket
+from domain.ticket_events import TicketContinued, TicketEvent, TicketReceived
 from domain.values import Target
 from projections import suggestions
 from projections.engine import Engine

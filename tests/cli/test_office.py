@@ -10,7 +10,7 @@ import pytest
 from adapters.event_store.log import EventLog
 from adapters.vault import MasterKey
 from domain.client import ProspectRegistered
-from domain.ticket import TicketReceived
+from domain.ticket_events import TicketReceived
 from tests.cli.command_line import errors
 from tests.end_to_end.accounts import events
 from tests.end_to_end.mailboxes import letter, write_mbox

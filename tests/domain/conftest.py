@@ -5,7 +5,7 @@ import pytest
 from domain.client import ClientActivated, Person, ProspectRegistered
 from domain.email_address import Address, EmailAddressAssociated
 from domain.filing import Candidate
-from domain.ticket import MessageContent, StoredFile, TicketReceived
+from domain.ticket_events import MessageContent, StoredFile, TicketReceived
 from domain.values import Target
 from tests.given_when_then import keyed_id
 

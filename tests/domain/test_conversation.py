@@ -14,28 +14,22 @@ from domain.files import AssociateEmailAddress
 from domain.filing import AddressOwned, Candidate, CollaboratorChoice, Filing, RecipientOwned
 from domain.message import MessageIdentity, MessageReferredTo, MessageTakenIn
 from domain.office import OpenOffice, ReserveOfficeAddress
-from domain.ticket import (
+from domain.ticket_events import (
     Correspondent,
-    FirstMessageStays,
     Mail,
     MessageContent,
-    MessageErased,
-    NothingToUndo,
-    NotOnTicket,
     StoredFile,
     TicketAbsorbed,
     TicketBroughtBack,
     TicketClassified,
     TicketContinued,
     TicketFilingUndone,
-    TicketIsDismissed,
     TicketLeftUnfiled,
     TicketMerged,
     TicketMessageTakenOff,
     TicketReceived,
     TicketReopened,
     TicketSplitOff,
-    TicketWasMerged,
 )
 from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
 from domain.ticket_handling import (
@@ -45,6 +39,14 @@ from domain.ticket_handling import (
     CommentOnTicket,
     DismissTicket,
     PutTicketOnHold,
+)
+from domain.ticket_refusals import (
+    FirstMessageStays,
+    MessageErased,
+    NothingToUndo,
+    NotOnTicket,
+    TicketIsDismissed,
+    TicketWasMerged,
 )
 from domain.values import Target
 from tests.given_when_then import given, keyed_id

@@ -25,9 +25,10 @@ from domain.email_address import AddressBelongsToAnother, AddressIsOffices, emai
 from domain.events import Actor, office_event_types
 from domain.files import AssociateEmailAddress
 from domain.office import OpenOffice, ReleaseOfficeAddress, ReserveOfficeAddress
-from domain.ticket import FirstMessageStays, NothingToUndo, Ticket, TicketIsDismissed, TicketWasMerged
+from domain.ticket import Ticket
 from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
 from domain.ticket_handling import BringBackTicket, CloseTicket, DismissTicket
+from domain.ticket_refusals import FirstMessageStays, NothingToUndo, TicketIsDismissed, TicketWasMerged
 from domain.values import Target
 from projections import messages, tickets
 from projections.engine import Engine

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from domain.commands import handlers
 from domain.conversation import current_ticket
 from domain.message import Message, content_stream_id, message_stream_id
-from domain.ticket import Ticket, TicketClassified
+from domain.ticket import Ticket
+from domain.ticket_events import TicketClassified
 from tests.correspondence import FURNISHING, conversations, deliveries, mailboxes, taken_in, told
 from tests.given_when_then import InMemoryStreams
 

@@ -29,18 +29,8 @@ from domain.document import (
 )
 from domain.events import ERASED
 from domain.filing import Filing
-from domain.ticket import (
-    Attachment,
-    MessageErased,
-    NoSuchAttachment,
-    NotOnTicket,
-    StoredFile,
-    TicketClosed,
-    TicketContinued,
-    TicketDismissed,
-    TicketIsDismissed,
-    TicketWasMerged,
-)
+from domain.ticket_events import Attachment, StoredFile, TicketClosed, TicketContinued, TicketDismissed
+from domain.ticket_refusals import MessageErased, NoSuchAttachment, NotOnTicket, TicketIsDismissed, TicketWasMerged
 from tests.given_when_then import InMemoryStreams, given, keyed_id
 
 CONTRACT, CLAIM, OTHER_TICKET, SECOND = (UUID(int=number) for number in (21, 22, 31, 32))

@@ -6,7 +6,7 @@ from domain.aggregates import NotFound
 from domain.client import Identity, ProspectRegistered
 from domain.commands import Command, handlers
 from domain.events import ERASED, Actor, Context, Event, EventTypes, Recorded, Sealed, UnknownTopic, office_event_types
-from domain.ticket import TicketReceived
+from domain.ticket_events import TicketReceived
 
 
 def test_every_command_has_its_handler():

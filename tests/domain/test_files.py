@@ -15,7 +15,7 @@ from domain.email_address import Address, EmailAddressAssociated
 from domain.files import AssociateEmailAddress
 from domain.filing import CollaboratorChoice
 from domain.quoted_numbers import NumberGiven
-from domain.ticket import TicketClassified
+from domain.ticket_events import TicketClassified
 from domain.ticket_filing import ClassifyTicket
 from domain.values import Target
 from tests.given_when_then import given, keyed_id

@@ -32,17 +32,8 @@ from domain.events import Actor, office_event_types
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.message import MessageIdentity
 from domain.office import CollaboratorIdentity, OpenOffice, WelcomeCollaborator
-from domain.ticket import (
-    MessageContent,
-    NoSenderAddress,
-    StoredFile,
-    Ticket,
-    TicketClassified,
-    TicketIsClosed,
-    TicketIsDismissed,
-    TicketLeftUnfiled,
-    TicketReceived,
-)
+from domain.ticket import Ticket
+from domain.ticket_events import MessageContent, StoredFile, TicketClassified, TicketLeftUnfiled, TicketReceived
 from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket
 from domain.ticket_handling import (
     AssignTicket,
@@ -53,6 +44,7 @@ from domain.ticket_handling import (
     PutTicketOnHold,
     ReopenTicket,
 )
+from domain.ticket_refusals import NoSenderAddress, TicketIsClosed, TicketIsDismissed
 from domain.values import Target
 from projections import email_addresses, files, ticket_comments, tickets
 from projections.engine import Engine

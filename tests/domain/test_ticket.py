@@ -10,8 +10,10 @@ from domain.email_address import Address, AddressBelongsToAnother, EmailAddressM
 from domain.events import ERASED
 from domain.filing import AddressOwned, CollaboratorChoice
 from domain.message import MessageIdentity, MessageTakenIn
-from domain.ticket import NoSenderAddress, Ticket, TicketClassified, TicketLeftUnfiled, TicketUnclassified
+from domain.ticket import Ticket
+from domain.ticket_events import TicketClassified, TicketLeftUnfiled, TicketUnclassified
 from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket
+from domain.ticket_refusals import NoSenderAddress
 from domain.values import Target
 from tests.given_when_then import given, keyed_id
 

@@ -7,15 +7,13 @@ from domain.aggregates import NotFound
 from domain.events import ERASED
 from domain.filing import CollaboratorChoice
 from domain.office import OFFICE_ID, CollaboratorIdentity, CollaboratorJoined, OfficeOpened
-from domain.ticket import (
+from domain.ticket_events import (
     TicketAssigned,
     TicketBroughtBack,
     TicketClassified,
     TicketClosed,
     TicketCommented,
     TicketDismissed,
-    TicketIsClosed,
-    TicketIsDismissed,
     TicketPutOnHold,
     TicketReopened,
     TicketUnclassified,
@@ -30,6 +28,7 @@ from domain.ticket_handling import (
     PutTicketOnHold,
     ReopenTicket,
 )
+from domain.ticket_refusals import TicketIsClosed, TicketIsDismissed
 from domain.values import LONGEST_COMMENT, Target
 from tests.given_when_then import given
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 from adapters.mail.sources import iter_messages
 from domain.message import MessageTakenIn
-from domain.ticket import TicketClassified, TicketContinued, TicketLeftUnfiled, TicketReceived
+from domain.ticket_events import TicketClassified, TicketContinued, TicketLeftUnfiled, TicketReceived
 
 TOPICS = [cls.topic() for cls in (TicketReceived, TicketContinued, TicketClassified, TicketLeftUnfiled, MessageTakenIn)]
 

@@ -6,7 +6,7 @@ from domain.client import Company, Person, ProspectRegistered
 from domain.email_address import Address, EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
 from domain.filing import AddressOwned, Candidate, CollaboratorChoice
 from domain.office import CollaboratorIdentity, CollaboratorJoined
-from domain.ticket import MessageContent, StoredFile, TicketClassified, TicketReceived
+from domain.ticket_events import MessageContent, StoredFile, TicketClassified, TicketReceived
 from domain.values import Target
 
 ADDRESS = UUID(int=0xADD)

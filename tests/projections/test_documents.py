@@ -13,7 +13,7 @@ from domain.document import (
     DocumentTarget,
 )
 from domain.events import ERASED
-from domain.ticket import Attachment, StoredFile, TicketMerged, TicketSplitOff
+from domain.ticket_events import Attachment, StoredFile, TicketMerged, TicketSplitOff
 from domain.values import Target
 from projections import documents, files, messages
 from projections.paging import BadCursor

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Uuid, event, inspect, select, text
 
 from domain.client import ClientActivated, ProspectRegistered
-from domain.ticket import TicketReceived
+from domain.ticket_events import TicketReceived
 from projections import engine as engine_module
 from projections import full_text
 from projections.full_text import FullText, among, searchable

@@ -36,7 +36,7 @@ from domain.events import ERASED, Actor, Context, Recorded, office_event_types
 from domain.filing import AddressOwned, Candidate, CollaboratorChoice, Filing
 from domain.message import MessageTakenIn
 from domain.office import CollaboratorIdentity, CollaboratorJoined, OfficeOpened
-from domain.ticket import (
+from domain.ticket_events import (
     Attachment,
     MessageContent,
     StoredFile,

@@ -5,7 +5,7 @@ import pytest
 
 from domain.events import ERASED, Actor
 from domain.office import OFFICE_ID
-from domain.ticket import TicketCommented, TicketPutOnHold
+from domain.ticket_events import TicketCommented, TicketPutOnHold
 from projections import collaborators, ticket_comments
 from tests.projections.facts import joined, received
 

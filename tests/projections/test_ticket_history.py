@@ -14,7 +14,7 @@ from domain.document import (
 )
 from domain.events import ERASED, Actor
 from domain.office import OFFICE_ID
-from domain.ticket import (
+from domain.ticket_events import (
     StoredFile,
     TicketAssigned,
     TicketBroughtBack,

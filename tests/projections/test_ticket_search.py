@@ -9,7 +9,7 @@ from domain.contract import ContractRegistered, Policy
 from domain.events import ERASED
 from domain.filing import Filing
 from domain.message import MessageTakenIn
-from domain.ticket import (
+from domain.ticket_events import (
     Attachment,
     TicketAbsorbed,
     TicketAssigned,

@@ -5,7 +5,7 @@ import pytest
 
 from domain.events import ERASED, office_event_types
 from domain.filing import AddressOwned, CollaboratorChoice
-from domain.ticket import (
+from domain.ticket_events import (
     Attachment,
     TicketAssigned,
     TicketBroughtBack,

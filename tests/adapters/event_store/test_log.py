@@ -22,7 +22,7 @@ from domain.email_address import (
 from domain.events import Actor, Context, EventTypes, office_event_types
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.message import MessageIdentity
-from domain.ticket import MessageContent, StoredFile
+from domain.ticket_events import MessageContent, StoredFile
 from domain.values import Target
 from projections.log import Unreadable
 
