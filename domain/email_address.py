@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Self
 from uuid import UUID
 
-from domain.aggregates import Aggregate, Refusal
+from domain.aggregates import Aggregate, NotFound, Refusal
 from domain.commands import KeyedIds, Streams
 from domain.events import Event, Sealed, Value
 from domain.values import Target, address_key
@@ -111,6 +111,9 @@ class EmailAddress(Aggregate):
         return [] if self.is_offices else [EmailAddressReserved(written=Address(address=address))]
 
     def release(self) -> Sequence[EmailAddressEvent]:
+        """Gives the address up; one that a file has was never the office's: raises `NotFound`."""
+        if self.owners:
+            raise NotFound(kind="office's address", id=self.id)
         return [EmailAddressReleased()] if self.is_offices else []
 
     def _refuse_offices(self, address: str) -> None:

@@ -13,7 +13,16 @@ from sqlalchemy import Connection
 
 from api import periods
 from api.bootstrap import Greffier
-from api.cli.naming import ClientOption, CompanyOption, ContactOption, TicketArgument, find_the_one, find_ticket
+from api.cli.naming import (
+    ClaimOption,
+    ClientOption,
+    CompanyOption,
+    ContactOption,
+    ContractOption,
+    TicketArgument,
+    find_the_one,
+    find_ticket,
+)
 from api.cli.session import (
     AsOption,
     CursorOption,
@@ -232,11 +241,11 @@ def history(ticket: TicketArgument, collaborator: AsOption = None, as_json: Json
 @tickets.command("file")
 def file_ticket(
     ticket: TicketArgument,
-    client: Annotated[UUID | None, typer.Option(help="The id of the client or prospect to file it on.")] = None,
-    contract: Annotated[UUID | None, typer.Option(help="The id of the contract to file it on.")] = None,
-    claim: Annotated[UUID | None, typer.Option(help="The id of the claim to file it on.")] = None,
-    company: Annotated[UUID | None, typer.Option(help="The id of the company to file it on.")] = None,
-    contact: Annotated[UUID | None, typer.Option(help="The id of the contact to file it on.")] = None,
+    client: ClientOption = None,
+    contract: ContractOption = None,
+    claim: ClaimOption = None,
+    company: CompanyOption = None,
+    contact: ContactOption = None,
     new_person: Annotated[str | None, typer.Option(help="File it on a new prospect: LAST NAME, First name.")] = None,
     new_company: Annotated[str | None, typer.Option(help="File it on a new prospect: a company's name.")] = None,
     active: Annotated[bool, typer.Option("--active", help="The new dossier is a client already.")] = False,
@@ -245,20 +254,20 @@ def file_ticket(
     as_json: JsonOption = False,
 ) -> None:
     """File a ticket by hand, or file it elsewhere."""
-    files: dict[FileKind, UUID | None] = {
+    named: dict[FileKind, str | None] = {
         "client": client,
         "contract": contract,
         "claim": claim,
         "company": company,
         "contact": contact,
     }
-    existing = [Target(kind=kind, id=id_) for kind, id_ in files.items() if id_]
-    if len(existing) + (new_person is not None) + (new_company is not None) != 1:
-        raise typer.BadParameter(f"give exactly one of --{', --'.join(files)}, --new-person, --new-company")
-    on: Any = existing[0] if existing else _new_client(new_person, new_company, active=active)
+    is_new = new_person is not None or new_company is not None
+    if sum(name is not None for name in (*named.values(), new_person, new_company)) != 1:
+        raise typer.BadParameter(f"give exactly one of --{', --'.join(named)}, --new-person, --new-company")
     with up_to_date_office() as greffier:
         with greffier.views.reading() as session:
             ticket_id = find_ticket(session, ticket)
+            on: Any = _new_client(new_person, new_company, active=active) if is_new else find_the_one(session, named)
         command = ClassifyTicket(ticket_id=ticket_id, on=on, address=address)
         actor = Actor.collaborator(find_collaborator(greffier, collaborator))
         answer = greffier.log.execute(command, actor)

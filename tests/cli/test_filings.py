@@ -54,7 +54,7 @@ def wrongly_filed(office, arrives, petit):
     """The numbers of three tickets of Claire's on Petit, by themselves; and of one of the garage's, by hand."""
     office("addresses", "add", CLAIRE, "--client", petit)
     tickets = [arrives(sender)["ticket_id"] for sender in (CLAIRE, CLAIRE, CLAIRE, GARAGE)]
-    office("tickets", "file", tickets[-1], "--client", client_id(office, petit))
+    office("tickets", "file", tickets[-1], "--client", petit)
     return [office.json("tickets", "show", ticket_id)["number"] for ticket_id in tickets]
 
 
@@ -332,7 +332,7 @@ def test_what_a_message_or_a_file_says_does_not_command_the_terminal(office, arr
     hostile = office.json("clients", "add", "--company-name", f"Essai {HOSTILE}")["number"]
     first = arrives(f"{ENCODED} <{CLAIRE}>", subject=HOSTILE.replace("\x1b", ""))["ticket_id"]
     second = arrives(f"{ENCODED} <{CLAIRE}>", text=f"Bonjour\n\nEssai {HOSTILE}")["ticket_id"]
-    office("tickets", "file", first, "--client", client_id(office, hostile))
+    office("tickets", "file", first, "--client", hostile)
     for command in (
         ["messages", first],
         ["suggestions", second],

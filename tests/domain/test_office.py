@@ -79,6 +79,12 @@ def test_an_address_is_made_the_offices_own_and_given_up():
     given().when(release).then_raises(NotFound, kind="e-mail address", id=ADDRESS)
 
 
+def test_a_file_s_address_is_not_the_office_s_to_give_up(office):
+    release = ReleaseOfficeAddress(address_id=ADDRESS)
+    associated = office.associated(office.claire)
+    given(ADDRESS, associated).when(release).then_raises(NotFound, kind="office's address", id=ADDRESS)
+
+
 def test_nobody_joins_an_office_that_is_not_open():
     given().when(WelcomeCollaborator(collaborator_id=ANNE, identity=IDENTITY)).then_raises(OfficeNotOpen)
 

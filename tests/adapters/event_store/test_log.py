@@ -1,6 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from eventsourcing.persistence import OperationalError
@@ -22,6 +22,7 @@ from domain.email_address import (
 from domain.events import Actor, Context, EventTypes, office_event_types
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.message import MessageIdentity
+from domain.ticket import Ticket
 from domain.ticket_events import MessageContent, StoredFile
 from domain.values import Target
 from projections.log import Unreadable
@@ -526,3 +527,24 @@ def test_commands_executed_together_are_decided_again_when_what_they_read_has_ch
     filed = log.read(answers[0].position - 3, 3, {"TicketClassified"}).events[0]
     assert filed.event.filed_on.id == theirs
     assert [one.event.number for one in log.stream(mine)] == [1004]
+
+
+def test_a_stream_that_moves_on_after_it_was_read_ahead_is_read_again(log, actor):
+    client = uuid4()
+    log.execute(register(client), actor)
+    owner = Target(kind="client", id=client)
+
+    def meanwhile():
+        log.execute(AssociateEmailAddress(owner=owner, address=ADDRESS), actor)
+
+    (answer,) = log.execute_all([receive()], actor, before_append=meanwhile)
+    assert log.state(Ticket, UUID(answer.result["ticket_id"])).filed_on == owner
+
+
+def test_nothing_is_stored_where_what_comes_before_an_append_fails(log, actor):
+    def fails():
+        raise StoreUnavailable("file store", "disk full")
+
+    with pytest.raises(StoreUnavailable):
+        log.execute_all([receive()], actor, before_append=fails)
+    assert log.head() == 0

@@ -536,6 +536,15 @@ def test_a_log_is_closed_while_it_is_read(recorder):
         assert [type(end.exception(30)) for end in ends] == [OperationalError] * readers
 
 
+def test_streams_are_read_together(recorder):
+    nobody, *streams = (uuid4() for _ in range(1_201))
+    written = {stream_id: [event(stream_id, version) for version in (1, 2)] for stream_id in streams}
+    recorder.insert_events([events[0] for events in written.values()])
+    recorder.insert_events([events[1] for events in written.values()])
+    assert recorder.select_streams([nobody, *streams]) == written | {nobody: []}
+    assert recorder.select_streams([]) == {}
+
+
 def test_any_state_and_version_is_read_back_as_it_was_written(recorder):
     states = [b"", b"\0", os.urandom(100_000), "é\0".encode()]
     stream_id = uuid4()
