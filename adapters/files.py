@@ -74,26 +74,22 @@ class FileStore:
     @contextmanager
     def storing(self, contents: Iterable[IO[bytes]]) -> Iterator[Storing]:
         """Seals what each of `contents` holds from where it stands. The files wait for the disk together, while whoever
-        asked does something else, and until the end at the latest.
+        asked does something else, and until the end at the latest. What then comes of it is theirs to discard.
 
         Raises `StoreUnavailable`, and what reading a content raises; then nothing is left behind.
         """
         files: list[_Incoming] = []
-        folders: set[Path] = set()
+        waiting: list[Future[None]] = []
         with ExitStack() as opened:
-            try:
+            with _or_nothing(files):
                 for content in contents:
                     files.append(opened.enter_context(_Incoming(self._folder)))
-                    name = files[-1].write(content).name
-                    folders |= self._put_in_place(files[-1], self._path(name))
-            except BaseException as error:
-                _remove(files)
-                if isinstance(error, OSError):
-                    raise _unavailable(error) from error
-                raise
-            waiting = [self._writers.submit(file.wait_for_disk) for file in files]
-            waiting += [self._writers.submit(make_durable, folder) for folder in folders]
-            opened.callback(wait, waiting)
+                    self._put_in_place(files[-1], self._path(files[-1].write(content).name))
+                opened.callback(wait, waiting)
+                waiting.extend(self._writers.submit(file.wait_for_disk) for file in files)
+                # A name is durable once its folder is, and that one's in this: another batch may just have made it.
+                folders = {self._folder, *(file.path.parent for file in files)}
+                waiting.extend(self._writers.submit(make_durable, folder) for folder in folders)
             yield Storing(files, waiting)
 
     def read(self, name: str, key: bytes) -> bytes:
@@ -167,15 +163,12 @@ class FileStore:
             os.close(descriptor)
 
     @staticmethod
-    def _put_in_place(file: _Incoming, path: Path) -> set[Path]:
-        """Moves the file there; gives the folders that then have another entry."""
+    def _put_in_place(file: _Incoming, path: Path) -> None:
         try:
             file.move(path)
         except FileNotFoundError:
             path.parent.mkdir(exist_ok=True)
             file.move(path)
-            return {path.parent, path.parent.parent}
-        return {path.parent}
 
     def _path(self, name: str) -> Path:
         return self._folder / name[:2] / name
@@ -227,18 +220,24 @@ class Storing:
 
     def wait_for_disk(self) -> None:
         """After this the files are durable. Raises `StoreUnavailable`; then nothing is left behind."""
-        wait(self._waiting)
-        try:
+        with _or_nothing(self._files):
+            wait(self._waiting)
             for done in self._waiting:
                 done.result()
-        except OSError as error:
-            _remove(self._files)
+
+
+@contextmanager
+def _or_nothing(files: Sequence[_Incoming]) -> Iterator[None]:
+    """Removes the files where something fails, as far as the disk lets it. Raises `StoreUnavailable` where that did."""
+    try:
+        yield
+    except BaseException as error:
+        for file in files:
+            with suppress(OSError):
+                file.path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
             raise _unavailable(error) from error
-
-
-def _remove(files: Iterable[_Incoming]) -> None:
-    for file in files:
-        file.path.unlink(missing_ok=True)
+        raise
 
 
 def _unavailable(error: OSError) -> StoreUnavailable:

@@ -193,8 +193,7 @@ class Vault:
         except BaseException:
             self.close()
             raise
-        self._index_secret = secrets["index"]
-        self._index = hmac.new(self._index_secret, digestmod=hashlib.sha256)
+        self._index = hmac.new(secrets["index"], digestmod=hashlib.sha256)
         self._office_cipher = AESGCM(secrets["office"])
 
     def _opened_secrets(self, master_key: MasterKey) -> dict[str, bytes]:

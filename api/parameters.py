@@ -1,6 +1,7 @@
-"""What a path or a query gives is text: numbers and flags in it are read as JSON writes them, and in no other way.
+"""Numbers and flags in requests, taken as the API's document promises and in no other way.
 
-Elsewhere pydantic takes "1_0" and "1.0" for whole numbers, "on" and "t" for true; the API's document promises neither.
+Of text, which is what paths and queries are, pydantic takes "1_0" and "1.0" for whole numbers, "on" and "t" for true; of a
+body it refuses 2.0, which in JSON is a whole number.
 """
 
 import re
@@ -8,11 +9,11 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator
 
-_WHOLE: Final = re.compile(r"-?(0|[1-9][0-9]*)")
+_DIGITS: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
-def _whole(text: object) -> object:
-    if isinstance(text, str) and not _WHOLE.fullmatch(text):
+def _in_digits(text: object) -> object:
+    if isinstance(text, str) and not _DIGITS.fullmatch(text):
         raise ValueError("Input should be a whole number, in digits")
     return text
 
@@ -23,6 +24,11 @@ def _flag(text: object) -> object:
     return text
 
 
-AS_DIGITS: Final = BeforeValidator(_whole)
-"""After the `Field` that bounds the number: bounds that follow a validator are left out of the document."""
+def _whole(number: object) -> object:
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+# After the `Field` that bounds the number: bounds that follow a validator are left out of the document.
+AS_DIGITS: Final = BeforeValidator(_in_digits)
+AS_JSON: Final = BeforeValidator(_whole)
 Flag = Annotated[bool, BeforeValidator(_flag)]

@@ -58,7 +58,8 @@ class ReceiveMessage(Command):
     def reads(self, ids: KeyedIds) -> Iterator[UUID]:
         content = self.content
         yield message_stream_id(ids, self.identity)
-        yield from _participants(content, ids)
+        if content.from_address is not None:
+            yield email_address_id(ids, content.from_address)
         yield from referred_stream_ids(ids, content.references, content.in_reply_to)
         yield from (quoted_number_id(ids, number) for number in quoted_in(content.subject))
 

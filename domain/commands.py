@@ -22,7 +22,7 @@ class Command(Value):
     """What someone asks of the office, in the imperative. Values are validated when it is built."""
 
     def reads(self, ids: KeyedIds) -> Iterable[UUID]:  # noqa: ARG002  # those that are given many at a time say more
-        """Streams that the handler asks for whatever it finds: they are read together for a batch of commands."""
+        """Streams that the handler will ask for, as far as the command tells: a batch's are read together."""
         return ()
 
 

@@ -111,7 +111,7 @@ class EmailAddress(Aggregate):
         return [] if self.is_offices else [EmailAddressReserved(written=Address(address=address))]
 
     def release(self) -> Sequence[EmailAddressEvent]:
-        """Gives the address up; one that a file has was never the office's: raises `NotFound`."""
+        """Gives the address up, if it isn't given up already. Raises `NotFound` for one that a file has now."""
         if self.owners:
             raise NotFound(kind="office's address", id=self.id)
         return [EmailAddressReleased()] if self.is_offices else []

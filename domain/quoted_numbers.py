@@ -76,10 +76,14 @@ def quoted_ticket_numbers(subject: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(found[1]) for found in _TICKET.finditer(subject[:_READ])))
 
 
-@lru_cache(maxsize=256)  # a batch's streams are read ahead, and the messages of a conversation say the same
 def quoted_in(subject: str) -> tuple[str, ...]:
     """What a subject may quote, as `quotable` and `claim_number` have it: each once, in its order."""
-    subject = unicodedata.normalize("NFKC", subject[:_READ])[:_READ]
+    return _quoted_in(subject[:_READ])
+
+
+@lru_cache(maxsize=256)  # asked once ahead and once by the handler; and the messages of a conversation say the same
+def _quoted_in(subject: str) -> tuple[str, ...]:
+    subject = unicodedata.normalize("NFKC", subject)[:_READ]
     claims = (claim_number(int(found[1])) for found in _CLAIM.finditer(subject))
     return tuple(dict.fromkeys([*claims, *_runs(subject)]))
 

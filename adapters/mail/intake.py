@@ -200,8 +200,8 @@ class MailIntake:
         contents = (io.BytesIO(message.content) for message in arriving)
         with self._files.in_flight(), self._files.storing(contents) as storing:
             files = storing.sealed
-            commands = [message.command(file) for message, file in zip(arriving, files, strict=True)]
             try:
+                commands = [message.command(file) for message, file in zip(arriving, files, strict=True)]
                 answers = self._log.execute_all(commands, actor, before_append=storing.wait_for_disk)
             except BaseException:
                 self._discard_files(arriving, files)
@@ -217,7 +217,7 @@ class MailIntake:
 
     def _discard_files(self, arriving: list[_Arriving], files: list[SealedFile]) -> None:
         """Discards the files that no ticket holds: an interruption may have come between the append and its answer."""
-        with suppress(StoreUnavailable):
+        with suppress(StoreUnavailable, OSError):
             known = self._known([message.identity for message in arriving])
             for message, file in zip(arriving, files, strict=True):
                 if message.identity not in known:

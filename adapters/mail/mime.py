@@ -13,7 +13,7 @@ from email.errors import (
 from email.feedparser import BytesFeedParser
 from email.message import Message
 from email.parser import BytesHeaderParser
-from email.policy import Compat32
+from email.policy import compat32
 from typing import Any, cast
 
 from adapters.mail.headers import base64_bytes, decoded, parameters
@@ -53,12 +53,6 @@ class NotAMessage(ValueError):
     """Bytes that hold no e-mail: empty, or without a single header field."""
 
 
-class _AsWritten(Compat32):
-    def header_fetch_parse(self, _name: str, value: str) -> str:
-        """Field values as they came: the stdlib would wrap those with raw bytes in `Header`."""
-        return value
-
-
 class _Read:
     """The fields of a part, read: by their names in lower case, with the content type and the parameters of some."""
 
@@ -74,8 +68,8 @@ class _Read:
 class Part(Message):
     """A part of a message. An attached message, and whatever is nested too deeply, is one leaf of exact bytes."""
 
-    def __init__(self, policy: Any = None) -> None:
-        super().__init__(policy or _AsWritten())
+    def __init__(self, policy: Any = compat32) -> None:
+        super().__init__(policy)
         self._read: _Read | None = None
         self.depth = 0
         self.root = self
@@ -133,7 +127,7 @@ class Part(Message):
         super().__delitem__(name)
 
     def _fields_read(self) -> _Read:
-        """The fields by their name: the parser, and we, ask for some a dozen times."""
+        """The fields by their name, as they came: the parser, and we, ask for some a dozen times."""
         if self._read is None:
             self._read = _Read(self.raw_items())
         return self._read
@@ -181,7 +175,7 @@ def read_parts(raw: bytes) -> Part:
     """The message as a tree of parts. Raises NotAMessage."""
     if not raw:
         raise NotAMessage("empty")
-    parser = BytesFeedParser(Part, policy=_AsWritten())
+    parser = BytesFeedParser(Part)
     start = start_of_headers(raw)
     blank = _BLANK_LINE.search(raw, start)
     body = blank.start() if blank else len(raw)
@@ -189,7 +183,7 @@ def read_parts(raw: bytes) -> Part:
     for block, begin in ((head, 0), (raw, body)):
         for at in range(begin, len(block), _CHUNK):
             parser.feed(block[at : at + _CHUNK])
-    message = cast("Part", parser.close())
+    message = parser.close()
     if not message.keys():
         raise NotAMessage("no header field")
     return message
@@ -197,5 +191,5 @@ def read_parts(raw: bytes) -> Part:
 
 def read_headers(raw: bytes) -> Part:
     """The header fields alone; there may be none."""
-    parser = BytesHeaderParser(Part, policy=_AsWritten())
-    return cast("Part", parser.parsebytes(raw[start_of_headers(raw) :]))
+    parser = BytesHeaderParser(Part)
+    return parser.parsebytes(raw[start_of_headers(raw) :])

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api import runs
 from api.operations import Call, Listing, Operations, Reading, Reply, found
+from api.parameters import AS_JSON
 from api.runs import RunDone
 from domain.aggregates import NotFound
 from domain.email_address import email_address_id
@@ -25,11 +26,6 @@ operation: Final = Operations("filings")
 _ON: Final[dict[str, Any]] = {"kind": "client", "id": "11111111-1111-4111-8111-111111111111"}
 _WRONG: Final[dict[str, Any]] = {"kind": "claim", "id": "22222222-2222-4222-8222-222222222222"}
 _TICKET: Final = "44444444-4444-4444-8444-444444444444"
-
-
-def _whole(number: object) -> object:
-    """In JSON, 2.0 is a whole number."""
-    return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 class RunPath(BaseModel):
@@ -82,7 +78,7 @@ class TicketAt(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ticket_id: UUID
-    version: Annotated[int, Field(ge=1, le=2**62), BeforeValidator(_whole)] | None = None
+    version: Annotated[int, Field(ge=1, le=2**62), AS_JSON] | None = None
 
 
 class FilingRun(BaseModel):

@@ -1,5 +1,6 @@
 import io
 import os
+import stat
 import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -179,19 +180,48 @@ def test_a_content_that_fails_midway_leaves_nothing_behind(files, folder, error,
     assert on_disk(folder) == []
 
 
-def test_a_rename_that_is_not_durable_leaves_nothing_behind(files, folder, monkeypatch):
-    fsync, synced = os.fsync, []
+def failing_for(kind, monkeypatch, *, but=0):
+    """The disk keeps so many files, or folders, and no more; gives what it was asked to keep."""
+    fsync, synced, left = os.fsync, [], iter(range(but))
 
     def failing(descriptor):
-        synced.append(descriptor)
-        if len(synced) == 3:  # the file, the folder for its new subfolder, and that one for the rename
+        mode = os.fstat(descriptor).st_mode
+        synced.append(stat.S_IFMT(mode))
+        if stat.S_IFMT(mode) == kind and next(left, None) is None:
             raise OSError(5, "Input/output error")
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", failing)
+    return synced
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFREG, stat.S_IFDIR], ids=["content", "name"])
+def test_a_file_that_the_disk_does_not_keep_is_not_left_behind(files, folder, monkeypatch, kind):
+    synced = failing_for(kind, monkeypatch)
     with pytest.raises(StoreUnavailable, match="Input/output error"):
         files.store(io.BytesIO(b"content"))
-    assert len(synced) == 3
+    assert sorted(synced) == [stat.S_IFDIR, stat.S_IFDIR, stat.S_IFREG], "the file, its folder and the one of that"
+    assert on_disk(folder) == []
+
+
+def test_a_disk_that_lets_nothing_be_removed_either_is_said_to_be_unavailable(files, monkeypatch):
+    def read_only(*_, **__):
+        raise OSError(30, "Read-only file system")
+
+    failing_for(stat.S_IFREG, monkeypatch)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    with pytest.raises(StoreUnavailable, match="Input/output error"):
+        files.store(io.BytesIO(b"content"))
+
+
+def test_who_is_interrupted_while_the_disk_is_waited_for_leaves_nothing_behind(files, folder, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, files.storing([io.BytesIO(b"content")]) as storing:
+        patched.setattr("adapters.files.wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            storing.wait_for_disk()
     assert on_disk(folder) == []
 
 
@@ -203,15 +233,7 @@ def test_files_are_on_their_way_to_the_disk_together(files):
 
 
 def test_where_the_disk_does_not_keep_one_file_none_is_left_behind(files, folder, monkeypatch):
-    fsync, synced = os.fsync, []
-
-    def failing(descriptor):
-        synced.append(descriptor)
-        if len(synced) == 2:
-            raise OSError(5, "Input/output error")
-        fsync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", failing)
+    failing_for(stat.S_IFREG, monkeypatch, but=1)
     with (
         files.storing(io.BytesIO(b"content") for _ in range(3)) as storing,
         pytest.raises(StoreUnavailable, match="Input/output error"),

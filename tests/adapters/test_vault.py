@@ -158,7 +158,7 @@ def test_a_vault_holds_no_key_in_plain(vault, url, master_key):
     vault.destroy([])
     held = stored(url)
     assert content(url)[0][0][1] in held
-    for secret in (master_key.raw, vault._index_secret):
+    for secret in (master_key.raw, vault._opened_secrets(master_key)["index"]):
         assert secret not in held
         assert secret.hex().encode() not in held
         assert base64.b64encode(secret) not in held

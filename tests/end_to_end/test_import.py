@@ -15,6 +15,7 @@ import pytest
 from adapters.databases import StoreUnavailable
 from adapters.desk import Desk
 from adapters.event_store.log import EventLog
+from adapters.mail import intake
 from tests.cli.command_line import errors
 from tests.end_to_end.accounts import check_whole, digest, quarantine, stored_for_nothing, tickets, undisturbed
 from tests.end_to_end.mailboxes import letter, letters, write_eml, write_maildir, write_mbox
@@ -257,6 +258,20 @@ def test_an_interruption_after_the_append_takes_no_file_away(opened, apart, monk
     with opened.open() as office:
         assert tickets(office) == Counter([digest(letter(1))])
     assert opened.json("import-mail", "a.eml") == {"messages": 1, "duplicate": 1}
+
+
+def test_an_interruption_before_anything_is_decided_leaves_no_file_behind(opened, apart, monkeypatch):
+    (apart / "a.eml").write_bytes(letter(1))
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(intake._Arriving, "command", interrupted)
+        opened("import-mail", "a.eml", exit_code=130)
+    with opened.open() as office:
+        assert not tickets(office)
+        assert not stored_for_nothing(office)
 
 
 def test_nothing_is_recorded_of_messages_that_the_disk_did_not_keep(opened, apart, monkeypatch):

@@ -529,6 +529,20 @@ def test_commands_executed_together_are_decided_again_when_what_they_read_has_ch
     assert [one.event.number for one in log.stream(mine)] == [1004]
 
 
+def test_what_commands_will_ask_for_is_read_together(log, actor, monkeypatch):
+    asked, select = [], log._recorder.select_streams
+
+    def counting(stream_ids):
+        asked.append(set(stream_ids))
+        return select(stream_ids)
+
+    monkeypatch.setattr(log._recorder, "select_streams", counting)
+    (answer,) = log.execute_all([receive()], actor)
+    together, ticket = asked
+    assert email_address_id(log, ADDRESS) in together
+    assert ticket == {UUID(answer.result["ticket_id"])}, "its number was not known before"
+
+
 def test_a_stream_that_moves_on_after_it_was_read_ahead_is_read_again(log, actor):
     client = uuid4()
     log.execute(register(client), actor)
