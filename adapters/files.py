@@ -84,7 +84,7 @@ class FileStore:
             with _or_nothing(files):
                 for content in contents:
                     files.append(opened.enter_context(_Incoming(self._folder)))
-                    self._put_in_place(files[-1], self._path(files[-1].write(content).name))
+                    files[-1].move(self._path(files[-1].write(content).name))
                 opened.callback(wait, waiting)
                 waiting.extend(self._writers.submit(file.wait_for_disk) for file in files)
                 # A name is durable once its folder is, and that one's in this: another batch may just have made it.
@@ -162,14 +162,6 @@ class FileStore:
         finally:
             os.close(descriptor)
 
-    @staticmethod
-    def _put_in_place(file: _Incoming, path: Path) -> None:
-        try:
-            file.move(path)
-        except FileNotFoundError:
-            path.parent.mkdir(exist_ok=True)
-            file.move(path)
-
     def _path(self, name: str) -> Path:
         return self._folder / name[:2] / name
 
@@ -204,7 +196,11 @@ class _Incoming:
         return self.sealed
 
     def move(self, path: Path) -> None:
-        self.path = self.path.rename(path)
+        try:
+            self.path = self.path.rename(path)
+        except FileNotFoundError:
+            path.parent.mkdir(exist_ok=True)
+            self.path = self.path.rename(path)
 
     def wait_for_disk(self) -> None:
         os.fsync(self._file.fileno())

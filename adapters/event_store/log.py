@@ -263,7 +263,6 @@ class UnitOfWork:
         self._context = b""
         self._read: set[UUID] = set()
         self._ahead: Mapping[UUID, Sequence[StoredEvent]] = {}
-        self._ids: dict[tuple[str, str], UUID] = {}
         self._states: dict[UUID, Aggregate] = {}
         self._keys: dict[UUID, DataKey] = {}
         self.expected: dict[UUID, int] = {}
@@ -324,10 +323,7 @@ class UnitOfWork:
         return self._keys[stream_id]
 
     def keyed_id(self, kind: str, value: str) -> UUID:
-        known = self._ids.get((kind, value))
-        if known is None:
-            known = self._ids[kind, value] = self._log.keyed_id(kind, value)
-        return known
+        return self._log.keyed_id(kind, value)
 
     def next_number(self, series: str) -> int:
         return self._log.next_number(series)

@@ -18,6 +18,7 @@ from api.cli.naming import (
     ContactOption,
     ContractOption,
     TicketArgument,
+    by_kind,
     find_file,
     find_the_one,
     find_ticket,
@@ -176,13 +177,7 @@ def refile(
     as_json: JsonOption = False,
 ) -> None:
     """File elsewhere what went to a wrong file: each change is shown first, and made by a command of its own."""
-    named: dict[FileKind, str | None] = {
-        "client": client,
-        "contract": contract,
-        "claim": claim,
-        "company": company,
-        "contact": contact,
-    }
+    named = by_kind(client, contract, claim, company, contact)
     if nowhere == any(name is not None for name in named.values()):
         raise typer.BadParameter(f"give exactly one of --nowhere, --{', --'.join(named)}")
     if sender is not None and normalised_address(sender) is None:

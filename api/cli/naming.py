@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import typer
@@ -44,12 +44,23 @@ def find_file(session: Connection, kind: FileKind, name: str, where: str) -> Tar
     return Target(kind=kind, id=ids[0])
 
 
+def by_kind(
+    client: str | None, contract: str | None, claim: str | None, company: str | None, contact: str | None
+) -> dict[FileKind, str | None]:
+    """The options that name a file of any kind."""
+    return {"client": client, "contract": contract, "claim": claim, "company": company, "contact": contact}
+
+
+def exactly_one(options: Mapping[Any, object]) -> None:
+    """Raises `BadParameter` unless one of the options was given: the others are None."""
+    if sum(value is not None for value in options.values()) != 1:
+        raise typer.BadParameter(f"give exactly one of --{', --'.join(options)}")
+
+
 def find_the_one(session: Connection, named: Mapping[FileKind, str | None]) -> Target:
     """The file that the one option given names. Raises `BadParameter` and `CommandFailed`."""
-    given = [(kind, name) for kind, name in named.items() if name is not None]
-    if len(given) != 1:
-        raise typer.BadParameter(f"give exactly one of --{', --'.join(named)}")
-    ((kind, name),) = given
+    exactly_one(named)
+    ((kind, name),) = ((kind, name) for kind, name in named.items() if name is not None)
     return find_file(session, kind, name, f"--{kind}")
 
 

@@ -20,6 +20,8 @@ from api.cli.naming import (
     ContactOption,
     ContractOption,
     TicketArgument,
+    by_kind,
+    exactly_one,
     find_the_one,
     find_ticket,
 )
@@ -142,8 +144,8 @@ def search(
     assigned: Annotated[bool | None, typer.Option("--assigned/--unassigned", help="Only these.")] = None,
     assigned_to: Annotated[str | None, typer.Option(help="Only those of the collaborator of this address.")] = None,
     client: ClientOption = None,
-    contract: Annotated[str | None, typer.Option(help="A contract's policy number or id.")] = None,
-    claim: Annotated[str | None, typer.Option(help="A claim's number or id.")] = None,
+    contract: ContractOption = None,
+    claim: ClaimOption = None,
     company: CompanyOption = None,
     contact: ContactOption = None,
     with_dismissed: Annotated[bool, typer.Option("--with-dismissed", help="Those that were put aside, too.")] = False,
@@ -155,13 +157,7 @@ def search(
     """Search tickets by what their messages say, on a file and what stands under it: the newest message first."""
     if text is not None and not words_of(text):
         raise typer.BadParameter("TEXT: has nothing that can be searched: give words or numbers")
-    files: dict[FileKind, str | None] = {
-        "client": client,
-        "contract": contract,
-        "claim": claim,
-        "company": company,
-        "contact": contact,
-    }
+    named = by_kind(client, contract, claim, company, contact)
     with up_to_date_office() as greffier, greffier.views.reading() as session:
         zone = periods.time_zone(greffier)
         page = ticket_search.search(
@@ -175,7 +171,7 @@ def search(
             state=state,
             assigned=assigned,
             assigned_to=None if assigned_to is None else find_collaborator(greffier, assigned_to),
-            on=_file_named(session, files),
+            on=_file_named(session, named),
             with_dismissed=with_dismissed,
             cursor=cursor,
             limit=limit,
@@ -254,16 +250,9 @@ def file_ticket(
     as_json: JsonOption = False,
 ) -> None:
     """File a ticket by hand, or file it elsewhere."""
-    named: dict[FileKind, str | None] = {
-        "client": client,
-        "contract": contract,
-        "claim": claim,
-        "company": company,
-        "contact": contact,
-    }
+    named = by_kind(client, contract, claim, company, contact)
     is_new = new_person is not None or new_company is not None
-    if sum(name is not None for name in (*named.values(), new_person, new_company)) != 1:
-        raise typer.BadParameter(f"give exactly one of --{', --'.join(named)}, --new-person, --new-company")
+    exactly_one({**named, "new-person": new_person, "new-company": new_company})
     with up_to_date_office() as greffier:
         with greffier.views.reading() as session:
             ticket_id = find_ticket(session, ticket)
