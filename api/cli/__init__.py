@@ -16,21 +16,12 @@ import typer
 from pydantic import ValidationError
 
 from api.cli import (
-    addresses,
     backup,
-    claims,
-    clients,
-    companies,
-    contacts,
-    contracts,
     demo,
-    documents,
-    filings,
     generate,
     keys,
     mail,
     office,
-    office_addresses,
     projections,
     receive,
     tickets,
@@ -62,15 +53,6 @@ receive.register(app)
 app.add_typer(mail.mail, name="mail")
 app.add_typer(mail.quarantine, name="quarantine")
 app.add_typer(tickets.tickets, name="tickets")
-tickets.tickets.add_typer(filings.filings)
-app.add_typer(clients.clients, name="clients")
-app.add_typer(contracts.contracts, name="contracts")
-app.add_typer(claims.claims, name="claims")
-app.add_typer(companies.companies, name="companies")
-app.add_typer(contacts.contacts, name="contacts")
-app.add_typer(addresses.addresses, name="addresses")
-app.add_typer(office_addresses.office_addresses, name="office-addresses")
-app.add_typer(documents.documents, name="documents")
 app.add_typer(projections.projections, name="projections")
 app.add_typer(keys.keys, name="keys")
 

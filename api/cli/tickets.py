@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -41,30 +41,21 @@ from api.staff import find_collaborator
 from domain.access import Viewer
 from domain.aggregates import NotFound
 from domain.client import Company, Identity, Person
-from domain.commands import Command
 from domain.email_address import Ownership
 from domain.events import Actor
 from domain.message import Direction
-from domain.ticket_events import DismissalReason, TicketState
+from domain.ticket_events import TicketState
 from domain.ticket_filing import ClassifyTicket, ClientToCreate
-from domain.ticket_handling import (
-    AssignTicket,
-    BringBackTicket,
-    CloseTicket,
-    CommentOnTicket,
-    DismissTicket,
-    PutTicketOnHold,
-    ReopenTicket,
-)
 from domain.values import FileKind, Target
-from projections import ticket_comments, ticket_history, ticket_search
+from projections import suggestions as suggestions_view
+from projections import ticket_history, ticket_search
 from projections import tickets as read_model
 from projections.full_text import words_of
 from projections.paging import DEFAULT_LIMIT
 from projections.ticket_search import Found
 
 tickets = typer.Typer(
-    help="The inbox, the search, one ticket, its history and comments; filing it, and seeing to it.",
+    help="The inbox, the search, one ticket with its history and suggestions; filing it.",
     no_args_is_help=True,
 )
 
@@ -270,119 +261,29 @@ def file_ticket(
 
 
 @tickets.command()
-def wait(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
-    """Put a ticket on hold: someone sees to it."""
-    handle(ticket, lambda ticket_id: PutTicketOnHold(ticket_id=ticket_id), "is on hold", collaborator, as_json)
-
-
-@tickets.command()
-def close(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
-    """Close a ticket: it was dealt with."""
-    handle(ticket, lambda ticket_id: CloseTicket(ticket_id=ticket_id), "is closed", collaborator, as_json)
-
-
-@tickets.command()
-def reopen(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
-    """Open a closed ticket again."""
-    handle(ticket, lambda ticket_id: ReopenTicket(ticket_id=ticket_id), "is no longer closed", collaborator, as_json)
-
-
-@tickets.command()
-def assign(
-    ticket: TicketArgument,
-    to: Annotated[str | None, typer.Option(help="The e-mail address of the collaborator who sees to it.")] = None,
-    nobody: Annotated[bool, typer.Option("--nobody", help="Take it from whoever has it.")] = False,
-    collaborator: AsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Entrust a ticket to a collaborator, or to nobody."""
-    if nobody == (to is not None):
-        raise typer.BadParameter("give exactly one of --to, --nobody")
-    with up_to_date_office() as greffier:
-        chosen = None if to is None else find_collaborator(greffier, to)
-    handle(
-        ticket,
-        lambda ticket_id: AssignTicket(ticket_id=ticket_id, collaborator_id=chosen),
-        f"is entrusted to {to or 'nobody'}",
-        collaborator,
-        as_json,
-    )
-
-
-@tickets.command()
-def dismiss(
-    ticket: TicketArgument,
-    reason: Annotated[DismissalReason, typer.Argument(help="Why it is nothing for the office to see to.")],
-    note: Annotated[str | None, typer.Option(help="More about it.")] = None,
-    collaborator: AsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Put a ticket aside: it leaves the inbox until it is brought back."""
-    handle(
-        ticket,
-        lambda ticket_id: DismissTicket(ticket_id=ticket_id, reason=reason, note=note),
-        "is dismissed",
-        collaborator,
-        as_json,
-    )
-
-
-@tickets.command()
-def bring_back(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
-    """Take a dismissed ticket among the others again, in the state that it had."""
-    handle(
-        ticket, lambda ticket_id: BringBackTicket(ticket_id=ticket_id), "is no longer dismissed", collaborator, as_json
-    )
-
-
-@tickets.command()
-def comment(
-    ticket: TicketArgument,
-    text: Annotated[str, typer.Argument(help="What to note, for the office alone.")],
-    collaborator: AsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Note something on a ticket."""
-    comment_id = uuid4()
-    handle(
-        ticket,
-        lambda ticket_id: CommentOnTicket(ticket_id=ticket_id, comment_id=comment_id, text=text),
-        "has a new comment",
-        collaborator,
-        as_json,
-    )
-
-
-@tickets.command()
-def comments(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
-    """Show what was noted on a ticket: who, when and what."""
+def suggestions(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
+    """Show the files that a ticket could go to, the strongest first, and what speaks for each."""
     with up_to_date_office() as greffier, greffier.views.reading() as session:
-        ticket_id, viewer = find_ticket(session, ticket), _viewer(greffier, collaborator)
-        if read_model.ticket(session, viewer, ticket_id) is None:
-            raise NotFound(kind="ticket", id=ticket_id)
-        noted = ticket_comments.comments(session, viewer, *_with_absorbed(session, ticket_id))
+        ticket_id = find_ticket(session, ticket)
+        found = suggestions_view.suggestions(session, [ticket_id]).get(ticket_id)
+    if found is None:
+        raise NotFound(kind="ticket", id=ticket_id)
     if as_json:
-        print_json(noted)
+        print_json(found)
         return
-    for one in noted:
-        told = as_shown(f"{one.at:%Y-%m-%d %H:%M:%S}  {one.who} : {one.text}")
-        console.print(told, markup=False, highlight=False)
-
-
-def handle(
-    ticket: str, command: Callable[[UUID], Command], outcome: str, collaborator: str | None, as_json: bool
-) -> None:
-    """Gives a command about the ticket, in the collaborator's name, and says how the ticket stands then."""
-    with up_to_date_office() as greffier:
-        with greffier.views.reading() as session:
-            ticket_id = find_ticket(session, ticket)
-        actor = Actor.collaborator(find_collaborator(greffier, collaborator))
-        answer = greffier.log.execute(command(ticket_id), actor)
-        bring_up_to_date(greffier)
-    if as_json:
-        print_json(answer.result | {"version": answer.versions[ticket_id], "position": answer.position})
-    else:
-        console.print(f"The ticket {outcome}.", markup=False, highlight=False)
+    print_table(
+        ("strength", "file", "why", "kind", "id"),
+        [
+            (
+                f"{one.strength:.2f}",
+                ", ".join(line.label for line in one.filed_under),
+                ", ".join(f"{why.reason.replace('_', ' ')} {why.strength:.2f}" for why in one.reasons),
+                one.file.kind,
+                one.file.id,
+            )
+            for one in found
+        ],
+    )
 
 
 def _viewer(greffier: Greffier, collaborator: str | None) -> Viewer:
