@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeGuard, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from domain.aggregates import Aggregate
-from domain.events import Event, Value, domain_modules
+from domain.events import Event, Value
+from domain.registry import NameTaken, by_name, defined_in
 
 
 class KeyedIds(Protocol):
@@ -48,26 +49,46 @@ class Streams(KeyedIds, Protocol):
 
 Handler = Callable[[Any, Streams], BaseModel | None]
 
+_HANDLERS: Final[dict[type[Command], Handler]] = {}
+
 
 def handles(command_type: type[C]) -> Callable[[Callable[[C, Streams], Any]], Callable[[C, Streams], Any]]:
-    """Marks the one handler of a command. It returns nothing, or a model of ids: it is kept for retries."""
+    """Marks the one handler of a command. It returns nothing, or a model of ids: it is kept for retries.
+
+    Raises `NameTaken` where the command has a handler.
+    """
 
     def mark(handler: Callable[[C, Streams], Any]) -> Callable[[C, Streams], Any]:
-        handler.handles = command_type  # type: ignore[attr-defined]  # read back by `handlers` alone
+        _take_up(command_type, handler)
         return handler
 
     return mark
 
 
+def _take_up(command_type: type[Command], handler: Handler) -> None:
+    if other := _HANDLERS.get(command_type):
+        raise NameTaken(f"the handler of {command_type.__name__}", _place(other), _place(handler))
+    _HANDLERS[command_type] = handler
+
+
+def _place(handler: Handler) -> str:
+    return f"{handler.__module__}.{handler.__qualname__}"
+
+
 @cache
 def handlers() -> dict[type[Command], Handler]:
-    """Every handler that the modules of `domain` define, by the command that it handles."""
-    return {
-        member.handles: member
-        for module in domain_modules()
-        for member in vars(module).values()
-        if callable(member) and hasattr(member, "handles") and member.__module__ == module.__name__
-    }
+    """The handler of every command of the office."""
+    return handlers_of("domain")
+
+
+def handlers_of(package: str) -> dict[type[Command], Handler]:
+    """The handler of every command that the modules of a package define. Raises `NameTaken`."""
+    commands = by_name(defined_in(package, _is_command), lambda command_type: command_type.__name__)
+    return {command_type: _HANDLERS[command_type] for command_type in commands.values() if command_type in _HANDLERS}
+
+
+def _is_command(member: Any) -> TypeGuard[type[Command]]:
+    return isinstance(member, type) and issubclass(member, Command)
 
 
 class Answer(Value):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from importlib import import_module
-from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeAlias, cast
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, TypeAlias, TypeGuard, cast
 from uuid import UUID
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeVar
+
+from domain.registry import by_name, defined_in
 
 
 class Value(BaseModel):
@@ -203,7 +203,8 @@ class EventTypes:
     """The closed registry: the only types that a log may name."""
 
     def __init__(self, types: Iterable[type[Event]]) -> None:
-        self._by_topic = {cls.topic(): cls for cls in types}
+        """Raises `NameTaken`."""
+        self._by_topic = by_name(((f"{cls.__module__}.{cls.__qualname__}", cls) for cls in types), _topic)
 
     def __iter__(self) -> Iterator[type[Event]]:
         return iter(self._by_topic.values())
@@ -219,20 +220,19 @@ class EventTypes:
             raise UnknownTopic(topic) from None
 
 
+def event_types_of(package: str) -> EventTypes:
+    """Every event type that the modules of a package define. Raises `NameTaken`."""
+    return EventTypes(event_type for _, event_type in defined_in(package, _is_event_type))
+
+
 @cache
 def office_event_types() -> EventTypes:
-    """Every event type that the modules of `domain` define."""
-    return EventTypes(
-        member
-        for module in domain_modules()
-        for member in vars(module).values()
-        if isinstance(member, type) and issubclass(member, Event) and member.__module__ == module.__name__
-        if not member.__subclasses__()  # what others derive from names a family, not a fact
-    )
+    return event_types_of("domain")
 
 
-@cache
-def domain_modules() -> tuple[Any, ...]:
-    """The modules of this package, imported: what is defined in them is part of the office, with no list to keep."""
-    package = import_module(__package__)
-    return tuple(import_module(f"{__package__}.{found.name}") for found in pkgutil.iter_modules(package.__path__))
+def _is_event_type(member: Any) -> TypeGuard[type[Event]]:
+    return isinstance(member, type) and issubclass(member, Event) and not member.__subclasses__()  # those name families
+
+
+def _topic(event_type: type[Event]) -> str:
+    return event_type.topic()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import pkgutil
 from functools import cache
-from importlib import import_module
+from typing import Any, TypeGuard
 
-import projections
+from domain.registry import by_name, defined_in
 from projections.projection import Projection
 
 
 @cache
 def office_projections() -> tuple[Projection, ...]:
-    modules = [import_module(f"projections.{found.name}") for found in pkgutil.iter_modules(projections.__path__)]
-    found = {
-        id(member): member for module in modules for member in vars(module).values() if isinstance(member, Projection)
-    }
-    return tuple(sorted(found.values(), key=lambda projection: projection.name))
+    return projections_of("projections")
+
+
+def projections_of(package: str) -> tuple[Projection, ...]:
+    """Every read model that the modules of a package define, by name. Raises `NameTaken`."""
+    found = by_name(defined_in(package, _is_projection), lambda projection: projection.name)
+    return tuple(found[name] for name in sorted(found))
+
+
+def _is_projection(member: Any) -> TypeGuard[Projection]:
+    return isinstance(member, Projection)
