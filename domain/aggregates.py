@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
+from typing_extensions import dataclass_transform
+
 from domain.events import Event, Value
 
 
@@ -38,20 +40,33 @@ class Aggregate(Value):
         return state if state.version == version else state.having(version=version)
 
 
-@dataclass(eq=False)
+@dataclass_transform(eq_default=False)
 class Refusal(Exception):
-    """A decision's no, with the facts that the caller needs. Its type says why; `str` says it in a sentence."""
+    """A decision's no, with the facts that the caller needs: its fields. Its type says why; `str` says it in a sentence."""
+
+    sentence: ClassVar[str]
+    """What `str` says: a format string over the facts."""
+
+    def __init_subclass__(cls) -> None:
+        dataclass(eq=False)(cls)
 
     def facts(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """What is known; a fact that is None is none."""
+        facts = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {name: fact for name, fact in facts.items() if fact is not None}
+
+    def __str__(self) -> str:
+        return self.sentence.format_map(vars(self))
 
 
-@dataclass(eq=False)
 class NotFound(Refusal):
-    """No such thing: nothing was ever recorded under this id."""
+    """No such thing: nothing was ever recorded under this id.
+
+    `field` is the path of the command's field that names it, such as `on.id`; None for what the command is about.
+    """
+
+    sentence = "there is no {kind} {id}"
 
     kind: str
     id: UUID
-
-    def __str__(self) -> str:
-        return f"there is no {self.kind} {self.id}"
+    field: str | None = None

@@ -8,7 +8,6 @@ order the messages come in, and a message that comes late joins the tickets whic
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
@@ -144,12 +143,12 @@ class SplitAnswer(Value):
     new_ticket_id: UUID
 
 
-@dataclass(eq=False)
 class MergedWithItself(Refusal):
-    ticket_id: UUID
+    """A ticket can't be merged with itself."""
 
-    def __str__(self) -> str:
-        return f"the ticket {self.ticket_id} can't be merged with itself: name another one"
+    sentence = "the ticket {ticket_id} can't be merged with itself: name another one"
+
+    ticket_id: UUID
 
 
 @handles(MergeTickets)

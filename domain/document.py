@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import Final, Literal, Self
 from uuid import UUID
@@ -158,24 +157,20 @@ class Document(Aggregate):
                 return self
 
 
-@dataclass(eq=False)
 class DocumentWasRemoved(Refusal):
     """The document was removed: index the attachment again."""
 
+    sentence = "the document {document_id} was removed: index the attachment again"
+
     document_id: UUID
 
-    def __str__(self) -> str:
-        return f"the document {self.document_id} was removed: index the attachment again"
 
-
-@dataclass(eq=False)
 class DocumentStandsAlready(Refusal):
     """The same attachment is a document of that type on that file already."""
 
-    document_id: UUID
+    sentence = "the same attachment is a document of that type on that file already: {document_id}"
 
-    def __str__(self) -> str:
-        return f"the same attachment is a document of that type on that file already: {self.document_id}"
+    document_id: UUID
 
 
 class IndexAttachment(Command):

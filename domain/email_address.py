@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, Self
 from uuid import UUID
 
@@ -136,36 +135,32 @@ class EmailAddress(Aggregate):
                 return self
 
 
-@dataclass(eq=False)
 class AddressBelongsToAnother(Refusal):
     """The address has another owner; sharing or moving it must be asked for by name."""
+
+    sentence = "{address} belongs to another file: share it or move it, explicitly"
 
     address: str
     address_id: UUID
     owners: tuple[Target, ...]
 
-    def __str__(self) -> str:
-        return f"{self.address} belongs to another file: share it or move it, explicitly"
 
-
-@dataclass(eq=False)
 class AddressIsOffices(Refusal):
     """The address is one of the office's own: it can't be a file's."""
+
+    sentence = "{address} is one of the office's own addresses: it can't be given to a file"
 
     address: str
     address_id: UUID
 
-    def __str__(self) -> str:
-        return f"{self.address} is one of the office's own addresses: it can't be given to a file"
 
-
-@dataclass(eq=False)
 class AddressNotOnFile(Refusal):
+    """The address is not one of that file's."""
+
+    sentence = "the address {address_id} is not on this {owner.kind}"
+
     address_id: UUID
     owner: Target
-
-    def __str__(self) -> str:
-        return f"the address {self.address_id} is not on this {self.owner.kind}"
 
 
 def email_address_id(ids: KeyedIds, address: str) -> UUID:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final, Self
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -75,10 +74,10 @@ class Office(Aggregate):
                 return self
 
 
-@dataclass(eq=False)
 class OfficeNotOpen(Refusal):
-    def __str__(self) -> str:
-        return "the office is not open yet: open it under its name first"
+    """The office has no name yet: nobody can join it."""
+
+    sentence = "the office is not open yet: open it under its name first"
 
 
 class OpenOffice(Command):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID, uuid4
@@ -28,17 +27,15 @@ _ATTEMPTS: Final = 10
 A = TypeVar("A", bound=Aggregate)
 
 
-@dataclass(eq=False)
 class StaleVersion(Refusal):
     """The caller's `If-Match` names a version that the thing no longer has."""
+
+    sentence = "the {kind} {id} is at version {actual}, not {expected}: read it again"
 
     kind: str
     id: UUID
     expected: int
     actual: int
-
-    def __str__(self) -> str:
-        return f"the {self.kind} {self.id} is at version {self.actual}, not {self.expected}: read it again"
 
 
 class CommandIdReused(Exception):

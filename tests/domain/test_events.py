@@ -2,7 +2,6 @@ from uuid import UUID
 
 import pytest
 
-from domain.aggregates import NotFound
 from domain.client import Identity, ProspectRegistered
 from domain.commands import Command, handlers
 from domain.events import ERASED, Actor, Context, Event, EventTypes, Recorded, Sealed, UnknownTopic, office_event_types
@@ -58,7 +57,3 @@ def test_an_actor_is_a_collaborator_or_a_rule():
 
 def test_types_are_listed():
     assert list(EventTypes([TicketReceived])) == [TicketReceived]
-
-
-def test_a_refusal_tells_its_facts():
-    assert NotFound(kind="ticket", id=UUID(int=1)).facts() == {"kind": "ticket", "id": UUID(int=1)}
