@@ -14,6 +14,7 @@ from api.problems import Problem, problem_of
 from domain.aggregates import Refusal
 from domain.commands import Answer, Command
 from domain.events import Actor
+from domain.ticket import Ticket
 from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
 from domain.values import Target
 from projections.tickets import TicketLine
@@ -90,16 +91,16 @@ def run(
         except (Refusal, StoreUnavailable) as error:
             failed.append(TicketNotChanged(ticket_id=step.ticket_id, problem=problem_of(error)))
         else:
-            done.append(changed(step.ticket_id, answer))
+            done.append(changed(log, step.ticket_id, answer))
     position = max((one.position for one in done), default=0) or log.head()
     return RunDone(run_id=run_id, changed=done, failed=failed, position=position)
 
 
-def changed(ticket_id: UUID, answer: Answer) -> TicketChanged:
+def changed(log: EventLog, ticket_id: UUID, answer: Answer) -> TicketChanged:
     """What a command on a ticket answers."""
     return TicketChanged(
         ticket_id=ticket_id,
-        filed_on=answer.result.get("filed_on"),
-        version=answer.versions[ticket_id],
+        filed_on=log.state(Ticket, ticket_id).filed_on,
+        version=answer.version or 0,
         position=answer.position,
     )

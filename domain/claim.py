@@ -90,38 +90,29 @@ class OpenClaim(Command):
 
 
 class CloseClaim(Command):
+    """Records that nothing is left to do. Tickets can still be filed on the claim."""
+
     claim_id: UUID
 
 
 class ReopenClaim(Command):
-    claim_id: UUID
+    """Records that there is something left to do after all."""
 
-
-class ClaimAnswer(Value):
     claim_id: UUID
 
 
 @handles(OpenClaim)
-def open_claim(command: OpenClaim, streams: Streams) -> ClaimAnswer:
+def open_claim(command: OpenClaim, streams: Streams) -> Claim:
     streams.load(Contract, command.contract_id)
     claim = streams.find(Claim, command.claim_id)
-    if claim.status is None:
-        number = streams.next_number("claim")
-        streams.save(claim, claim.open(number, command.contract_id, command.occurred_on, command.reference))
-        for quoted in (claim_number(number), quotable(command.reference.insurer_reference)):
-            give_number(quoted, Target(kind="claim", id=claim.id), streams)
-    return ClaimAnswer(claim_id=claim.id)
+    if claim.status is not None:
+        return claim
+    number = streams.next_number("claim")
+    claim = streams.save(claim, claim.open(number, command.contract_id, command.occurred_on, command.reference))
+    for quoted in (claim_number(number), quotable(command.reference.insurer_reference)):
+        give_number(quoted, Target(kind="claim", id=claim.id), streams)
+    return claim
 
 
-@handles(CloseClaim)
-def close_claim(command: CloseClaim, streams: Streams) -> ClaimAnswer:
-    claim = streams.load(Claim, command.claim_id)
-    streams.save(claim, claim.close())
-    return ClaimAnswer(claim_id=claim.id)
-
-
-@handles(ReopenClaim)
-def reopen_claim(command: ReopenClaim, streams: Streams) -> ClaimAnswer:
-    claim = streams.load(Claim, command.claim_id)
-    streams.save(claim, claim.reopen())
-    return ClaimAnswer(claim_id=claim.id)
+handles(CloseClaim, by=Claim.close)
+handles(ReopenClaim, by=Claim.reopen)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
-from domain.email_address import give_address
+from domain.email_address import AddressBelongsToAnother, AddressIsOffices, give_address
 from domain.events import Event, Sealed, Value
 from domain.values import EmailAddressText, Name, ShortLine, Target, Title
 
@@ -89,15 +89,15 @@ class NewClient(Value):
 class RegisterClient(Command):
     """Opens a dossier, with the addresses that are its own (each of them free)."""
 
+    refuses = (AddressBelongsToAnother, AddressIsOffices)
+
     client: NewClient
     email_addresses: tuple[EmailAddressText, ...] = ()
 
 
 class ActivateClient(Command):
-    client_id: UUID
+    """Makes the prospect a client of the office."""
 
-
-class ClientAnswer(Value):
     client_id: UUID
 
 
@@ -112,15 +112,11 @@ def open_dossier(new: NewClient, streams: Streams, ticket_id: UUID | None = None
 
 
 @handles(RegisterClient)
-def register_client(command: RegisterClient, streams: Streams) -> ClientAnswer:
+def register_client(command: RegisterClient, streams: Streams) -> Client:
     client = open_dossier(command.client, streams)
     for address in command.email_addresses:
         give_address(address, client.target, "associate", streams)
-    return ClientAnswer(client_id=client.id)
+    return client
 
 
-@handles(ActivateClient)
-def activate_client(command: ActivateClient, streams: Streams) -> ClientAnswer:
-    client = streams.load(Client, command.client_id)
-    streams.save(client, client.activate())
-    return ClientAnswer(client_id=client.id)
+handles(ActivateClient, by=Client.activate)

@@ -50,17 +50,14 @@ class Company(Aggregate):
 
 
 class RegisterCompany(Command):
+    """Registers a company: tickets can be filed on it, and addresses given to it, from now on."""
+
     company_id: UUID
     role: CompanyRole
     name: Name
 
 
-class CompanyAnswer(Value):
-    company_id: UUID
-
-
 @handles(RegisterCompany)
-def register_company(command: RegisterCompany, streams: Streams) -> CompanyAnswer:
+def register_company(command: RegisterCompany, streams: Streams) -> Company:
     company = streams.find(Company, command.company_id)
-    streams.save(company, company.register(command.role, CompanyName(name=command.name)))
-    return CompanyAnswer(company_id=company.id)
+    return streams.save(company, company.register(command.role, CompanyName(name=command.name)))

@@ -53,23 +53,19 @@ class Contact(Aggregate):
 
 
 class RegisterContact(Command):
-    """Enters a contact: at a company, or of their own."""
+    """Enters a contact, at a company or of their own: tickets can be filed on them, and addresses given to them, from now on."""
 
     contact_id: UUID
     company_id: UUID | None = None
     identity: ContactIdentity
 
 
-class ContactAnswer(Value):
-    contact_id: UUID
-
-
 @handles(RegisterContact)
-def register_contact(command: RegisterContact, streams: Streams) -> ContactAnswer:
+def register_contact(command: RegisterContact, streams: Streams) -> Contact:
     if command.company_id is not None:
-        streams.load(Company, command.company_id)
+        streams.load(Company, command.company_id, field="company_id")
     contact = streams.find(Contact, command.contact_id)
-    if not contact.is_registered:
-        number = streams.next_number("contact")
-        streams.save(contact, contact.register(number, command.company_id, command.identity))
-    return ContactAnswer(contact_id=contact.id)
+    if contact.is_registered:
+        return contact
+    number = streams.next_number("contact")
+    return streams.save(contact, contact.register(number, command.company_id, command.identity))

@@ -55,9 +55,6 @@ class Contract(Aggregate):
     def register(
         self, client_id: UUID, company_id: UUID | None, starts_on: date | None, policy: Policy
     ) -> Sequence[ContractEvent]:
-        """Registers the contract; one that is registered stays as it is."""
-        if self.client_id is not None:
-            return []
         return [ContractRegistered(client_id=client_id, company_id=company_id, starts_on=starts_on, policy=policy)]
 
     def terminate(self, effective_on: date) -> Sequence[ContractEvent]:
@@ -80,7 +77,7 @@ class Contract(Aggregate):
 
 
 class RegisterContract(Command):
-    """Registers a client's contract."""
+    """Registers a client's contract: tickets can be filed on it from now on."""
 
     contract_id: UUID
     client_id: UUID
@@ -90,31 +87,24 @@ class RegisterContract(Command):
 
 
 class TerminateContract(Command):
-    """Records on which day a contract's cover ends; done again with another day, it corrects that."""
+    """Records on which day a contract's cover ends; again with another day corrects it. Tickets can still be filed on it."""
 
     contract_id: UUID
     effective_on: date
 
 
-class ContractAnswer(Value):
-    contract_id: UUID
-
-
 @handles(RegisterContract)
-def register_contract(command: RegisterContract, streams: Streams) -> ContractAnswer:
+def register_contract(command: RegisterContract, streams: Streams) -> Contract:
     streams.load(Client, command.client_id)
     if command.company_id is not None:
-        streams.load(Company, command.company_id)
+        streams.load(Company, command.company_id, field="company_id")
     contract = streams.find(Contract, command.contract_id)
+    if contract.client_id is not None:
+        return contract
     registered = contract.register(command.client_id, command.company_id, command.starts_on, command.policy)
-    if registered:
-        streams.save(contract, registered)
-        give_number(quotable(command.policy.number), Target(kind="contract", id=contract.id), streams)
-    return ContractAnswer(contract_id=contract.id)
+    contract = streams.save(contract, registered)
+    give_number(quotable(command.policy.number), Target(kind="contract", id=contract.id), streams)
+    return contract
 
 
-@handles(TerminateContract)
-def terminate_contract(command: TerminateContract, streams: Streams) -> ContractAnswer:
-    contract = streams.load(Contract, command.contract_id)
-    streams.save(contract, contract.terminate(command.effective_on))
-    return ContractAnswer(contract_id=contract.id)
+handles(TerminateContract, by=Contract.terminate)

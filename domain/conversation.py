@@ -13,12 +13,11 @@ from uuid import UUID
 
 from domain.aggregates import Refusal
 from domain.commands import Command, Streams, handles
-from domain.events import Value
 from domain.filing import CollaboratorChoice
 from domain.message import Direction, Message, MessageReferredTo, MessageTakenIn
-from domain.ticket import Ticket, TicketAnswer, new_ticket
+from domain.ticket import Ticket, new_ticket
 from domain.ticket_events import MessageContent, TicketContinued, TicketSplitOff
-from domain.ticket_refusals import MessageErased
+from domain.ticket_refusals import NOT_IN_HAND, FirstMessageStays, MessageErased, NotOnTicket
 
 
 class _Reply(Protocol):
@@ -122,27 +121,6 @@ def _merged(other: Ticket, into: Ticket, streams: Streams, *, by_hand: bool = Fa
     return kept
 
 
-class MergeTickets(Command):
-    """Makes one ticket of two: the messages of `other_id` stand on `ticket_id` from now on."""
-
-    ticket_id: UUID
-    other_id: UUID
-
-
-class SplitMessageOff(Command):
-    """Makes a message of a ticket one of its own, on the same file."""
-
-    ticket_id: UUID
-    mail_id: UUID
-
-
-class SplitAnswer(Value):
-    """The ticket that was left, and the new one."""
-
-    ticket_id: UUID
-    new_ticket_id: UUID
-
-
 class MergedWithItself(Refusal):
     """A ticket can't be merged with itself."""
 
@@ -151,9 +129,30 @@ class MergedWithItself(Refusal):
     ticket_id: UUID
 
 
+class MergeTickets(Command):
+    """Makes one ticket of two: the other ticket's messages stand on this one from now on, and its history is told with this one's.
+
+    This one stays where it is filed; if it is on no file, it goes to the other's.
+    """
+
+    refuses = (MergedWithItself, *NOT_IN_HAND)
+
+    ticket_id: UUID
+    other_id: UUID
+
+
+class SplitMessageOff(Command):
+    """Makes the message a ticket of its own, on the same file; answers to it go there. The first message stays."""
+
+    refuses = (NotOnTicket, MessageErased, FirstMessageStays, *NOT_IN_HAND)
+
+    ticket_id: UUID
+    mail_id: UUID
+
+
 @handles(MergeTickets)
-def merge_tickets(command: MergeTickets, streams: Streams) -> TicketAnswer:
-    ticket, other = streams.load(Ticket, command.ticket_id), streams.load(Ticket, command.other_id)
+def merge_tickets(command: MergeTickets, streams: Streams) -> Ticket:
+    ticket, other = streams.load(Ticket, command.ticket_id), streams.load(Ticket, command.other_id, field="other_id")
     if ticket.id == other.id:
         raise MergedWithItself(ticket_id=ticket.id)
     ticket.refuse_unless_in_hand()
@@ -162,11 +161,12 @@ def merge_tickets(command: MergeTickets, streams: Streams) -> TicketAnswer:
         ticket = _merged(other, ticket, streams, by_hand=True)
         if ticket.filed_on is None and other.filed_on is not None:
             ticket = streams.save(ticket, ticket.classify(other.filed_on, CollaboratorChoice(), ()))
-    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
+    return ticket
 
 
 @handles(SplitMessageOff)
-def split_message_off(command: SplitMessageOff, streams: Streams) -> SplitAnswer:
+def split_message_off(command: SplitMessageOff, streams: Streams) -> Ticket:
+    """Gives the new ticket."""
     ticket = streams.load(Ticket, command.ticket_id)
     mail = ticket.mail(command.mail_id)
     new, number = new_ticket(streams)
@@ -185,5 +185,4 @@ def split_message_off(command: SplitMessageOff, streams: Streams) -> SplitAnswer
         references=mail.references,
         content=content,
     )
-    streams.save(new, new.split_off(split_off, left.filed_on, mail.filing))
-    return SplitAnswer(ticket_id=ticket.id, new_ticket_id=new.id)
+    return streams.save(new, new.split_off(split_off, left.filed_on, mail.filing))

@@ -21,7 +21,7 @@ from domain.ticket_events import (
     TicketReceived,
     TicketSplitOff,
 )
-from domain.ticket_refusals import NoSuchAttachment
+from domain.ticket_refusals import NOT_IN_HAND, MessageErased, NoSuchAttachment, NotOnTicket
 from domain.values import Name, Target
 
 DocumentType = Literal[
@@ -174,10 +174,13 @@ class DocumentStandsAlready(Refusal):
 
 
 class IndexAttachment(Command):
-    """Makes an attachment a document of a file, under its own name or another.
+    """Makes the attachment a document of a client, a contract or a claim, wherever its ticket is filed.
 
-    It may be one of several files, and of several types: a scan often holds several papers.
+    It may be indexed on several files, and as several types: a scan often holds several papers. What it is already, it
+    stays: the answer is that document.
     """
+
+    refuses = (NotOnTicket, MessageErased, NoSuchAttachment, *NOT_IN_HAND)
 
     ticket_id: UUID
     mail_id: UUID
@@ -188,7 +191,9 @@ class IndexAttachment(Command):
 
 
 class CorrectDocument(Command):
-    """Gives a document another type, puts it on another file, or both."""
+    """Gives the document another type, puts it on another file, or both."""
+
+    refuses = (DocumentWasRemoved, DocumentStandsAlready)
 
     document_id: UUID
     document_type: DocumentType | None = None
@@ -196,27 +201,25 @@ class CorrectDocument(Command):
 
 
 class RemoveDocument(Command):
-    document_id: UUID
+    """Takes the document off its file. The attachment is in its message as before, and can be indexed again."""
 
-
-class DocumentAnswer(Value):
     document_id: UUID
 
 
 @handles(IndexAttachment)
-def index_attachment(command: IndexAttachment, streams: Streams) -> DocumentAnswer:
+def index_attachment(command: IndexAttachment, streams: Streams) -> Document:
     ticket = streams.load(Ticket, command.ticket_id)
     ticket.refuse_unless_in_hand()
     message = content_of(ticket, command.mail_id, streams)
     attachment = message.attachment(command.part)
     if attachment is None:
         raise NoSuchAttachment(ticket_id=ticket.id, part=command.part)
-    existing(command.on, streams)
+    existing(command.on, streams, field="on.id")
     source = DocumentSource(ticket_id=ticket.id, mail_id=command.mail_id, part=command.part)
     *earlier, document = _made_of(source, streams)
     for other in earlier:
         if other.stands_as(command.document_type, command.on):
-            return DocumentAnswer(document_id=other.id)
+            return other
     indexed = DocumentIndexed(
         document_type=command.document_type,
         on=command.on,
@@ -228,28 +231,22 @@ def index_attachment(command: IndexAttachment, streams: Streams) -> DocumentAnsw
             raw=message.raw,
         ),
     )
-    streams.save(document, document.index(indexed))
-    return DocumentAnswer(document_id=document.id)
+    return streams.save(document, document.index(indexed))
 
 
 @handles(CorrectDocument)
-def correct_document(command: CorrectDocument, streams: Streams) -> DocumentAnswer:
+def correct_document(command: CorrectDocument, streams: Streams) -> Document:
     document = streams.load(Document, command.document_id)
     before = document.refuse_removed()
     document_type, on = command.document_type or before.document_type, command.on or before.on
-    existing(on, streams)
+    existing(on, streams, field="on.id")
     for other in _made_of(before.source, streams):
         if other.id != document.id and other.stands_as(document_type, on):
             raise DocumentStandsAlready(document_id=other.id)
-    streams.save(document, document.reclassify(document_type, on))
-    return DocumentAnswer(document_id=document.id)
+    return streams.save(document, document.reclassify(document_type, on))
 
 
-@handles(RemoveDocument)
-def remove_document(command: RemoveDocument, streams: Streams) -> DocumentAnswer:
-    document = streams.load(Document, command.document_id)
-    streams.save(document, document.remove())
-    return DocumentAnswer(document_id=document.id)
+handles(RemoveDocument, by=Document.remove)
 
 
 def _made_of(source: DocumentSource, streams: Streams) -> Iterator[Document]:

@@ -14,8 +14,14 @@ from domain.commands import Command, Streams, handles
 from domain.company import Company
 from domain.contact import Contact
 from domain.contract import Contract
-from domain.email_address import EmailAddress, Ownership, give_address
-from domain.events import Value
+from domain.email_address import (
+    AddressBelongsToAnother,
+    AddressIsOffices,
+    AddressNotOnFile,
+    EmailAddress,
+    Ownership,
+    give_address,
+)
 from domain.values import EmailAddressText, FileKind, Target
 
 AGGREGATES: Final[dict[str, type[Aggregate]]] = {
@@ -25,9 +31,9 @@ OWNERS: Final[tuple[FileKind, ...]] = ("client", "company", "contact")
 """Who has addresses. A contract's or a claim's correspondents are its client's."""
 
 
-def existing(file: Target, streams: Streams) -> Target:
-    """The file, which is there. Raises `NotFound`."""
-    streams.load(AGGREGATES[file.kind], file.id)
+def existing(file: Target, streams: Streams, *, field: str | None = None) -> Target:
+    """The file, which is there. Raises `NotFound`, with the command's field that names it."""
+    streams.load(AGGREGATES[file.kind], file.id, field=field)
     return file
 
 
@@ -60,7 +66,13 @@ AddressOwner = Annotated[Target, AfterValidator(_has_addresses)]
 
 
 class AssociateEmailAddress(Command):
-    """Gives an address to a client, a company or a contact."""
+    """Gives an address to a client, a company or a contact: later messages from it are filed there.
+
+    From one that is shared they wait, with every owner as candidate. One that belongs to another is refused, with its
+    owners: share it or move it, explicitly.
+    """
+
+    refuses = (AddressBelongsToAnother, AddressIsOffices)
 
     owner: AddressOwner
     address: EmailAddressText
@@ -68,23 +80,22 @@ class AssociateEmailAddress(Command):
 
 
 class RemoveEmailAddress(Command):
+    """Takes an address off a file: later messages no longer follow it; those that came meanwhile stay where they are."""
+
+    refuses = (AddressNotOnFile,)
+
     owner: AddressOwner
     address_id: UUID
 
 
-class AddressAnswer(Value):
-    address_id: UUID
-
-
 @handles(AssociateEmailAddress)
-def associate_email_address(command: AssociateEmailAddress, streams: Streams) -> AddressAnswer:
+def associate_email_address(command: AssociateEmailAddress, streams: Streams) -> EmailAddress:
     owner = existing(command.owner, streams)
-    return AddressAnswer(address_id=give_address(command.address, owner, command.how, streams).id)
+    return give_address(command.address, owner, command.how, streams)
 
 
 @handles(RemoveEmailAddress)
-def remove_email_address(command: RemoveEmailAddress, streams: Streams) -> AddressAnswer:
+def remove_email_address(command: RemoveEmailAddress, streams: Streams) -> EmailAddress:
     owner = existing(command.owner, streams)
     address = streams.find(EmailAddress, command.address_id)
-    streams.save(address, address.remove(owner))
-    return AddressAnswer(address_id=address.id)
+    return streams.save(address, address.remove(owner))

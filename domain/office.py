@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 
 from domain.aggregates import Aggregate, Refusal
 from domain.commands import Command, Streams, handles
-from domain.email_address import EmailAddress, email_address_id
+from domain.email_address import AddressBelongsToAnother, EmailAddress, email_address_id
 from domain.events import Event, Sealed, Value
 from domain.values import EmailAddressText, Name, ShortLine
 
@@ -81,61 +81,64 @@ class OfficeNotOpen(Refusal):
 
 
 class OpenOffice(Command):
+    """Opens the office under its name; one that is open stays as it is."""
+
     name: Name
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Paris"
 
 
 class WelcomeCollaborator(Command):
+    """Takes someone on the office's staff: their address, which no file may have, is one of the office's own from now on."""
+
+    refuses = (OfficeNotOpen, AddressBelongsToAnother)
+
     collaborator_id: UUID
     identity: CollaboratorIdentity
 
 
 class ReserveOfficeAddress(Command):
-    """Makes an address one of the office's own, such as the one that clients write to: what comes from it is the office's."""
+    """Makes an address one of the office's own, such as the one that clients write to: what comes from it is the office's.
+
+    No file can have it from now on. One that a file has is refused: take it off first.
+    """
+
+    refuses = (OfficeNotOpen, AddressBelongsToAnother)
 
     address: EmailAddressText
 
 
 class ReleaseOfficeAddress(Command):
-    address_id: UUID
+    """Gives up an address of the office: mail from it is treated as anybody's from now on."""
 
-
-class CollaboratorAnswer(Value):
-    collaborator_id: UUID
-
-
-class OfficeAddressAnswer(Value):
     address_id: UUID
 
 
 @handles(OpenOffice)
-def open_office(command: OpenOffice, streams: Streams) -> None:
+def open_office(command: OpenOffice, streams: Streams) -> Office:
     office = streams.find(Office, OFFICE_ID)
-    streams.save(office, office.open(command.name, command.time_zone))
+    return streams.save(office, office.open(command.name, command.time_zone))
 
 
 @handles(WelcomeCollaborator)
-def welcome_collaborator(command: WelcomeCollaborator, streams: Streams) -> CollaboratorAnswer:
-    """Their address is one of the office's own from now on; raises `AddressBelongsToAnother` where a file has it."""
+def welcome_collaborator(command: WelcomeCollaborator, streams: Streams) -> Office:
     office = streams.find(Office, OFFICE_ID)
     if welcomed := office.welcome(command.collaborator_id, command.identity):
-        streams.save(office, welcomed)
+        office = streams.save(office, welcomed)
         _reserve(command.identity.email_address, streams)
-    return CollaboratorAnswer(collaborator_id=command.collaborator_id)
+    return office
 
 
 @handles(ReserveOfficeAddress)
-def reserve_office_address(command: ReserveOfficeAddress, streams: Streams) -> OfficeAddressAnswer:
+def reserve_office_address(command: ReserveOfficeAddress, streams: Streams) -> EmailAddress:
     if streams.find(Office, OFFICE_ID).name is None:
         raise OfficeNotOpen
-    return OfficeAddressAnswer(address_id=_reserve(command.address, streams).id)
+    return _reserve(command.address, streams)
 
 
 @handles(ReleaseOfficeAddress)
-def release_office_address(command: ReleaseOfficeAddress, streams: Streams) -> OfficeAddressAnswer:
+def release_office_address(command: ReleaseOfficeAddress, streams: Streams) -> EmailAddress:
     address = streams.load(EmailAddress, command.address_id)
-    streams.save(address, address.release())
-    return OfficeAddressAnswer(address_id=address.id)
+    return streams.save(address, address.release())
 
 
 def _reserve(address: str, streams: Streams) -> EmailAddress:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.aggregates import Aggregate
 from domain.commands import KeyedIds, Streams
-from domain.events import Erased, Event, Value
+from domain.events import Erased, Event
 from domain.filing import UNDECIDED, Candidate, CollaboratorChoice, Evidence, Filing, file_conversation
 from domain.ticket_events import (
     DismissalReason,
@@ -327,13 +327,6 @@ def _decided(filing: Filing, previously_on: Target | None = None) -> TicketClass
             candidates=filing.candidates,
         )
     return TicketLeftUnfiled(reason=filing.reason or "unknown_address", candidates=filing.candidates)
-
-
-class TicketAnswer(Value):
-    """The ticket, and the file that it is on now."""
-
-    ticket_id: UUID
-    filed_on: Target | None = None
 
 
 def new_ticket(streams: Streams) -> tuple[Ticket, int]:

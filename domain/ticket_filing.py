@@ -9,11 +9,11 @@ from pydantic import Field
 
 from domain.client import NewClient, open_dossier
 from domain.commands import Command, Streams, handles
-from domain.email_address import EmailAddress, Ownership, give_address
+from domain.email_address import AddressBelongsToAnother, AddressIsOffices, EmailAddress, Ownership, give_address
 from domain.files import address_owner, existing
 from domain.filing import CollaboratorChoice, owners_as_candidates
-from domain.ticket import Ticket, TicketAnswer
-from domain.ticket_refusals import NoSenderAddress
+from domain.ticket import Ticket
+from domain.ticket_refusals import NOT_IN_HAND, NoSenderAddress, NothingToUndo
 from domain.values import Target
 
 
@@ -28,28 +28,36 @@ class ClassifyTicket(Command):
     client, where that is a contract or a claim.
     """
 
+    refuses = (AddressBelongsToAnother, AddressIsOffices, NoSenderAddress, *NOT_IN_HAND)
+
     ticket_id: UUID
     on: Annotated[Target | ClientToCreate, Field(discriminator="kind")]
     address: Ownership | None = None
 
 
 class UnclassifyTicket(Command):
+    """Takes the ticket off its file. Its sender's address stays as it is."""
+
+    refuses = NOT_IN_HAND
+
     ticket_id: UUID
 
 
 class UndoFiling(Command):
-    """Puts the ticket back where it was before it was filed, or unfiled, last."""
+    """Puts the ticket back where it was before it was filed, or unfiled, last. Its sender's address stays as it is."""
+
+    refuses = (NothingToUndo, *NOT_IN_HAND)
 
     ticket_id: UUID
 
 
 @handles(ClassifyTicket)
-def classify_ticket(command: ClassifyTicket, streams: Streams) -> TicketAnswer:
+def classify_ticket(command: ClassifyTicket, streams: Streams) -> Ticket:
     ticket = streams.load(Ticket, command.ticket_id)
     file = (
         open_dossier(command.on, streams, ticket.id).target
         if isinstance(command.on, ClientToCreate)
-        else existing(command.on, streams)
+        else existing(command.on, streams, field="on.id")
     )
     sender = streams.find(EmailAddress, ticket.sender_id) if ticket.sender_id else None
     candidates = owners_as_candidates(sender) if sender else ()
@@ -57,19 +65,8 @@ def classify_ticket(command: ClassifyTicket, streams: Streams) -> TicketAnswer:
         if ticket.sender_address is None:
             raise NoSenderAddress(ticket_id=ticket.id)
         give_address(ticket.sender_address, address_owner(file, streams), command.address, streams, ticket.id)
-    streams.save(ticket, ticket.classify(file, CollaboratorChoice(), candidates))
-    return TicketAnswer(ticket_id=ticket.id, filed_on=file)
+    return streams.save(ticket, ticket.classify(file, CollaboratorChoice(), candidates))
 
 
-@handles(UnclassifyTicket)
-def unclassify_ticket(command: UnclassifyTicket, streams: Streams) -> TicketAnswer:
-    ticket = streams.load(Ticket, command.ticket_id)
-    streams.save(ticket, ticket.unclassify())
-    return TicketAnswer(ticket_id=ticket.id)
-
-
-@handles(UndoFiling)
-def undo_filing(command: UndoFiling, streams: Streams) -> TicketAnswer:
-    ticket = streams.load(Ticket, command.ticket_id)
-    ticket = streams.save(ticket, ticket.undo_filing())
-    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
+handles(UnclassifyTicket, by=Ticket.unclassify)
+handles(UndoFiling, by=Ticket.undo_filing)

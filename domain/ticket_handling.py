@@ -6,36 +6,50 @@ from uuid import UUID
 
 from domain.aggregates import NotFound
 from domain.commands import Command, Streams, handles
-from domain.events import Value
 from domain.office import OFFICE_ID, Office
-from domain.ticket import Ticket, TicketAnswer
+from domain.ticket import Ticket
 from domain.ticket_events import DismissalReason
+from domain.ticket_refusals import NOT_IN_HAND, TicketIsClosed, TicketWasMerged
 from domain.values import CommentText
 
 
 class PutTicketOnHold(Command):
     """Someone sees to the ticket; it waits until that is done."""
 
+    refuses = (TicketIsClosed, *NOT_IN_HAND)
+
     ticket_id: UUID
 
 
 class CloseTicket(Command):
+    """The ticket was dealt with, whether it waited or not."""
+
+    refuses = NOT_IN_HAND
+
     ticket_id: UUID
 
 
 class ReopenTicket(Command):
+    """There is more to do: a ticket that is closed, or waits, is open again."""
+
+    refuses = NOT_IN_HAND
+
     ticket_id: UUID
 
 
 class AssignTicket(Command):
     """Entrusts the ticket to a collaborator of the office, or to nobody."""
 
+    refuses = (TicketIsClosed, *NOT_IN_HAND)
+
     ticket_id: UUID
     collaborator_id: UUID | None
 
 
 class DismissTicket(Command):
-    """Puts aside what is nothing for the office to see to."""
+    """Puts the ticket aside: it leaves the inbox, and nothing but a comment is done with it until it is brought back."""
+
+    refuses = NOT_IN_HAND
 
     ticket_id: UUID
     reason: DismissalReason
@@ -43,67 +57,35 @@ class DismissTicket(Command):
 
 
 class BringBackTicket(Command):
+    """Takes a dismissed ticket among the others again, in the state that it had."""
+
+    refuses = (TicketWasMerged,)
+
     ticket_id: UUID
 
 
 class CommentOnTicket(Command):
+    """Notes something on the ticket for the office alone, also on one that is closed or dismissed."""
+
+    refuses = (TicketWasMerged,)
+
     ticket_id: UUID
     comment_id: UUID
     text: CommentText
 
 
-class CommentAnswer(Value):
-    ticket_id: UUID
-    comment_id: UUID
-
-
-@handles(PutTicketOnHold)
-def put_ticket_on_hold(command: PutTicketOnHold, streams: Streams) -> TicketAnswer:
-    ticket = streams.load(Ticket, command.ticket_id)
-    streams.save(ticket, ticket.put_on_hold())
-    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
-
-
-@handles(CloseTicket)
-def close_ticket(command: CloseTicket, streams: Streams) -> TicketAnswer:
-    ticket = streams.load(Ticket, command.ticket_id)
-    streams.save(ticket, ticket.close())
-    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
-
-
-@handles(ReopenTicket)
-def reopen_ticket(command: ReopenTicket, streams: Streams) -> TicketAnswer:
-    ticket = streams.load(Ticket, command.ticket_id)
-    streams.save(ticket, ticket.reopen())
-    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
-
-
 @handles(AssignTicket)
-def assign_ticket(command: AssignTicket, streams: Streams) -> TicketAnswer:
+def assign_ticket(command: AssignTicket, streams: Streams) -> Ticket:
     ticket = streams.load(Ticket, command.ticket_id)
     chosen = command.collaborator_id
     if chosen is not None and chosen not in streams.find(Office, OFFICE_ID).collaborators:
-        raise NotFound(kind="collaborator", id=chosen)
-    streams.save(ticket, ticket.assign(chosen))
-    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
+        raise NotFound(kind="collaborator", id=chosen, field="collaborator_id")
+    return streams.save(ticket, ticket.assign(chosen))
 
 
-@handles(DismissTicket)
-def dismiss_ticket(command: DismissTicket, streams: Streams) -> TicketAnswer:
-    ticket = streams.load(Ticket, command.ticket_id)
-    streams.save(ticket, ticket.dismiss(command.reason, command.note))
-    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
-
-
-@handles(BringBackTicket)
-def bring_back_ticket(command: BringBackTicket, streams: Streams) -> TicketAnswer:
-    ticket = streams.load(Ticket, command.ticket_id)
-    streams.save(ticket, ticket.bring_back())
-    return TicketAnswer(ticket_id=ticket.id, filed_on=ticket.filed_on)
-
-
-@handles(CommentOnTicket)
-def comment_on_ticket(command: CommentOnTicket, streams: Streams) -> CommentAnswer:
-    ticket = streams.load(Ticket, command.ticket_id)
-    streams.save(ticket, ticket.comment(command.comment_id, command.text))
-    return CommentAnswer(ticket_id=ticket.id, comment_id=command.comment_id)
+handles(PutTicketOnHold, by=Ticket.put_on_hold)
+handles(CloseTicket, by=Ticket.close)
+handles(ReopenTicket, by=Ticket.reopen)
+handles(DismissTicket, by=Ticket.dismiss)
+handles(BringBackTicket, by=Ticket.bring_back)
+handles(CommentOnTicket, by=Ticket.comment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from uuid import UUID
 
 from domain.aggregates import Refusal
@@ -48,6 +49,10 @@ class TicketWasMerged(Refusal):
 
     ticket_id: UUID
     into: UUID
+
+
+NOT_IN_HAND: Final = (TicketIsDismissed, TicketWasMerged)
+"""Why nothing is done with a ticket."""
 
 
 class NotOnTicket(Refusal):

@@ -17,12 +17,6 @@ class InMemoryStreams(Streams):
         self.appended = {}
         self._last_numbers = defaultdict(int)
 
-    def load(self, aggregate, stream_id):
-        state = self.find(aggregate, stream_id)
-        if state.version == 0:
-            raise NotFound(kind=aggregate.kind, id=stream_id)
-        return state
-
     def find(self, aggregate, stream_id):
         events = self.events[stream_id] + self.appended.get(stream_id, [])
         if not all(isinstance(event, aggregate.event_type) for event in events):
@@ -89,10 +83,11 @@ class When:
         return self.then({})
 
     def then_raises(self, refusal, **facts):
-        """The command is refused by exactly this type, with these facts, and a sentence to tell it."""
+        """The command is refused by exactly this type, with these facts, and a sentence to tell it; and says that it may."""
         with pytest.raises(refusal) as raised:
             self._handled()
         assert type(raised.value) is refusal
+        assert refusal in {NotFound, *self._command.refuses}
         assert raised.value.facts() == facts
         assert str(raised.value)
 

@@ -18,7 +18,7 @@ from adapters.event_store.reading import LogReader
 from adapters.event_store.recorder import Append, CommandAlreadyRecorded, CommandRecord, RecordedNotification
 from adapters.vault import DataKey, Vault
 from domain.aggregates import Aggregate, NotFound, Refusal
-from domain.commands import Answer, Command, handlers
+from domain.commands import Answer, Command, Streams, handlers
 from domain.events import Actor, Context, Event, EventTypes, Recorded, from_microseconds
 from projections.log import LogBatch, Unreadable
 
@@ -251,14 +251,13 @@ class EventLog:
         return self._mapper.to_recorded(found, found.id, found.recorded_at)
 
 
-class UnitOfWork:
-    """The streams that commands read and the events that they will append together (`domain.commands.Streams`)."""
+class UnitOfWork(Streams):
+    """The streams that commands read and the events that they will append together."""
 
     def __init__(self, log: EventLog, if_match: IfMatch | None = None) -> None:
         self._log = log
         self._if_match = if_match
         self._context = b""
-        self._read: set[UUID] = set()
         self._ahead: Mapping[UUID, Sequence[StoredEvent]] = {}
         self._states: dict[UUID, Aggregate] = {}
         self._keys: dict[UUID, DataKey] = {}
@@ -268,21 +267,17 @@ class UnitOfWork:
     def decide(self, command: Command, context: Context) -> Answer:
         """Lets a command's handler decide: its answer, but for the position."""
         self._context = context_json(context)
-        self._read = set()
-        outcome = handlers()[type(command)](command, self)
-        versions = {stream_id: version for stream_id in self._read if (version := self._states[stream_id].version)}
-        result = outcome.model_dump(mode="json", exclude_none=True) if outcome else {}
-        return Answer(position=0, versions=versions, result=result)
+        match handlers()[type(command)](command, self):
+            case None:
+                return Answer(position=0)
+            case Aggregate() as state:
+                return Answer(id=state.id, version=state.version, position=0)
+            case outcome:
+                return Answer(position=0, result=outcome.model_dump(mode="json", exclude_none=True))
 
     def read_ahead(self, stream_ids: Collection[UUID]) -> None:
         """Reads streams that commands will ask for, together. As they are now: an append fails if one has moved on."""
         self._ahead = self._log.stored_streams(stream_ids)
-
-    def load(self, aggregate: type[A], stream_id: UUID) -> A:
-        state = self.find(aggregate, stream_id)
-        if state.version == 0:
-            raise NotFound(kind=aggregate.kind, id=stream_id)
-        return state
 
     def find(self, aggregate: type[A], stream_id: UUID) -> A:
         known = self._states.get(stream_id)
@@ -293,7 +288,6 @@ class UnitOfWork:
             if key is not None:
                 self._keys[stream_id] = key
             self.expected[stream_id] = known.version
-        self._read.add(stream_id)
         if not isinstance(known, aggregate):
             raise NotFound(kind=aggregate.kind, id=stream_id)
         return known

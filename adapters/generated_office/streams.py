@@ -96,12 +96,6 @@ class StreamsInMemory(Streams):
 
     # --- what handlers ask ----------------------------------------------------------------------
 
-    def load(self, aggregate: type[A], stream_id: UUID) -> A:
-        state = self.find(aggregate, stream_id)
-        if state.version == 0:
-            raise NotFound(kind=aggregate.kind, id=stream_id)
-        return state
-
     def find(self, aggregate: type[A], stream_id: UUID) -> A:
         known = self._decided.get(stream_id) or self._states.get(stream_id)
         if known is None:

@@ -9,7 +9,6 @@ from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
-from uuid import UUID
 
 import orjson
 import typer
@@ -40,8 +39,7 @@ from api.settings import Settings, SettingsFileError, read_settings
 from api.staff import NoSuchCollaborator, find_collaborator
 from domain.access import Viewer
 from domain.aggregates import Refusal
-from domain.commands import Answer, Command
-from domain.events import Actor, UnknownTopic
+from domain.events import UnknownTopic
 from projections.engine import UnknownView
 from projections.folding import CannotFold, no_progress
 from projections.paging import DEFAULT_LIMIT, MAX_LIMIT, BadCursor, Page
@@ -159,13 +157,6 @@ def viewer(greffier: Greffier, collaborator: str | None) -> Viewer:
     return Viewer(collaborator_id=find_collaborator(greffier, collaborator))
 
 
-def execute(greffier: Greffier, command: Command, collaborator: str | None) -> Answer:
-    """Executes in the collaborator's name, and brings the views up to what that left."""
-    answer = greffier.log.execute(command, Actor.collaborator(find_collaborator(greffier, collaborator)))
-    bring_up_to_date(greffier)
-    return answer
-
-
 def print_json(value: Any) -> None:
     print(to_json(value))
 
@@ -189,14 +180,6 @@ def print_page(page: Page[T], columns: Sequence[str], row: Callable[[T], Sequenc
         return
     print_table(columns, [row(item) for item in page.items])
     console.print(f"{len(page.items)} of {page.total}" + (f", next: {page.next_cursor}" if page.next_cursor else ""))
-
-
-def print_changed(answer: Answer, changed: UUID, sentence: str, *, as_json: bool, **more: Any) -> None:
-    """What a command left, as JSON or in a sentence."""
-    if as_json:
-        print_json(answer.result | more | {"version": answer.versions[changed], "position": answer.position})
-    else:
-        console.print(as_shown(sentence), markup=False, highlight=False, soft_wrap=True)
 
 
 def as_shown(value: object) -> str:

@@ -37,6 +37,7 @@ from api.cli.session import (
     print_table,
     up_to_date_office,
 )
+from api.runs import changed
 from api.staff import find_collaborator
 from domain.access import Viewer
 from domain.aggregates import NotFound
@@ -252,12 +253,11 @@ def file_ticket(
         actor = Actor.collaborator(find_collaborator(greffier, collaborator))
         answer = greffier.log.execute(command, actor)
         bring_up_to_date(greffier)
+        filed = changed(greffier.log, ticket_id, answer)
     if as_json:
-        print_json(answer.result | {"version": answer.versions[ticket_id], "position": answer.position})
-    else:
-        console.print(
-            f"The ticket is filed on the {answer.result['filed_on']['kind']} {answer.result['filed_on']['id']}."
-        )
+        print_json(filed)
+    elif filed.filed_on:
+        console.print(f"The ticket is filed on the {filed.filed_on.kind} {filed.filed_on.id}.")
 
 
 @tickets.command()

@@ -144,5 +144,5 @@ offer_documents(operation, "claim", "/claims/{claim_id}", ClaimPath)
 
 
 def _changed(claim_id: UUID, answer: Answer) -> Reply:
-    version = answer.versions[claim_id]
+    version = answer.version or 0
     return Reply(ClaimChanged(claim_id=claim_id, version=version, position=answer.position), version=version)

@@ -144,5 +144,5 @@ offer_addresses(operation, "client", "/clients/{client_id}", ClientPath, Address
 
 
 def _client_changed(client_id: UUID, answer: Answer) -> Reply:
-    version = answer.versions[client_id]
+    version = answer.version or 0
     return Reply(ClientChanged(client_id=client_id, version=version, position=answer.position), version=version)

@@ -67,7 +67,7 @@ def register_company(call: Call) -> Reply:
     body: NewCompany = call.body
     company_id = call.new_id("company")
     answer = call.execute(RegisterCompany(company_id=company_id, role=body.role, name=body.name), company_id)
-    version = answer.versions[company_id]
+    version = answer.version or 0
     changed = CompanyChanged(company_id=company_id, version=version, position=answer.position)
     return replace(Reply(changed, version=version), status=201, location=f"/companies/{company_id}")
 

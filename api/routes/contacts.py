@@ -72,7 +72,7 @@ def register_contact(call: Call) -> Reply:
     contact_id = call.new_id("contact")
     command = RegisterContact(contact_id=contact_id, company_id=body.company_id, identity=body.identity)
     answer = call.execute(command, contact_id)
-    version = answer.versions[contact_id]
+    version = answer.version or 0
     changed = ContactChanged(contact_id=contact_id, version=version, position=answer.position)
     return replace(Reply(changed, version=version), status=201, location=f"/contacts/{contact_id}")
 

@@ -162,5 +162,5 @@ offer_documents(operation, "contract", "/contracts/{contract_id}", ContractPath)
 
 
 def _changed(contract_id: UUID, answer: Answer) -> Reply:
-    version = answer.versions[contract_id]
+    version = answer.version or 0
     return Reply(ContractChanged(contract_id=contract_id, version=version, position=answer.position), version=version)

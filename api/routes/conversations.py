@@ -11,7 +11,7 @@ from adapters.mail.parser import NoSuchPart, attachment_bytes, parse_message
 from adapters.mail.rendering import sanitised_html
 from api.operations import Call, Listing, Media, Operations, Reply, found
 from api.parameters import AS_DIGITS
-from api.routes.tickets import NOT_IN_HAND, TicketPath, changed
+from api.routes.tickets import NOT_IN_HAND, TicketPath, change
 from api.runs import TicketChanged
 from domain.aggregates import NotFound
 from domain.conversation import MergedWithItself, MergeTickets, SplitMessageOff
@@ -192,7 +192,7 @@ def merge_tickets(call: Call) -> Reply:
     """
     ticket_id: UUID = call.path.ticket_id
     other: OtherTicket = call.body
-    return changed(ticket_id, call.execute(MergeTickets(ticket_id=ticket_id, other_id=other.ticket_id), ticket_id))
+    return change(call, MergeTickets(ticket_id=ticket_id, other_id=other.ticket_id))
 
 
 @operation(
@@ -209,10 +209,9 @@ def split_message_off(call: Call) -> Reply:
     """Makes the message a ticket of its own, on the same file; answers to it go there. The first message stays."""
     ticket_id: UUID = call.path.ticket_id
     answer = call.execute(SplitMessageOff(ticket_id=ticket_id, mail_id=call.path.mail_id), ticket_id)
-    version = answer.versions[ticket_id]
-    split = MessageSplitOff(
-        ticket_id=ticket_id, new_ticket_id=answer.result["new_ticket_id"], version=version, position=answer.position
-    )
+    assert answer.id is not None  # noqa: S101  # the new ticket
+    version = call.greffier.log.state(Ticket, ticket_id).version
+    split = MessageSplitOff(ticket_id=ticket_id, new_ticket_id=answer.id, version=version, position=answer.position)
     return Reply(split, version=version)
 
 

@@ -107,8 +107,8 @@ def index_attachment(call: Call) -> Reply:
         name=body.name,
     )
     answer = call.execute(command, command.ticket_id)
-    document_id = UUID(answer.result["document_id"])
-    return replace(_changed(document_id, answer), status=201, location=f"/documents/{document_id}")
+    assert answer.id is not None  # noqa: S101  # the document
+    return replace(_changed(answer.id, answer), status=201, location=f"/documents/{answer.id}")
 
 
 @operation(
@@ -206,5 +206,5 @@ def remove_document(call: Call) -> Reply:
 
 
 def _changed(document_id: UUID, answer: Answer) -> Reply:
-    version = answer.versions[document_id]
+    version = answer.version or 0
     return Reply(DocumentChanged(document_id=document_id, version=version, position=answer.position), version=version)

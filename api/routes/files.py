@@ -165,6 +165,6 @@ def _id_in(call: Call, kind: FileKind) -> UUID:
 
 
 def _address_changed(owner: Target, answer: Answer) -> Reply:
-    address_id = UUID(answer.result["address_id"])
-    version = answer.versions[address_id]
-    return Reply(AddressChanged(owner=owner, address_id=address_id, version=version, position=answer.position))
+    assert answer.id is not None  # noqa: S101  # the address
+    changed = AddressChanged(owner=owner, address_id=answer.id, version=answer.version or 0, position=answer.position)
+    return Reply(changed)

@@ -88,6 +88,5 @@ def release_office_address(call: Call) -> Reply:
 
 
 def _changed(answer: Answer) -> Reply:
-    address_id = UUID(answer.result["address_id"])
-    changed = OwnAddressChanged(address_id=address_id, version=answer.versions[address_id], position=answer.position)
-    return Reply(changed)
+    assert answer.id is not None  # noqa: S101  # the address
+    return Reply(OwnAddressChanged(address_id=answer.id, version=answer.version or 0, position=answer.position))

@@ -187,7 +187,7 @@ def comment_on_ticket(call: Call) -> Reply:
     body: Comment = call.body
     comment_id = call.new_id("comment")
     answer = call.execute(CommentOnTicket(ticket_id=ticket_id, comment_id=comment_id, text=body.text), ticket_id)
-    version = answer.versions[ticket_id]
+    version = answer.version or 0
     added = CommentAdded(ticket_id=ticket_id, comment_id=comment_id, version=version, position=answer.position)
     return Reply(added, status=201, version=version, location=f"/tickets/{ticket_id}/comments")
 

@@ -18,7 +18,7 @@ from api.runs import RunDone, Step, TicketChanged
 from api.ticket_cards import TicketCard, TicketRow
 from domain.aggregates import NotFound
 from domain.client import Identity
-from domain.commands import Answer, Command
+from domain.commands import Command
 from domain.email_address import AddressBelongsToAnother, AddressIsOffices, Ownership, email_address_id
 from domain.message import Direction
 from domain.prefill import prefilled_identity
@@ -363,7 +363,7 @@ def file_ticket(call: Call) -> Reply:
         else body.on
     )
     answer = call.execute(ClassifyTicket(ticket_id=ticket_id, on=on, address=body.address), ticket_id)
-    filed = TicketFiled(**dict(runs.changed(ticket_id, answer)))
+    filed = TicketFiled(**dict(runs.changed(call.greffier.log, ticket_id, answer)))
     if body.also and filed.filed_on:
         others = [Step(other, ClassifyTicket(ticket_id=other, on=filed.filed_on)) for other in body.also]
         done = call.run(others)
@@ -402,12 +402,7 @@ def undo_filing(call: Call) -> Reply:
 def change(call: Call, command: Command) -> Reply:
     """Gives a command on the ticket that the path names."""
     ticket_id: UUID = call.path.ticket_id
-    return changed(ticket_id, call.execute(command, ticket_id))
-
-
-def changed(ticket_id: UUID, answer: Answer) -> Reply:
-    """What a command on a ticket answers."""
-    ticket = runs.changed(ticket_id, answer)
+    ticket = runs.changed(call.greffier.log, ticket_id, call.execute(command, ticket_id))
     return Reply(ticket, version=ticket.version)
 
 

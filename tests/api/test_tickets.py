@@ -262,7 +262,7 @@ def test_a_retry_gets_the_first_answer_though_the_ticket_has_moved_on(api, bonne
     again = api.do(f"/tickets/{ticket_id}/unfile", headers=key)
 
     assert first["position"] < keyed["position"]
-    assert again == keyed
+    assert [again[name] for name in ("version", "position")] == [keyed[name] for name in ("version", "position")]
     assert api.ticket(ticket_id)["filed_on"]["id"] == petit
 
 

@@ -29,7 +29,7 @@ def registering(*addresses, active=False, client_id=PAUL):
 
 def test_a_dossier_opens_as_a_prospect_under_the_next_number():
     answer = given().when(registering()).then({PAUL: [ProspectRegistered(number=1, identity=MARTIN)]})
-    assert answer.client_id == PAUL
+    assert answer.id == PAUL
 
 
 def test_a_dossier_may_open_as_a_client_already():
@@ -90,7 +90,7 @@ def test_a_prospect_becomes_a_client(office):
         .when(ActivateClient(client_id=office.claire))
         .then({office.claire: [ClientActivated()]})
     )
-    assert answer.client_id == office.claire
+    assert answer.id == office.claire
 
 
 def test_activating_a_client_changes_nothing(office):

@@ -523,7 +523,7 @@ def test_the_messages_of_a_ticket_that_is_merged_stand_on_the_other_which_stays_
             }
         )
     )
-    assert (answer.ticket_id, answer.filed_on) == (FIRST, CLIENT)
+    assert (answer.id, answer.filed_on) == (FIRST, CLIENT)
 
 
 def test_a_ticket_on_no_file_goes_to_the_others(conversation):
@@ -559,9 +559,9 @@ def test_a_ticket_is_not_merged_with_itself(conversation):
     conversation.when(merging(FIRST, FIRST)).then_raises(MergedWithItself, ticket_id=FIRST)
 
 
-@pytest.mark.parametrize(("kept", "other", "missing"), [(FIRST, THIRD, THIRD), (THIRD, FIRST, THIRD)])
-def test_tickets_that_are_merged_exist(conversation, kept, other, missing):
-    conversation.when(merging(kept, other)).then_raises(NotFound, kind="ticket", id=missing)
+@pytest.mark.parametrize(("kept", "other", "named"), [(FIRST, THIRD, {"field": "other_id"}), (THIRD, FIRST, {})])
+def test_tickets_that_are_merged_exist(conversation, kept, other, named):
+    conversation.when(merging(kept, other)).then_raises(NotFound, kind="ticket", id=THIRD, **named)
 
 
 @pytest.mark.parametrize("dismissed", [FIRST, SECOND])
@@ -608,7 +608,7 @@ def test_a_message_split_off_is_a_ticket_of_its_own_on_the_same_file(conversatio
             SECOND: [split_off(ANSWER, 2), TicketClassified(filed_on=CLIENT, evidence=CollaboratorChoice())],
         }
     )
-    assert (answer.ticket_id, answer.new_ticket_id) == (FIRST, SECOND)
+    assert answer.id == SECOND
 
 
 def test_split_off_a_ticket_on_no_file_it_tells_why_it_waits(office):
@@ -645,7 +645,7 @@ def test_it_is_merged_back(conversation):
     office = conversation.and_done(splitting(FIRST, ANSWER), merging(FIRST, SECOND))
     assert office.when(REPLY).answered().ticket_id == FIRST
     assert office.when(ANSWER).answered().ticket_id == FIRST
-    assert office.when(splitting(FIRST, ANSWER)).answered().new_ticket_id == THIRD
+    assert office.when(splitting(FIRST, ANSWER)).answered().id == THIRD
 
 
 def test_the_ticket_that_it_left_is_merged_into_it(conversation):

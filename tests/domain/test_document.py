@@ -99,7 +99,7 @@ def test_every_type_has_a_label_of_its_own():
 )
 def test_an_attachment_is_indexed_on_a_client_a_contract_or_a_claim(papers, on):
     answer = papers.given().when(papers.index(on)).then({papers.first: [papers.indexed(on)]})
-    assert answer.document_id == papers.first
+    assert answer.id == papers.first
 
 
 @pytest.mark.parametrize("kind", ["company", "contact"])
@@ -114,7 +114,7 @@ def test_a_document_goes_by_the_name_that_it_was_given(papers):
 
 def test_what_an_attachment_is_already_it_stays(papers):
     again = papers.made().when(papers.index(name="Autre")).then_nothing()
-    assert again.document_id == papers.first
+    assert again.id == papers.first
 
 
 @pytest.mark.parametrize(("on", "document_type"), [(BRUNO, "vehicle_registration"), (CLAIRE, "bank_details")])
@@ -140,7 +140,7 @@ def test_what_is_not_there_is_not_indexed(office, papers):
     papers.given().when(papers.index(ticket_id=unknown)).then_raises(NotFound, kind="ticket", id=unknown)
     for kind in ("client", "contract", "claim"):
         nobody = DocumentTarget(kind=kind, id=unknown)
-        papers.given().when(papers.index(nobody)).then_raises(NotFound, kind=kind, id=unknown)
+        papers.given().when(papers.index(nobody)).then_raises(NotFound, kind=kind, id=unknown, field="on.id")
 
 
 def test_an_erased_message_has_nothing_to_index(office, papers):
@@ -191,8 +191,8 @@ def conversation(office):
 
 
 def test_an_attachment_is_indexed_from_the_ticket_that_its_message_was_split_off_to(office, papers, conversation):
-    new = done(conversation, SplitMessageOff(ticket_id=office.ticket_id, mail_id=SECOND)).new_ticket_id
-    made = done(conversation, papers.index(ticket_id=new, mail_id=SECOND)).document_id
+    new = done(conversation, SplitMessageOff(ticket_id=office.ticket_id, mail_id=SECOND)).id
+    made = done(conversation, papers.index(ticket_id=new, mail_id=SECOND)).id
     assert conversation.events[made] == [papers.indexed(ticket_id=new, mail_id=SECOND)]
     with pytest.raises(NotOnTicket):
         done(conversation, papers.index(mail_id=SECOND))
@@ -200,7 +200,7 @@ def test_an_attachment_is_indexed_from_the_ticket_that_its_message_was_split_off
 
 def test_what_is_a_document_before_a_split_or_a_merge_is_the_same_after_it(office, papers, conversation):
     made = done(conversation, papers.index(mail_id=SECOND))
-    new = done(conversation, SplitMessageOff(ticket_id=office.ticket_id, mail_id=SECOND)).new_ticket_id
+    new = done(conversation, SplitMessageOff(ticket_id=office.ticket_id, mail_id=SECOND)).id
     assert done(conversation, papers.index(ticket_id=new, mail_id=SECOND)) == made
     done(conversation, MergeTickets(ticket_id=OTHER_TICKET, other_id=new))
     assert done(conversation, papers.index(ticket_id=OTHER_TICKET, mail_id=SECOND)) == made
@@ -210,7 +210,7 @@ def test_an_attachment_is_indexed_from_the_ticket_that_its_own_was_merged_into(o
     done(conversation, MergeTickets(ticket_id=OTHER_TICKET, other_id=office.ticket_id))
     with pytest.raises(TicketWasMerged):
         done(conversation, papers.index(mail_id=SECOND))
-    made = done(conversation, papers.index(ticket_id=OTHER_TICKET, mail_id=SECOND)).document_id
+    made = done(conversation, papers.index(ticket_id=OTHER_TICKET, mail_id=SECOND)).id
     assert conversation.events[made] == [papers.indexed(ticket_id=OTHER_TICKET, mail_id=SECOND)]
 
 
@@ -245,7 +245,7 @@ def test_a_correction_makes_no_two_documents_one(papers):
 
 def test_a_document_is_moved_only_to_a_file_that_is_there(papers):
     unknown = DocumentTarget(kind="contract", id=UUID(int=77))
-    papers.made().when(papers.correct(on=unknown)).then_raises(NotFound, kind="contract", id=unknown.id)
+    papers.made().when(papers.correct(on=unknown)).then_raises(NotFound, kind="contract", id=unknown.id, field="on.id")
 
 
 def test_a_document_is_removed_once_and_stays_so(papers):

@@ -42,7 +42,7 @@ def test_a_free_address_gets_its_first_owner(office, two_clients, how):
         .when(giving(office, office.claire, how))
         .then({office.address_id: [office.associated(office.claire)]})
     )
-    assert answer.address_id == office.address_id
+    assert answer.id == office.address_id
 
 
 @pytest.mark.parametrize("how", ["associate", "share", "move"])
@@ -108,7 +108,7 @@ def test_an_address_is_taken_off_a_file(office, two_clients):
         .when(RemoveEmailAddress(owner=Target(kind="client", id=office.claire), address_id=office.address_id))
         .then({office.address_id: [EmailAddressRemoved(owner=office.target(office.claire))]})
     )
-    assert answer.address_id == office.address_id
+    assert answer.id == office.address_id
 
 
 def test_taking_a_shared_address_off_one_file_leaves_it_on_the_other(office, two_clients):

@@ -61,12 +61,18 @@ def test_a_contract_is_registered_under_its_client_with_its_insurer(office):
     )
 
 
-@pytest.mark.parametrize(("client", "company", "missing"), [(UUID(int=77), None, "client"), (None, COMPANY, "company")])
+@pytest.mark.parametrize(
+    ("client", "company", "missing"),
+    [
+        (UUID(int=77), None, {"kind": "client", "id": UUID(int=77)}),
+        (None, COMPANY, {"kind": "company", "id": COMPANY, "field": "company_id"}),
+    ],
+)
 def test_a_contract_needs_its_client_and_the_insurer_that_is_named(office, client, company, missing):
     command = RegisterContract(
         contract_id=CONTRACT, client_id=client or office.claire, company_id=company, policy=POLICY
     )
-    given(office.claire, office.registered()).when(command).then_raises(NotFound, kind=missing, id=client or company)
+    given(office.claire, office.registered()).when(command).then_raises(NotFound, **missing)
 
 
 def test_a_contract_is_terminated_once_for_a_day(files):
@@ -101,7 +107,7 @@ def test_companies_and_contacts_are_registered(files):
     )
     contact = RegisterContact(contact_id=CONTACT, company_id=COMPANY, identity=FERRAND.identity)
     given(COMPANY, INSURER).when(contact).then({CONTACT: [FERRAND]})
-    given().when(contact).then_raises(NotFound, kind="company", id=COMPANY)
+    given().when(contact).then_raises(NotFound, kind="company", id=COMPANY, field="company_id")
 
 
 @pytest.mark.parametrize(
@@ -134,7 +140,7 @@ def test_a_ticket_is_filed_on_any_file(office, files, kind, file_id):
 def test_a_file_of_another_kind_is_not_there(office, files, kind):
     target = Target(kind=kind, id=office.ticket_id)
     files().when(ClassifyTicket(ticket_id=office.ticket_id, on=target)).then_raises(
-        NotFound, kind=kind, id=office.ticket_id
+        NotFound, kind=kind, id=office.ticket_id, field="on.id"
     )
 
 

@@ -42,7 +42,7 @@ def test_a_collaborator_joins():
         .when(WelcomeCollaborator(collaborator_id=ANNE, identity=IDENTITY))
         .then({OFFICE_ID: [JOINED], ADDRESS: [RESERVED]})
     )
-    assert answer.collaborator_id == ANNE
+    assert answer.collaborators == {ANNE}
 
 
 def test_a_collaborator_joins_once():

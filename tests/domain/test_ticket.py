@@ -278,7 +278,7 @@ def test_a_message_is_identified_by_a_sha_256(office):
 
 def test_a_ticket_is_filed_and_its_address_left_alone(office, ticket):
     answer = ticket().when(filing(office, office.claire)).then({office.ticket_id: [filed(office, office.claire)]})
-    assert (answer.ticket_id, answer.filed_on) == (office.ticket_id, office.target(office.claire))
+    assert (answer.id, answer.filed_on) == (office.ticket_id, office.target(office.claire))
 
 
 def test_filing_may_associate_the_address(office, ticket):
@@ -399,7 +399,7 @@ def test_a_ticket_whose_content_was_erased_can_still_be_filed(office):
 
 def test_tickets_are_filed_on_files_that_exist(office):
     given(office.ticket_id, office.received()).when(filing(office, office.claire)).then_raises(
-        NotFound, kind="client", id=office.claire
+        NotFound, kind="client", id=office.claire, field="on.id"
     )
 
 
@@ -478,7 +478,7 @@ def test_a_ticket_is_taken_off_its_file(office, ticket):
         .when(UnclassifyTicket(ticket_id=office.ticket_id))
         .then({office.ticket_id: [TicketUnclassified(previously_on=office.target(office.claire))]})
     )
-    assert answer.ticket_id == office.ticket_id
+    assert answer.id == office.ticket_id
 
 
 def test_taking_off_a_ticket_that_waits_changes_nothing(office, ticket):

@@ -218,7 +218,7 @@ def test_the_retry_of_a_command_whose_acknowledgement_was_lost_gets_the_first_an
             log.execute(register, actor, command_id=command_id)
         log._recorder._group._commit = inner
         answer = log.execute(register, actor, command_id=command_id)
-        assert (answer.position, answer.versions) == (1, {client_id: 1})
+        assert (answer.position, answer.id, answer.version) == (1, client_id, 1)
         assert len(log.stream(client_id)) == 1
 
 
