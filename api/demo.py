@@ -10,11 +10,11 @@ from uuid import UUID
 from adapters.demo_office import DemoContract, DemoDossier, DemoOffice, demo_messages, demo_office, write_mbox
 from api.bootstrap import Greffier
 from api.staff import COMMAND_LINE, welcome
-from domain.claim import ClaimReference, OpenClaim
-from domain.client import Company, Identity, NewClient, Person, RegisterClient
+from domain.claim import OpenClaim
+from domain.client import Company, Identity, Person, RegisterClient
 from domain.company import RegisterCompany
 from domain.contact import ContactIdentity, RegisterContact
-from domain.contract import Policy, RegisterContract
+from domain.contract import RegisterContract
 from domain.events import Actor
 from domain.files import AssociateEmailAddress
 from domain.office import OFFICE_ID, CollaboratorIdentity, Office, OfficeOpened, OpenOffice, ReserveOfficeAddress
@@ -53,16 +53,15 @@ def furnish(greffier: Greffier) -> Path:
 
 
 def _open(greffier: Greffier, office: DemoOffice, dossier: DemoDossier, actor: Actor) -> None:
-    new = NewClient(
-        client_id=_dossier_id(greffier, dossier.display_name),
-        identity=_identity(dossier),
-        active=dossier.status == "client",
-    )
+    client_id = _dossier_id(greffier, dossier.display_name)
     own = tuple(address for address in dossier.emails if address not in office.shared_emails)
-    greffier.log.execute(RegisterClient(client=new, email_addresses=own), actor)
+    register = RegisterClient(
+        client_id=client_id, identity=_identity(dossier), active=dossier.status == "client", email_addresses=own
+    )
+    greffier.log.execute(register, actor)
     for address in set(dossier.emails) - set(own):
         greffier.log.execute(
-            AssociateEmailAddress(owner=Target(kind="client", id=new.client_id), address=address, how="share"), actor
+            AssociateEmailAddress(owner=Target(kind="client", id=client_id), address=address, how="share"), actor
         )
 
 
@@ -85,14 +84,15 @@ def _register(greffier: Greffier, contract: DemoContract, insurer_id: UUID, acto
         contract_id=contract_id,
         client_id=_dossier_id(greffier, contract.dossier),
         company_id=insurer_id,
-        policy=Policy(number=contract.policy_number, product=contract.product),
+        policy_number=contract.policy_number,
+        product=contract.product,
     )
     greffier.log.execute(register, actor)
     for reference in contract.claims:
         claim = OpenClaim(
             claim_id=greffier.log.keyed_id("demo_claim", reference),
             contract_id=contract_id,
-            reference=ClaimReference(insurer_reference=reference),
+            insurer_reference=reference,
         )
         greffier.log.execute(claim, actor)
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
+
+from pydantic import Field
 
 from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
 from domain.contract import Contract
 from domain.events import Event, Sealed, Value
 from domain.quoted_numbers import claim_number, give_number, quotable
-from domain.values import ShortLine, Target
+from domain.values import ClaimId, ContractId, ShortLine, Target
 
 ClaimStatus = Literal["open", "closed"]
 
@@ -81,24 +83,27 @@ class Claim(Aggregate):
 
 
 class OpenClaim(Command):
-    """Opens a claim under a contract, in force or not: what happened before its end may be told later."""
+    """Opens a claim under a contract, in force or terminated: tickets can be filed on it from now on.
 
-    claim_id: UUID
-    contract_id: UUID
-    occurred_on: date | None = None
-    reference: ClaimReference = ClaimReference()
+    What happened before the contract's end may be told later. The office gives the claim a number of its own.
+    """
+
+    claim_id: ClaimId
+    contract_id: ContractId
+    insurer_reference: Annotated[ShortLine, Field(description="The insurer's, where it has given one")] = ""
+    occurred_on: Annotated[date | None, Field(description="The day of the loss")] = None
 
 
 class CloseClaim(Command):
     """Records that nothing is left to do. Tickets can still be filed on the claim."""
 
-    claim_id: UUID
+    claim_id: ClaimId
 
 
 class ReopenClaim(Command):
     """Records that there is something left to do after all."""
 
-    claim_id: UUID
+    claim_id: ClaimId
 
 
 @handles(OpenClaim)
@@ -108,8 +113,9 @@ def open_claim(command: OpenClaim, streams: Streams) -> Claim:
     if claim.status is not None:
         return claim
     number = streams.next_number("claim")
-    claim = streams.save(claim, claim.open(number, command.contract_id, command.occurred_on, command.reference))
-    for quoted in (claim_number(number), quotable(command.reference.insurer_reference)):
+    reference = ClaimReference(insurer_reference=command.insurer_reference)
+    claim = streams.save(claim, claim.open(number, command.contract_id, command.occurred_on, reference))
+    for quoted in (claim_number(number), quotable(reference.insurer_reference)):
         give_number(quoted, Target(kind="claim", id=claim.id), streams)
     return claim
 

@@ -12,21 +12,21 @@ from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
 from domain.email_address import AddressBelongsToAnother, AddressIsOffices, give_address
 from domain.events import Event, Sealed, Value
-from domain.values import EmailAddressText, Name, ShortLine, Target, Title
+from domain.values import ClientId, EmailAddressText, Name, ShortLine, Target, Title
 
 ClientStatus = Literal["prospect", "active"]
 
 
 class Person(Value):
-    kind: Literal["person"] = "person"
-    title: Title | None = None
-    first_name: ShortLine = ""
-    last_name: Name
+    kind: Annotated[Literal["person"], Field(description="A person's dossier")] = "person"
+    title: Annotated[Title | None, Field(description="How the person is addressed")] = None
+    first_name: Annotated[ShortLine, Field(description="Empty, where it isn't known")] = ""
+    last_name: Annotated[Name, Field(description="The family name")]
 
 
 class Company(Value):
-    kind: Literal["company"] = "company"
-    company_name: Name
+    kind: Annotated[Literal["company"], Field(description="A company's dossier")] = "company"
+    company_name: Annotated[Name, Field(description="What the company is called")]
 
 
 Identity = Annotated[Person | Company, Field(discriminator="kind")]
@@ -81,24 +81,25 @@ class Client(Aggregate):
 class NewClient(Value):
     """A dossier to create: a prospect unless `active` says that the office has it as a client already."""
 
-    client_id: UUID
-    identity: Identity
-    active: bool = False
+    client_id: ClientId
+    identity: Annotated[Identity, Field(description="Whose dossier it is")]
+    active: Annotated[bool, Field(description="Whether it is a client's already; a prospect's otherwise")] = False
 
 
-class RegisterClient(Command):
-    """Opens a dossier, with the addresses that are its own (each of them free)."""
+class RegisterClient(NewClient, Command):
+    """Opens a prospect's or client's dossier, with the addresses that are its own (each of them free)."""
 
     refuses = (AddressBelongsToAnother, AddressIsOffices)
 
-    client: NewClient
-    email_addresses: tuple[EmailAddressText, ...] = ()
+    email_addresses: Annotated[
+        tuple[EmailAddressText, ...], Field(max_length=20, description="Its own: messages from them are filed on it")
+    ] = ()
 
 
 class ActivateClient(Command):
     """Makes the prospect a client of the office."""
 
-    client_id: UUID
+    client_id: ClientId
 
 
 def open_dossier(new: NewClient, streams: Streams, ticket_id: UUID | None = None) -> Client:
@@ -113,7 +114,7 @@ def open_dossier(new: NewClient, streams: Streams, ticket_id: UUID | None = None
 
 @handles(RegisterClient)
 def register_client(command: RegisterClient, streams: Streams) -> Client:
-    client = open_dossier(command.client, streams)
+    client = open_dossier(command, streams)
     for address in command.email_addresses:
         give_address(address, client.target, "associate", streams)
     return client

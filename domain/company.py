@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Self
-from uuid import UUID
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
 
 from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
 from domain.events import Event, Sealed, Value
-from domain.values import Name
+from domain.values import CompanyId, Name
 
 CompanyRole = Literal["insurer", "wholesale_broker", "referrer", "partner"]
 
@@ -52,9 +53,9 @@ class Company(Aggregate):
 class RegisterCompany(Command):
     """Registers a company: tickets can be filed on it, and addresses given to it, from now on."""
 
-    company_id: UUID
-    role: CompanyRole
-    name: Name
+    company_id: CompanyId
+    role: Annotated[CompanyRole, Field(description="What the office works with it for")]
+    name: Annotated[Name, Field(description="What it is called; a person's name, where that works in its own")]
 
 
 @handles(RegisterCompany)

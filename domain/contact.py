@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Annotated, Self
 from uuid import UUID
+
+from pydantic import Field
 
 from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
 from domain.company import Company
 from domain.events import Event, Sealed, Value
-from domain.values import Name, ShortLine, Title
+from domain.values import ContactId, Name, ShortLine, Title
 
 
 class ContactIdentity(Value):
     """Who the contact is, and their function at the company."""
 
-    title: Title | None = None
-    first_name: ShortLine = ""
-    last_name: Name
-    function: ShortLine = ""
+    title: Annotated[Title | None, Field(description="How the contact is addressed")] = None
+    first_name: Annotated[ShortLine, Field(description="Empty, where it isn't known")] = ""
+    last_name: Annotated[Name, Field(description="The family name")]
+    function: Annotated[ShortLine, Field(description="What they do at the company")] = ""
 
 
 class ContactEvent(Event):
@@ -55,9 +57,9 @@ class Contact(Aggregate):
 class RegisterContact(Command):
     """Enters a contact, at a company or of their own: tickets can be filed on them, and addresses given to them, from now on."""
 
-    contact_id: UUID
-    company_id: UUID | None = None
-    identity: ContactIdentity
+    contact_id: ContactId
+    identity: Annotated[ContactIdentity, Field(description="Who the contact is")]
+    company_id: Annotated[UUID | None, Field(description="The company that they are at, if at any")] = None
 
 
 @handles(RegisterContact)

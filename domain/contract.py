@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
+
+from pydantic import Field
 
 from domain.aggregates import Aggregate
 from domain.client import Client
@@ -13,7 +15,7 @@ from domain.commands import Command, Streams, handles
 from domain.company import Company
 from domain.events import Event, Sealed, Value
 from domain.quoted_numbers import give_number, quotable
-from domain.values import Name, ShortLine, Target
+from domain.values import ClientId, ContractId, Name, ShortLine, Target
 
 ContractStatus = Literal["in_force", "terminated"]
 
@@ -79,18 +81,21 @@ class Contract(Aggregate):
 class RegisterContract(Command):
     """Registers a client's contract: tickets can be filed on it from now on."""
 
-    contract_id: UUID
-    client_id: UUID
-    company_id: UUID | None = None
-    starts_on: date | None = None
-    policy: Policy
+    contract_id: ContractId
+    client_id: ClientId
+    policy_number: Annotated[Name, Field(description="The number that its insurer gave it")]
+    product: Annotated[ShortLine, Field(description="What it insures, in the office's words")] = ""
+    company_id: Annotated[
+        UUID | None, Field(description="The insurer, or the wholesale broker through whom it is placed")
+    ] = None
+    starts_on: Annotated[date | None, Field(description="The first day of its cover")] = None
 
 
 class TerminateContract(Command):
     """Records on which day a contract's cover ends; again with another day corrects it. Tickets can still be filed on it."""
 
-    contract_id: UUID
-    effective_on: date
+    contract_id: ContractId
+    effective_on: Annotated[date, Field(description="The day on which the cover ends")]
 
 
 @handles(RegisterContract)
@@ -101,9 +106,10 @@ def register_contract(command: RegisterContract, streams: Streams) -> Contract:
     contract = streams.find(Contract, command.contract_id)
     if contract.client_id is not None:
         return contract
-    registered = contract.register(command.client_id, command.company_id, command.starts_on, command.policy)
+    policy = Policy(number=command.policy_number, product=command.product)
+    registered = contract.register(command.client_id, command.company_id, command.starts_on, policy)
     contract = streams.save(contract, registered)
-    give_number(quotable(command.policy.number), Target(kind="contract", id=contract.id), streams)
+    give_number(quotable(policy.number), Target(kind="contract", id=contract.id), streams)
     return contract
 
 

@@ -8,8 +8,10 @@ order the messages come in, and a message that comes late joins the tickets whic
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Protocol
+from typing import Annotated, Protocol
 from uuid import UUID
+
+from pydantic import Field
 
 from domain.aggregates import Refusal
 from domain.commands import Command, Streams, handles
@@ -18,6 +20,7 @@ from domain.message import Direction, Message, MessageReferredTo, MessageTakenIn
 from domain.ticket import Ticket, new_ticket
 from domain.ticket_events import MessageContent, TicketContinued, TicketSplitOff
 from domain.ticket_refusals import NOT_IN_HAND, FirstMessageStays, MessageErased, NotOnTicket
+from domain.values import MailId, TicketId
 
 
 class _Reply(Protocol):
@@ -137,8 +140,8 @@ class MergeTickets(Command):
 
     refuses = (MergedWithItself, *NOT_IN_HAND)
 
-    ticket_id: UUID
-    other_id: UUID
+    ticket_id: TicketId
+    other_id: Annotated[UUID, Field(description="The ticket whose messages stand on this one from now on")]
 
 
 class SplitMessageOff(Command):
@@ -146,8 +149,8 @@ class SplitMessageOff(Command):
 
     refuses = (NotOnTicket, MessageErased, FirstMessageStays, *NOT_IN_HAND)
 
-    ticket_id: UUID
-    mail_id: UUID
+    ticket_id: TicketId
+    mail_id: MailId
 
 
 @handles(MergeTickets)

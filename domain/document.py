@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from uuid import UUID
+
+from pydantic import Field
 
 from domain.aggregates import Aggregate, Refusal
 from domain.commands import Command, Streams, handles
@@ -22,7 +24,7 @@ from domain.ticket_events import (
     TicketSplitOff,
 )
 from domain.ticket_refusals import NOT_IN_HAND, MessageErased, NoSuchAttachment, NotOnTicket
-from domain.values import Name, Target
+from domain.values import DocumentId, MailId, Name, Target, TicketId
 
 DocumentType = Literal[
     "vehicle_registration",
@@ -58,7 +60,7 @@ DOCUMENT_LABELS: Final[dict[DocumentType, str]] = {
 class DocumentTarget(Target):
     """What a document is of: a client, a contract or a claim, by its id."""
 
-    kind: Literal["client", "contract", "claim"]
+    kind: Annotated[Literal["client", "contract", "claim"], Field(description="The kind of file")]
 
 
 class DocumentSource(Value):
@@ -182,12 +184,12 @@ class IndexAttachment(Command):
 
     refuses = (NotOnTicket, MessageErased, NoSuchAttachment, *NOT_IN_HAND)
 
-    ticket_id: UUID
-    mail_id: UUID
-    part: int
-    document_type: DocumentType
-    on: DocumentTarget
-    name: Name | None = None
+    ticket_id: TicketId
+    mail_id: MailId
+    part: Annotated[int, Field(ge=0, le=2**31, description="The attachment's `part` in the message")]
+    document_type: Annotated[DocumentType, Field(description="What it is")]
+    on: Annotated[DocumentTarget, Field(description="Of whom it is")]
+    name: Annotated[Name | None, Field(description="What to call it; the attachment's own name, if not given")] = None
 
 
 class CorrectDocument(Command):
@@ -195,15 +197,17 @@ class CorrectDocument(Command):
 
     refuses = (DocumentWasRemoved, DocumentStandsAlready)
 
-    document_id: UUID
-    document_type: DocumentType | None = None
-    on: DocumentTarget | None = None
+    document_id: DocumentId
+    document_type: Annotated[DocumentType | None, Field(description="What it is instead, if it is something else")] = (
+        None
+    )
+    on: Annotated[DocumentTarget | None, Field(description="Of whom it is instead, if of another")] = None
 
 
 class RemoveDocument(Command):
     """Takes the document off its file. The attachment is in its message as before, and can be indexed again."""
 
-    document_id: UUID
+    document_id: DocumentId
 
 
 @handles(IndexAttachment)

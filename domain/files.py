@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from typing import Annotated, Final
-from uuid import UUID
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from domain.aggregates import Aggregate
 from domain.claim import Claim
@@ -22,7 +21,7 @@ from domain.email_address import (
     Ownership,
     give_address,
 )
-from domain.values import EmailAddressText, FileKind, Target
+from domain.values import AddressId, EmailAddressText, FileKind, Target
 
 AGGREGATES: Final[dict[str, type[Aggregate]]] = {
     file.kind: file for file in (Client, Contract, Claim, Company, Contact)
@@ -62,7 +61,11 @@ def _has_addresses(owner: Target) -> Target:
     return owner
 
 
-AddressOwner = Annotated[Target, AfterValidator(_has_addresses)]
+AddressOwner = Annotated[
+    Target,
+    AfterValidator(_has_addresses),
+    Field(description="Whose address it is: a client's, a company's, a contact's"),
+]
 
 
 class AssociateEmailAddress(Command):
@@ -75,8 +78,10 @@ class AssociateEmailAddress(Command):
     refuses = (AddressBelongsToAnother, AddressIsOffices)
 
     owner: AddressOwner
-    address: EmailAddressText
-    how: Ownership = "associate"
+    address: Annotated[EmailAddressText, Field(description="The address")]
+    how: Annotated[
+        Ownership, Field(description="`associate` a free address, `share` it with its owners, or `move` it from them")
+    ] = "associate"
 
 
 class RemoveEmailAddress(Command):
@@ -85,7 +90,7 @@ class RemoveEmailAddress(Command):
     refuses = (AddressNotOnFile,)
 
     owner: AddressOwner
-    address_id: UUID
+    address_id: AddressId
 
 
 @handles(AssociateEmailAddress)

@@ -7,13 +7,13 @@ from typing import Annotated, Final, Self
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from domain.aggregates import Aggregate, Refusal
 from domain.commands import Command, Streams, handles
 from domain.email_address import AddressBelongsToAnother, EmailAddress, email_address_id
 from domain.events import Event, Sealed, Value
-from domain.values import EmailAddressText, Name, ShortLine
+from domain.values import AddressId, CollaboratorId, EmailAddressText, Name, ShortLine
 
 OFFICE_ID: Final = UUID("0ff1ce00-0000-8000-8000-000000000001")
 """One log is one office's: its stream has one fixed id."""
@@ -35,9 +35,9 @@ class OfficeOpened(OfficeEvent):
 
 
 class CollaboratorIdentity(Value):
-    first_name: ShortLine = ""
-    last_name: Name
-    email_address: EmailAddressText
+    first_name: Annotated[ShortLine, Field(description="Empty, where it isn't known")] = ""
+    last_name: Annotated[Name, Field(description="The family name")]
+    email_address: Annotated[EmailAddressText, Field(description="The address from which they write for the office")]
 
 
 class CollaboratorJoined(OfficeEvent):
@@ -83,8 +83,10 @@ class OfficeNotOpen(Refusal):
 class OpenOffice(Command):
     """Opens the office under its name; one that is open stays as it is."""
 
-    name: Name
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/Paris"
+    name: Annotated[Name, Field(description="What the office is called")]
+    time_zone: Annotated[
+        str, AfterValidator(_time_zone), Field(max_length=100, description="Where it is, by the IANA database")
+    ] = "Europe/Paris"
 
 
 class WelcomeCollaborator(Command):
@@ -92,8 +94,8 @@ class WelcomeCollaborator(Command):
 
     refuses = (OfficeNotOpen, AddressBelongsToAnother)
 
-    collaborator_id: UUID
-    identity: CollaboratorIdentity
+    collaborator_id: CollaboratorId
+    identity: Annotated[CollaboratorIdentity, Field(description="Who the collaborator is")]
 
 
 class ReserveOfficeAddress(Command):
@@ -104,13 +106,13 @@ class ReserveOfficeAddress(Command):
 
     refuses = (OfficeNotOpen, AddressBelongsToAnother)
 
-    address: EmailAddressText
+    address: Annotated[EmailAddressText, Field(description="The address")]
 
 
 class ReleaseOfficeAddress(Command):
     """Gives up an address of the office: mail from it is treated as anybody's from now on."""
 
-    address_id: UUID
+    address_id: AddressId
 
 
 @handles(OpenOffice)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from pydantic import Field
 
@@ -14,25 +13,34 @@ from domain.files import address_owner, existing
 from domain.filing import CollaboratorChoice, owners_as_candidates
 from domain.ticket import Ticket
 from domain.ticket_refusals import NOT_IN_HAND, NoSenderAddress, NothingToUndo
-from domain.values import Target
+from domain.values import Target, TicketId
 
 
 class ClientToCreate(NewClient):
-    kind: Literal["new_client"] = "new_client"
+    kind: Annotated[Literal["new_client"], Field(description="A dossier to create in the same step")] = "new_client"
 
 
 class ClassifyTicket(Command):
-    """Files a ticket by hand, on a file that exists, or on a prospect or client who is created in the same step.
+    """Files the ticket, or files it elsewhere: on a file that exists, or on a dossier created in the same step.
 
-    `address` says what becomes of the sender's address: nothing by default (T6), or it is given to that file (T7); to the
-    client, where that is a contract or a claim.
+    The sender's address stays as it is by default (T6), or is given to that file (T7). One that belongs to another is
+    refused, with its owners: share it or move it, or leave it alone.
     """
 
     refuses = (AddressBelongsToAnother, AddressIsOffices, NoSenderAddress, *NOT_IN_HAND)
 
-    ticket_id: UUID
-    on: Annotated[Target | ClientToCreate, Field(discriminator="kind")]
-    address: Ownership | None = None
+    ticket_id: TicketId
+    on: Annotated[
+        Target | ClientToCreate,
+        Field(discriminator="kind", description="Where it goes: a file, or a dossier to create"),
+    ]
+    address: Annotated[
+        Ownership | None,
+        Field(
+            description="`associate` gives a free address to the file (to its client, for a contract or a claim), `share` "
+            "makes it one more owner, `move` takes it from its owners; without it the address stays as it is"
+        ),
+    ] = None
 
 
 class UnclassifyTicket(Command):
@@ -40,7 +48,7 @@ class UnclassifyTicket(Command):
 
     refuses = NOT_IN_HAND
 
-    ticket_id: UUID
+    ticket_id: TicketId
 
 
 class UndoFiling(Command):
@@ -48,7 +56,7 @@ class UndoFiling(Command):
 
     refuses = (NothingToUndo, *NOT_IN_HAND)
 
-    ticket_id: UUID
+    ticket_id: TicketId
 
 
 @handles(ClassifyTicket)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import Field
 
 from domain.aggregates import NotFound
 from domain.commands import Command, Streams, handles
@@ -10,7 +13,7 @@ from domain.office import OFFICE_ID, Office
 from domain.ticket import Ticket
 from domain.ticket_events import DismissalReason
 from domain.ticket_refusals import NOT_IN_HAND, TicketIsClosed, TicketWasMerged
-from domain.values import CommentText
+from domain.values import CommentText, TicketId
 
 
 class PutTicketOnHold(Command):
@@ -18,7 +21,7 @@ class PutTicketOnHold(Command):
 
     refuses = (TicketIsClosed, *NOT_IN_HAND)
 
-    ticket_id: UUID
+    ticket_id: TicketId
 
 
 class CloseTicket(Command):
@@ -26,7 +29,7 @@ class CloseTicket(Command):
 
     refuses = NOT_IN_HAND
 
-    ticket_id: UUID
+    ticket_id: TicketId
 
 
 class ReopenTicket(Command):
@@ -34,7 +37,7 @@ class ReopenTicket(Command):
 
     refuses = NOT_IN_HAND
 
-    ticket_id: UUID
+    ticket_id: TicketId
 
 
 class AssignTicket(Command):
@@ -42,8 +45,8 @@ class AssignTicket(Command):
 
     refuses = (TicketIsClosed, *NOT_IN_HAND)
 
-    ticket_id: UUID
-    collaborator_id: UUID | None
+    ticket_id: TicketId
+    collaborator_id: Annotated[UUID | None, Field(description="Who sees to the ticket from now on; `null`: nobody")]
 
 
 class DismissTicket(Command):
@@ -51,9 +54,9 @@ class DismissTicket(Command):
 
     refuses = NOT_IN_HAND
 
-    ticket_id: UUID
-    reason: DismissalReason
-    note: CommentText | None = None
+    ticket_id: TicketId
+    reason: Annotated[DismissalReason, Field(description="Why it is nothing for the office to see to")]
+    note: Annotated[CommentText | None, Field(description="More about it, in one's own words")] = None
 
 
 class BringBackTicket(Command):
@@ -61,7 +64,7 @@ class BringBackTicket(Command):
 
     refuses = (TicketWasMerged,)
 
-    ticket_id: UUID
+    ticket_id: TicketId
 
 
 class CommentOnTicket(Command):
@@ -69,9 +72,9 @@ class CommentOnTicket(Command):
 
     refuses = (TicketWasMerged,)
 
-    ticket_id: UUID
-    comment_id: UUID
-    text: CommentText
+    ticket_id: TicketId
+    comment_id: Annotated[UUID, Field(description="The comment")]
+    text: Annotated[CommentText, Field(description="What to note")]
 
 
 @handles(AssignTicket)

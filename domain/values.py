@@ -110,9 +110,19 @@ CommentText = Annotated[
 ]
 """What a collaborator notes in their own words, on several lines where they like: not blank."""
 
-EmailAddressText = Annotated[str, Field(max_length=320), _when_built(_address)]
+EmailAddressText = Annotated[str, Field(max_length=320, json_schema_extra={"format": "email"}), _when_built(_address)]
 """An e-mail address as someone typed it, normalised (RFC 5321, 5322 and 6531, by email-validator)."""
 
+ClientId = Annotated[UUID, Field(description="The client or prospect")]
+ContractId = Annotated[UUID, Field(description="The contract")]
+ClaimId = Annotated[UUID, Field(description="The claim")]
+CompanyId = Annotated[UUID, Field(description="The company")]
+ContactId = Annotated[UUID, Field(description="The contact")]
+CollaboratorId = Annotated[UUID, Field(description="The collaborator")]
+AddressId = Annotated[UUID, Field(description="The e-mail address: what its file's `email_addresses` calls it")]
+TicketId = Annotated[UUID, Field(description="The ticket")]
+MailId = Annotated[UUID, Field(description="The message, as the ticket's messages call it")]
+DocumentId = Annotated[UUID, Field(description="The document")]
 
 Title = Literal["M.", "Mme"]
 
@@ -123,8 +133,8 @@ FILE_KINDS: Final[tuple[FileKind, ...]] = get_args(FileKind)
 class Target(Value):
     """What a ticket is filed on and an address belongs to: the kind of file, and its id."""
 
-    kind: FileKind
-    id: UUID
+    kind: Annotated[FileKind, Field(description="The kind of file")]
+    id: Annotated[UUID, Field(description="The file's id")]
 
 
 @lru_cache(maxsize=4096)  # the same few hundred correspondents write most of an office's mail

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from domain.arrival import ReceiveMessage
 from domain.claim import OpenClaim
-from domain.client import NewClient, Person, RegisterClient
+from domain.client import Person, RegisterClient
 from domain.company import RegisterCompany
-from domain.contract import Policy, RegisterContract
+from domain.contract import RegisterContract
 from domain.files import AssociateEmailAddress
 from domain.message import MessageIdentity
 from domain.office import CollaboratorIdentity, OpenOffice, ReserveOfficeAddress, WelcomeCollaborator
@@ -46,11 +46,11 @@ FURNISHING = (
         collaborator_id=ALICE, identity=CollaboratorIdentity(last_name="Martin", email_address=COLLABORATOR)
     ),
     ReserveOfficeAddress(address=CABINET),
-    RegisterClient(client=NewClient(client_id=ANNE, identity=Person(last_name="Anne"))),
-    RegisterClient(client=NewClient(client_id=BRUNO, identity=Person(last_name="Bruno"))),
+    RegisterClient(client_id=ANNE, identity=Person(last_name="Anne")),
+    RegisterClient(client_id=BRUNO, identity=Person(last_name="Bruno")),
     RegisterCompany(company_id=GARAGE, role="partner", name="Garage du Port"),
-    RegisterContract(contract_id=CONTRACT, client_id=ANNE, policy=Policy(number="MRH-1001")),
-    RegisterContract(contract_id=OTHER_CONTRACT, client_id=BRUNO, policy=Policy(number="AUTO-2002")),
+    RegisterContract(contract_id=CONTRACT, client_id=ANNE, policy_number="MRH-1001"),
+    RegisterContract(contract_id=OTHER_CONTRACT, client_id=BRUNO, policy_number="AUTO-2002"),
     OpenClaim(claim_id=CLAIM, contract_id=CONTRACT),
     *(
         AssociateEmailAddress(owner=owner, address=address, how="share")

@@ -36,12 +36,12 @@ from adapters.generated_office.people import (
 from adapters.generated_office.streams import StreamsInMemory
 from adapters.mail.intake import MAIL_IMPORT
 from domain.arrival import ReceiveMessage
-from domain.claim import ClaimOpened, ClaimReference, CloseClaim, OpenClaim, ReopenClaim
-from domain.client import ActivateClient, Company, NewClient, RegisterClient
+from domain.claim import ClaimOpened, CloseClaim, OpenClaim, ReopenClaim
+from domain.client import ActivateClient, Company, RegisterClient
 from domain.commands import Command
 from domain.company import RegisterCompany
 from domain.contact import RegisterContact
-from domain.contract import Policy, RegisterContract, TerminateContract
+from domain.contract import RegisterContract, TerminateContract
 from domain.conversation import MergeTickets, SplitMessageOff
 from domain.email_address import EmailAddress, Ownership, email_address_id
 from domain.events import Actor, Context
@@ -289,10 +289,12 @@ class History:
         self._register(dossier, self._collaborator(dossier), at, active=self._happens(_NEW_CLIENT_AT_ONCE))
 
     def _register(self, dossier: Dossier, actor: Actor, at: datetime, *, active: bool) -> None:
-        new = NewClient(client_id=dossier.client.id, identity=dossier.identity, active=active)
         known = dossier.addresses[:1] if self._happens(0.9) else []
         free = tuple(address for address in known if not self._owners(address))
-        self._decide(RegisterClient(client=new, email_addresses=free), actor, at)
+        registers = RegisterClient(
+            client_id=dossier.client.id, identity=dossier.identity, active=active, email_addresses=free
+        )
+        self._decide(registers, actor, at)
         self._is_known(dossier, actor, at, active=active)
 
     def _is_known(self, dossier: Dossier, actor: Actor, at: datetime, *, active: bool) -> None:
@@ -330,7 +332,8 @@ class History:
             client_id=dossier.client.id,
             company_id=insurer.company.id,
             starts_on=at.date(),
-            policy=Policy(number=contract.number, product=self._dice.choice(_PRODUCTS)),
+            policy_number=contract.number,
+            product=self._dice.choice(_PRODUCTS),
         )
         self._decide(registers, actor, at)
         dossier.contracts.append(contract)
@@ -349,7 +352,7 @@ class History:
             claim_id=file.id,
             contract_id=contract.file.id,
             occurred_on=at.date() - timedelta(days=self._dice.randrange(1, 9)),
-            reference=ClaimReference(insurer_reference=reference),
+            insurer_reference=reference,
         )
         self._decide(opens, self._collaborator(dossier), at)
         number = next(event.number for event in self._streams.latest() if isinstance(event, ClaimOpened))

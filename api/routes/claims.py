@@ -13,7 +13,7 @@ from api.operations import Call, Listing, Operations, Reading, Reply, found
 from api.routes.contracts import ContractPath
 from api.routes.files import offer_documents, offer_tickets
 from domain.aggregates import NotFound
-from domain.claim import Claim, ClaimReference, CloseClaim, OpenClaim, ReopenClaim
+from domain.claim import Claim, CloseClaim, OpenClaim, ReopenClaim
 from domain.commands import Answer
 from domain.contract import Contract
 from domain.values import ShortLine
@@ -68,7 +68,7 @@ def open_claim(call: Call) -> Reply:
         claim_id=claim_id,
         contract_id=call.path.contract_id,
         occurred_on=body.occurred_on,
-        reference=ClaimReference(insurer_reference=body.insurer_reference),
+        insurer_reference=body.insurer_reference,
     )
     return replace(_changed(claim_id, call.execute(command, claim_id)), status=201, location=f"/claims/{claim_id}")
 

@@ -9,11 +9,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.operations import Call, Listing, Operations, Reading, Reply, found
-from api.routes.files import TypedAddress, offer_addresses, offer_documents, offer_tickets
+from api.routes.files import offer_addresses, offer_documents, offer_tickets
 from domain.aggregates import NotFound
-from domain.client import ActivateClient, Client, ClientStatus, Identity, NewClient, RegisterClient
+from domain.client import ActivateClient, Client, ClientStatus, Identity, RegisterClient
 from domain.commands import Answer
 from domain.email_address import AddressBelongsToAnother
+from domain.values import EmailAddressText
 from projections import clients, email_addresses
 from projections.clients import ClientDetails, ClientLine
 from projections.paging import Page
@@ -52,7 +53,7 @@ class Registration(BaseModel):
 
     identity: Identity
     active: bool = False
-    email_addresses: Annotated[tuple[TypedAddress, ...], Field(max_length=20)] = ()
+    email_addresses: Annotated[tuple[EmailAddressText, ...], Field(max_length=20)] = ()
 
 
 class ClientChanged(BaseModel):
@@ -97,9 +98,12 @@ def search_clients(call: Call) -> Reply:
 def register_client(call: Call) -> Reply:
     """Opens a prospect's or client's dossier, with the addresses that are its own."""
     body: Registration = call.body
-    new = NewClient(client_id=call.new_id("client"), identity=body.identity, active=body.active)
-    answer = call.execute(RegisterClient(client=new, email_addresses=body.email_addresses), new.client_id)
-    return replace(_client_changed(new.client_id, answer), status=201, location=f"/clients/{new.client_id}")
+    client_id = call.new_id("client")
+    command = RegisterClient(
+        client_id=client_id, identity=body.identity, active=body.active, email_addresses=body.email_addresses
+    )
+    answer = call.execute(command, client_id)
+    return replace(_client_changed(client_id, answer), status=201, location=f"/clients/{client_id}")
 
 
 @operation(

@@ -14,7 +14,7 @@ from api.routes.files import offer_documents, offer_tickets
 from domain.aggregates import NotFound
 from domain.client import Client
 from domain.commands import Answer
-from domain.contract import Contract, Policy, RegisterContract, TerminateContract
+from domain.contract import Contract, RegisterContract, TerminateContract
 from domain.values import Name, ShortLine
 from projections import clients, contracts
 from projections.contracts import ContractDetails, ContractLine
@@ -88,7 +88,8 @@ def register_contract(call: Call) -> Reply:
         client_id=call.path.client_id,
         company_id=body.company_id,
         starts_on=body.starts_on,
-        policy=Policy(number=body.policy_number, product=body.product),
+        policy_number=body.policy_number,
+        product=body.product,
     )
     changed = _changed(contract_id, call.execute(command, contract_id))
     return replace(changed, status=201, location=f"/contracts/{contract_id}")

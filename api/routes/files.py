@@ -19,8 +19,6 @@ from projections import documents, files, tickets
 from projections.documents import DocumentLine
 from projections.paging import Page
 
-TypedAddress = Annotated[EmailAddressText, Field(json_schema_extra={"format": "email"})]
-
 
 class AddressToGive(BaseModel):
     """An address to put on a file."""
@@ -29,7 +27,7 @@ class AddressToGive(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"address": "claire.bonnet@courriel.example", "how": "share"}]}
     )
 
-    address: TypedAddress
+    address: EmailAddressText
     how: Annotated[
         Ownership,
         Field(description="`associate` a free address, `share` it with its owners, or `move` it from them"),

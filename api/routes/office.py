@@ -8,11 +8,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from api.operations import Call, Operations, Reading, Reply
-from api.routes.files import TypedAddress
 from domain.aggregates import NotFound
 from domain.commands import Answer
 from domain.email_address import AddressBelongsToAnother
 from domain.office import OfficeNotOpen, ReleaseOfficeAddress, ReserveOfficeAddress
+from domain.values import EmailAddressText
 from projections import office_addresses
 from projections.office_addresses import OfficeAddress
 
@@ -28,7 +28,7 @@ class OwnAddress(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"address": "contact@cabinet.example"}]})
 
-    address: TypedAddress
+    address: EmailAddressText
 
 
 class OwnAddresses(BaseModel):

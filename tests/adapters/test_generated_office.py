@@ -17,7 +17,7 @@ from api.bootstrap import create_office, open_greffier
 from api.settings import Settings
 from api.staff import COMMAND_LINE, collaborator_id
 from domain.aggregates import Aggregate
-from domain.client import NewClient, Person, ProspectRegistered, RegisterClient
+from domain.client import Person, ProspectRegistered, RegisterClient
 from domain.company import CompanyRegistered
 from domain.contract import ContractRegistered
 from domain.email_address import (
@@ -273,8 +273,9 @@ def test_the_office_goes_on_from_there(to_go_on_with, told_of):
     )
     state = log.state(EmailAddress, email_address_id(log, address))
     log.execute(RemoveEmailAddress(owner=Target(kind="client", id=state.owners[0].id), address_id=state.id), staff)
-    new = NewClient(client_id=uuid4(), identity=Person(last_name="Suivant"))
-    log.execute(RegisterClient(client=new, email_addresses=(address,)), staff)
+    log.execute(
+        RegisterClient(client_id=uuid4(), identity=Person(last_name="Suivant"), email_addresses=(address,)), staff
+    )
     assert to_go_on_with.catch_up()
     assert all(to_go_on_with.engine.verify(view.name).equal for view in to_go_on_with.engine.status())
 
@@ -297,8 +298,7 @@ def test_an_office_that_was_just_opened_keeps_its_name(tmp_path):
 
 def test_an_office_that_has_a_history_is_left_alone(tmp_path):
     with open_greffier(Settings(data=new_office(tmp_path / "office"))) as greffier:
-        new = NewClient(client_id=uuid4(), identity=Person(last_name="Ancien"))
-        greffier.log.execute(RegisterClient(client=new), COMMAND_LINE)
+        greffier.log.execute(RegisterClient(client_id=uuid4(), identity=Person(last_name="Ancien")), COMMAND_LINE)
         with pytest.raises(NotEmpty):
             generate(greffier.log, greffier.files, SMALL)
         assert greffier.log.head() == 1

@@ -342,13 +342,12 @@ from uuid import UUID
 from adapters.databases import store_url
 from adapters.event_store.log import EventLog
 from adapters.vault import MasterKey, Vault
-from domain.client import NewClient, Person, RegisterClient
+from domain.client import Person, RegisterClient
 from domain.events import Actor, office_event_types
 
 vault = Vault(store_url(sys.argv[1]), MasterKey(bytes.fromhex(sys.argv[2])))
 log = EventLog(store_url(sys.argv[3]), vault, office_event_types(), next_number=lambda _: 1)
-new = NewClient(client_id=UUID(int=7), identity=Person(last_name="Lefèvre"))
-log.execute(RegisterClient(client=new), Actor.rule("a rule"))
+log.execute(RegisterClient(client_id=UUID(int=7), identity=Person(last_name="Lefèvre")), Actor.rule("a rule"))
 print("stored", flush=True)
 sys.stdin.readline()
 """

@@ -7,7 +7,7 @@ from uuid import uuid4
 from api.bootstrap import Greffier, create_office, open_greffier
 from api.settings import Settings
 from api.staff import COMMAND_LINE
-from domain.client import Company, NewClient, RegisterClient
+from domain.client import Company, RegisterClient
 from domain.commands import Command
 from domain.files import AssociateEmailAddress
 from domain.office import OpenOffice
@@ -24,8 +24,10 @@ def _commands(office: Greffier, size: int) -> list[Command]:
     office.log.execute(OpenOffice(name="Banc d'essai"), COMMAND_LINE)
     clients = [uuid4() for _ in range(_CLIENTS)]
     for number, client in enumerate(clients):
-        new = NewClient(client_id=client, identity=Company(company_name=f"Essai {number}"), active=True)
-        office.log.execute(RegisterClient(client=new), COMMAND_LINE)
+        office.log.execute(
+            RegisterClient(client_id=client, identity=Company(company_name=f"Essai {number}"), active=True),
+            COMMAND_LINE,
+        )
     commands: list[Command] = []
     for number, message in enumerate(letters((size + 1) // 2)):
         ticket = office.intake.take_in("bench", len(message), io.BytesIO(message)).ticket_id

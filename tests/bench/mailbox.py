@@ -11,8 +11,8 @@ from adapters.demo_office import letters as templates
 from adapters.demo_office.envelopes import Correspondent, Post, Postmark
 from adapters.event_store.log import EventLog
 from api.staff import COMMAND_LINE
-from domain.client import NewClient, Person, RegisterClient
-from domain.contract import Policy, RegisterContract
+from domain.client import Person, RegisterClient
+from domain.contract import RegisterContract
 from domain.office import OpenOffice, ReserveOfficeAddress
 
 _OFFICE = Correspondent("Cabinet d'essai", "contact@cabinet-essai.example")
@@ -32,10 +32,19 @@ def open_office(log: EventLog) -> None:
     log.execute(ReserveOfficeAddress(address=_OFFICE.address), COMMAND_LINE)
     for number in range(_CLIENTS // 2):
         client_id = UUID(int=1 + number, version=4)
-        new = NewClient(client_id=client_id, identity=Person(last_name=f"Essai {number}"), active=True)
-        log.execute(RegisterClient(client=new, email_addresses=(_client(number).address,)), COMMAND_LINE)
-        contract_id, policy = UUID(int=1_000_000 + number, version=4), Policy(number=_number(number))
-        log.execute(RegisterContract(contract_id=contract_id, client_id=client_id, policy=policy), COMMAND_LINE)
+        log.execute(
+            RegisterClient(
+                client_id=client_id,
+                identity=Person(last_name=f"Essai {number}"),
+                active=True,
+                email_addresses=(_client(number).address,),
+            ),
+            COMMAND_LINE,
+        )
+        contract_id = UUID(int=1_000_000 + number, version=4)
+        log.execute(
+            RegisterContract(contract_id=contract_id, client_id=client_id, policy_number=_number(number)), COMMAND_LINE
+        )
 
 
 def messages(count: int) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from adapters.generated_office import Extent, generate
 from api.bootstrap import create_office, open_greffier
 from api.settings import Settings
 from api.staff import COMMAND_LINE
-from domain.client import ActivateClient, NewClient, Person, RegisterClient
+from domain.client import ActivateClient, Person, RegisterClient
 
 KILLS = 100
 """On each kind of store: half of them while the views follow the log, half while they are rebuilt."""
@@ -78,8 +78,7 @@ def writing(office):
     def write():
         while not stop.is_set():
             client_id = uuid4()
-            new = NewClient(client_id=client_id, identity=Person(last_name="Essai"))
-            office.log.execute(RegisterClient(client=new), COMMAND_LINE)
+            office.log.execute(RegisterClient(client_id=client_id, identity=Person(last_name="Essai")), COMMAND_LINE)
             office.log.execute(ActivateClient(client_id=client_id), COMMAND_LINE)
 
     thread = threading.Thread(target=write)

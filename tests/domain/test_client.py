@@ -9,7 +9,6 @@ from domain.client import (
     Client,
     ClientActivated,
     Company,
-    NewClient,
     Person,
     ProspectRegistered,
     RegisterClient,
@@ -22,9 +21,7 @@ MARTIN = Person(title="M.", first_name="Paul", last_name="Martin")
 
 
 def registering(*addresses, active=False, client_id=PAUL):
-    return RegisterClient(
-        client=NewClient(client_id=client_id, identity=MARTIN, active=active), email_addresses=addresses
-    )
+    return RegisterClient(client_id=client_id, identity=MARTIN, active=active, email_addresses=addresses)
 
 
 def test_a_dossier_opens_as_a_prospect_under_the_next_number():
@@ -40,7 +37,7 @@ def test_a_dossier_may_open_as_a_client_already():
 
 def test_a_company_has_a_dossier_too():
     company = Company(company_name="Garage Martin SARL")
-    given().when(RegisterClient(client=NewClient(client_id=PAUL, identity=company))).then(
+    given().when(RegisterClient(client_id=PAUL, identity=company)).then(
         {PAUL: [ProspectRegistered(number=1, identity=company)]}
     )
 
@@ -119,7 +116,7 @@ def test_a_fact_that_decisions_do_not_need_changes_no_state(office):
 @pytest.mark.parametrize("name", ["", "  ", "\n\t", "\u2028"])
 def test_a_name_is_not_blank(name):
     with pytest.raises(ValidationError) as refused:
-        NewClient(client_id=PAUL, identity={"kind": "person", "last_name": name})
+        RegisterClient(client_id=PAUL, identity={"kind": "person", "last_name": name})
     assert [error["loc"] for error in refused.value.errors()] == [("identity", "person", "last_name")]
 
 
@@ -136,7 +133,7 @@ def test_a_name_is_not_blank(name):
 )
 def test_what_is_wrong_with_an_identity_is_named(identity, field):
     with pytest.raises(ValidationError) as refused:
-        NewClient(client_id=PAUL, identity=identity)
+        RegisterClient(client_id=PAUL, identity=identity)
     assert [error["loc"] for error in refused.value.errors()] == [field]
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 import pytest
 
 from domain.aggregates import Aggregate, NotFound
+from domain.arrival import ReceiveMessage
 from domain.commands import Command, handlers, handles
 from domain.events import Event
 from tests.given_when_then import InMemoryStreams
@@ -74,3 +75,35 @@ def test_every_command_says_what_it_is_for():
     for command_type in handlers():
         assert command_type.__doc__, command_type.__name__
         assert command_type.__doc__ != Command.__doc__
+
+
+def fields(schema, definitions):
+    """Every field that a command's schema tells, those of the values in it, too, by its path."""
+    for name, field in schema.get("properties", {}).items():
+        yield name, field
+        for part in (field, field.get("items", {}), *field.get("anyOf", ()), *field.get("oneOf", ())):
+            if "$ref" in part:
+                inner = definitions[part["$ref"].rpartition("/")[2]]
+                yield from ((f"{name}.{path}", found) for path, found in fields(inner, definitions))
+
+
+SENT = [
+    pytest.param(field, id=f"{command_type.__name__}.{path}")
+    for command_type in handlers()
+    if command_type is not ReceiveMessage  # which nobody sends as it is
+    for schema in [command_type.model_json_schema()]
+    for path, field in dict(fields(schema, schema.get("$defs", {}))).items()
+]
+
+
+@pytest.mark.parametrize("field", SENT)
+def test_what_callers_send_is_described_and_has_bounds(field):
+    assert field["description"]
+    for part in (field, *field.get("anyOf", ()), *field.get("oneOf", ())):
+        match part.get("type"):
+            case "string":
+                assert "maxLength" in part or "enum" in part or "const" in part or part["format"] in {"uuid", "date"}
+            case "integer":
+                assert {"minimum", "maximum"} <= part.keys()
+            case "array":
+                assert "maxItems" in part

@@ -6,7 +6,7 @@ import pytest
 
 from domain.aggregates import NotFound
 from domain.arrival import ReceiveMessage
-from domain.client import NewClient, Person, RegisterClient
+from domain.client import Person, RegisterClient
 from domain.conversation import MergedWithItself, MergeTickets, SplitMessageOff
 from domain.email_address import AddressIsOffices
 from domain.events import ERASED
@@ -183,7 +183,7 @@ def office():
 def knowing(office):
     """The office, with two clients; Claire's address is the first one's."""
     return office.and_done(
-        *(RegisterClient(client=NewClient(client_id=c.id, identity=Person(last_name="A"))) for c in (CLIENT, OTHER)),
+        *(RegisterClient(client_id=c.id, identity=Person(last_name="A")) for c in (CLIENT, OTHER)),
         AssociateEmailAddress(owner=CLIENT, address=CLAIRE),
     )
 

@@ -18,8 +18,8 @@ from adapters.vault import MasterKey, Vault
 from api import runs
 from domain.access import Viewer
 from domain.aggregates import Refusal
-from domain.client import NewClient, Person, RegisterClient
-from domain.contract import Policy, RegisterContract
+from domain.client import Person, RegisterClient
+from domain.contract import RegisterContract
 from domain.conversation import MergedWithItself, MergeTickets, SplitMessageOff
 from domain.email_address import AddressBelongsToAnother, AddressIsOffices, email_address_id
 from domain.events import Actor, office_event_types
@@ -284,8 +284,8 @@ class ConversationMachine(RuleBasedStateMachine):
         for command in (
             OpenOffice(name="Cabinet Petit"),
             ReserveOfficeAddress(address=CABINET),
-            *(RegisterClient(client=NewClient(client_id=c, identity=Person(last_name="A"))) for c in (ANNE, BRUNO)),
-            RegisterContract(contract_id=CONTRACT, client_id=ANNE, policy=Policy(number=NUMBER)),
+            *(RegisterClient(client_id=c, identity=Person(last_name="A")) for c in (ANNE, BRUNO)),
+            RegisterContract(contract_id=CONTRACT, client_id=ANNE, policy_number=NUMBER),
         ):
             self.log.execute(command, self.actor)
         self.an_address_is_given(PEOPLE[0], OF_ANNE)

@@ -50,12 +50,12 @@ def number_id(plain):
 
 
 def test_a_contract_is_registered_under_its_client_with_its_insurer(office):
-    facts = {"client_id": office.claire, "company_id": COMPANY, "starts_on": JANUARY, "policy": POLICY}
+    facts = {"client_id": office.claire, "company_id": COMPANY, "starts_on": JANUARY}
     given(office.claire, office.registered()).and_given(COMPANY, INSURER).when(
-        RegisterContract(contract_id=CONTRACT, **facts)
+        RegisterContract(contract_id=CONTRACT, policy_number=POLICY.number, product=POLICY.product, **facts)
     ).then(
         {
-            CONTRACT: [ContractRegistered(**facts)],
+            CONTRACT: [ContractRegistered(policy=POLICY, **facts)],
             number_id("MRH2201457"): [NumberGiven(file=Target(kind="contract", id=CONTRACT))],
         }
     )
@@ -70,7 +70,7 @@ def test_a_contract_is_registered_under_its_client_with_its_insurer(office):
 )
 def test_a_contract_needs_its_client_and_the_insurer_that_is_named(office, client, company, missing):
     command = RegisterContract(
-        contract_id=CONTRACT, client_id=client or office.claire, company_id=company, policy=POLICY
+        contract_id=CONTRACT, client_id=client or office.claire, company_id=company, policy_number=POLICY.number
     )
     given(office.claire, office.registered()).when(command).then_raises(NotFound, **missing)
 
@@ -84,9 +84,9 @@ def test_a_contract_is_terminated_once_for_a_day(files):
 
 
 def test_a_claim_is_opened_under_a_contract_even_a_terminated_one(files):
-    facts = {"contract_id": CONTRACT, "occurred_on": JUNE, "reference": ClaimReference(insurer_reference="SIN-880")}
-    opened = ClaimOpened(number=1, **facts)
-    command = OpenClaim(claim_id=UUID(int=31), **facts)
+    facts = {"contract_id": CONTRACT, "occurred_on": JUNE}
+    opened = ClaimOpened(number=1, reference=ClaimReference(insurer_reference="SIN-880"), **facts)
+    command = OpenClaim(claim_id=UUID(int=31), insurer_reference="SIN-880", **facts)
     given_to = [NumberGiven(file=Target(kind="claim", id=UUID(int=31)))]
     files().and_given(CONTRACT, ContractTerminated(effective_on=JUNE)).when(command).then(
         {UUID(int=31): [opened], number_id("sinistre 1"): given_to, number_id("SIN880"): given_to}
@@ -113,7 +113,7 @@ def test_companies_and_contacts_are_registered(files):
 @pytest.mark.parametrize(
     "again",
     [
-        lambda office: RegisterContract(contract_id=CONTRACT, client_id=office.claire, policy=POLICY),
+        lambda office: RegisterContract(contract_id=CONTRACT, client_id=office.claire, policy_number=POLICY.number),
         lambda _: OpenClaim(claim_id=CLAIM, contract_id=CONTRACT),
         lambda _: RegisterCompany(company_id=COMPANY, role="partner", name="Autre"),
         lambda _: RegisterContact(contact_id=CONTACT, identity=ContactIdentity(last_name="Autre")),

@@ -23,10 +23,10 @@ from domain.access import Viewer
 from domain.aggregates import NotFound
 from domain.arrival import ReceiveMessage
 from domain.claim import OpenClaim
-from domain.client import NewClient, Person, RegisterClient
+from domain.client import Person, RegisterClient
 from domain.company import RegisterCompany
 from domain.contact import ContactIdentity, RegisterContact
-from domain.contract import Policy, RegisterContract
+from domain.contract import RegisterContract
 from domain.email_address import AddressBelongsToAnother, AddressNotOnFile, EmailAddress, email_address_id
 from domain.events import Actor, office_event_types
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
@@ -273,11 +273,12 @@ class FilingMachine(RuleBasedStateMachine):
     def register_files(self, count):
         for number in range(count):
             client_id = UUID(int=number + 1)
-            new = NewClient(client_id=client_id, identity=Person(last_name=f"Client {number}"))
-            self.log.execute(RegisterClient(client=new), self.actor)
+            self.log.execute(
+                RegisterClient(client_id=client_id, identity=Person(last_name=f"Client {number}")), self.actor
+            )
             self.model.clients.append(client_id)
         for command in (
-            RegisterContract(contract_id=CONTRACT, client_id=FIRST_CLIENT, policy=Policy(number="MRH-1")),
+            RegisterContract(contract_id=CONTRACT, client_id=FIRST_CLIENT, policy_number="MRH-1"),
             OpenClaim(claim_id=CLAIM, contract_id=CONTRACT),
             RegisterCompany(company_id=COMPANY, role="insurer", name="Mutuelle des Deux Rives"),
             RegisterContact(contact_id=CONTACT, company_id=COMPANY, identity=ContactIdentity(last_name="Ferrand")),

@@ -10,7 +10,7 @@ from adapters.databases import sqlite_url
 from adapters.event_store.log import EventLog
 from adapters.read_store import open_read_store
 from domain.access import Viewer
-from domain.client import ActivateClient, ClientActivated, NewClient, Person, ProspectRegistered, RegisterClient
+from domain.client import ActivateClient, ClientActivated, Person, ProspectRegistered, RegisterClient
 from domain.events import Actor, Context, Recorded, office_event_types
 from projections.engine import Engine
 from projections.log import EventReader, LogBatch
@@ -43,8 +43,7 @@ class Office:
 
     def _register(self, name):
         client_id = uuid4()
-        new = NewClient(client_id=client_id, identity=Person(last_name=name))
-        self.log.execute(RegisterClient(client=new), self.actor)
+        self.log.execute(RegisterClient(client_id=client_id, identity=Person(last_name=name)), self.actor)
         return client_id
 
     def activate(self, client_id):

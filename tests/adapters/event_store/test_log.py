@@ -11,7 +11,7 @@ from adapters.event_store.log import CommandIdReused, EventLog, IfMatch, StaleVe
 from adapters.event_store.mapper import Draft, context_json, sealing_key
 from domain.aggregates import NotFound
 from domain.arrival import ReceiveMessage
-from domain.client import ActivateClient, Client, ClientActivated, NewClient, Person, ProspectRegistered, RegisterClient
+from domain.client import ActivateClient, Client, ClientActivated, Person, ProspectRegistered, RegisterClient
 from domain.email_address import (
     AddressBelongsToAnother,
     EmailAddress,
@@ -31,8 +31,9 @@ ADDRESS = "zoe.lefevre@exemple.fr"
 
 
 def register(client_id=None, *addresses, last_name="Lefèvre"):
-    new = NewClient(client_id=client_id or uuid4(), identity=Person(last_name=last_name))
-    return RegisterClient(client=new, email_addresses=addresses)
+    return RegisterClient(
+        client_id=client_id or uuid4(), identity=Person(last_name=last_name), email_addresses=addresses
+    )
 
 
 def receive(from_address=ADDRESS):

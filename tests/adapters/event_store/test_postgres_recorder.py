@@ -19,7 +19,7 @@ from adapters.databases import StoreUnavailable, store_url
 from adapters.event_store.log import EventLog
 from adapters.event_store.opening import open_recorder
 from adapters.event_store.recorder import CommandAlreadyRecorded, CommandRecord
-from domain.client import NewClient, Person, RegisterClient
+from domain.client import Person, RegisterClient
 from domain.events import office_event_types
 from tests.postgres import running_postgres
 
@@ -203,7 +203,7 @@ def test_who_loses_an_acknowledgement_is_told_so_and_a_retry_finds_the_command(p
 
 def test_the_retry_of_a_command_whose_acknowledgement_was_lost_gets_the_first_answer(proxy, vault, actor):
     command_id, client_id = uuid4(), uuid4()
-    register = RegisterClient(client=NewClient(client_id=client_id, identity=Person(last_name="Petit")))
+    register = RegisterClient(client_id=client_id, identity=Person(last_name="Petit"))
     with closing(EventLog(proxy.url, vault, office_event_types(), next_number=lambda _: 1)) as log:
         log.head()
         inner = log._recorder._append_together
@@ -306,7 +306,7 @@ def test_appends_wait_while_the_table_is_rewritten_and_then_succeed(recorder, ur
 
 
 def test_a_read_only_database_refuses_clearly_and_takes_the_command_later(stores, url, vault, actor, admin):
-    register = RegisterClient(client=NewClient(client_id=uuid4(), identity=Person(last_name="Petit")))
+    register = RegisterClient(client_id=uuid4(), identity=Person(last_name="Petit"))
     command_id = uuid4()
     with closing(EventLog(url, vault, office_event_types(), next_number=lambda _: 1)) as log:
         admin.execute(f"ALTER DATABASE {url.database} SET default_transaction_read_only = on")
