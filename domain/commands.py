@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib import import_module
 from inspect import signature
-from typing import Any, ClassVar, Concatenate, Final, ParamSpec, Protocol, TypeGuard, TypeVar, overload
+from typing import Any, ClassVar, Concatenate, Final, Literal, ParamSpec, Protocol, TypeGuard, TypeVar, overload
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -30,6 +30,28 @@ class Command(Value):
     def reads(self, ids: KeyedIds) -> Iterable[UUID]:  # noqa: ARG002  # those that are given many at a time say more
         """Streams that the handler will ask for, as far as the command tells: a batch's are read together."""
         return ()
+
+
+WarningCode = Literal["policy_number_taken"]
+
+_MESSAGES: Final[dict[WarningCode, str]] = {
+    "policy_number_taken": "another contract has this policy number: see that it was not registered twice",
+}
+
+
+class Warned(Value):
+    """What someone may want to look at, though the command was done: why, the command's field, and what it concerns.
+
+    It is kept with the answer, and so holds no contents; its message is made when it is told.
+    """
+
+    code: WarningCode
+    field: str | None = None
+    ids: tuple[UUID, ...] = ()
+
+    @property
+    def message(self) -> str:
+        return _MESSAGES[self.code]
 
 
 A = TypeVar("A", bound=Aggregate)
@@ -62,6 +84,9 @@ class Streams(KeyedIds, Protocol):
 
     def next_number(self, series: str) -> int:
         """A number that people read: unique in its series, never given twice; gaps happen."""
+
+    def warn(self, warning: Warned) -> None:
+        """Adds to what the command's answer warns of."""
 
 
 Handler = Callable[[Any, Streams], BaseModel | None]
@@ -145,4 +170,5 @@ class Answer(Value):
     id: UUID | None = None
     version: int | None = None
     position: int
+    warnings: tuple[Warned, ...] = ()
     result: dict[str, Any] = {}

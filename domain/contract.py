@@ -11,7 +11,7 @@ from pydantic import Field
 
 from domain.aggregates import Aggregate
 from domain.client import Client
-from domain.commands import Command, Streams, handles
+from domain.commands import Command, Streams, Warned, handles
 from domain.company import Company
 from domain.events import Event, Sealed, Value
 from domain.quoted_numbers import give_number, quotable
@@ -79,7 +79,10 @@ class Contract(Aggregate):
 
 
 class RegisterContract(Command):
-    """Registers a client's contract: tickets can be filed on it from now on."""
+    """Registers a client's contract: tickets can be filed on it from now on.
+
+    The answer warns of other contracts under that policy number: insurers don't ask each other.
+    """
 
     contract_id: ContractId
     client_id: ClientId
@@ -109,7 +112,9 @@ def register_contract(command: RegisterContract, streams: Streams) -> Contract:
     policy = Policy(number=command.policy_number, product=command.product)
     registered = contract.register(command.client_id, command.company_id, command.starts_on, policy)
     contract = streams.save(contract, registered)
-    give_number(quotable(policy.number), Target(kind="contract", id=contract.id), streams)
+    others = give_number(quotable(policy.number), Target(kind="contract", id=contract.id), streams)
+    if taken := tuple(other.id for other in others if other.kind == "contract"):
+        streams.warn(Warned(code="policy_number_taken", field="policy_number", ids=taken))
     return contract
 
 

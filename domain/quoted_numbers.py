@@ -114,8 +114,10 @@ def quoted_number_id(ids: KeyedIds, plain: str) -> UUID:
     return ids.keyed_id("quoted_number", plain)
 
 
-def give_number(number: str | None, file: Target, streams: Streams) -> None:
-    """Lets a file be found by a number, where it is one that people can quote."""
-    if number is not None:
-        known = streams.find(QuotedNumber, quoted_number_id(streams, number))
-        streams.save(known, known.give(file))
+def give_number(number: str | None, file: Target, streams: Streams) -> tuple[Target, ...]:
+    """Lets a file be found by a number, where it is one that people can quote. Gives the others that go by it, too."""
+    if number is None:
+        return ()
+    known = streams.find(QuotedNumber, quoted_number_id(streams, number))
+    streams.save(known, known.give(file))
+    return tuple(other for other in known.files if other != file)

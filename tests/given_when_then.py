@@ -15,6 +15,7 @@ class InMemoryStreams(Streams):
     def __init__(self):
         self.events = defaultdict(list)
         self.appended = {}
+        self.warnings = []
         self._last_numbers = defaultdict(int)
 
     def find(self, aggregate, stream_id):
@@ -35,6 +36,9 @@ class InMemoryStreams(Streams):
     def next_number(self, series):
         self._last_numbers[series] += 1
         return self._last_numbers[series]
+
+    def warn(self, warning):
+        self.warnings.append(warning)
 
 
 def keyed_id(kind, value) -> UUID:
@@ -73,10 +77,14 @@ class When:
         self._streams = streams
         self._command = command
 
-    def then(self, expected):
-        """Exactly these events were decided: a list for each stream that gets any. Gives what the command answers."""
+    def then(self, expected, *warnings):
+        """Exactly these events were decided: a list for each stream that gets any; and this was warned of.
+
+        Gives what the handler does.
+        """
         answer = self._handled()
         assert self._streams.appended == expected
+        assert self._streams.warnings == list(warnings)
         return answer
 
     def then_nothing(self):
@@ -96,5 +104,5 @@ class When:
         return self._handled()
 
     def _handled(self):
-        self._streams.appended = {}
+        self._streams.appended, self._streams.warnings = {}, []
         return handlers()[type(self._command)](self._command, self._streams)

@@ -18,7 +18,7 @@ from adapters.event_store.reading import LogReader
 from adapters.event_store.recorder import Append, CommandAlreadyRecorded, CommandRecord, RecordedNotification
 from adapters.vault import DataKey, Vault
 from domain.aggregates import Aggregate, NotFound, Refusal
-from domain.commands import Answer, Command, Streams, handlers
+from domain.commands import Answer, Command, Streams, Warned, handlers
 from domain.events import Actor, Context, Event, EventTypes, Recorded, from_microseconds
 from projections.log import LogBatch, Unreadable
 
@@ -258,6 +258,7 @@ class UnitOfWork(Streams):
         self._log = log
         self._if_match = if_match
         self._context = b""
+        self._warnings: list[Warned] = []
         self._ahead: Mapping[UUID, Sequence[StoredEvent]] = {}
         self._states: dict[UUID, Aggregate] = {}
         self._keys: dict[UUID, DataKey] = {}
@@ -267,13 +268,16 @@ class UnitOfWork(Streams):
     def decide(self, command: Command, context: Context) -> Answer:
         """Lets a command's handler decide: its answer, but for the position."""
         self._context = context_json(context)
-        match handlers()[type(command)](command, self):
+        self._warnings = []
+        outcome = handlers()[type(command)](command, self)
+        answer = Answer(position=0, warnings=tuple(self._warnings))
+        match outcome:
             case None:
-                return Answer(position=0)
-            case Aggregate() as state:
-                return Answer(id=state.id, version=state.version, position=0)
-            case outcome:
-                return Answer(position=0, result=outcome.model_dump(mode="json", exclude_none=True))
+                return answer
+            case Aggregate():
+                return answer.model_copy(update={"id": outcome.id, "version": outcome.version})
+            case _:
+                return answer.model_copy(update={"result": outcome.model_dump(mode="json", exclude_none=True)})
 
     def read_ahead(self, stream_ids: Collection[UUID]) -> None:
         """Reads streams that commands will ask for, together. As they are now: an append fails if one has moved on."""
@@ -318,6 +322,9 @@ class UnitOfWork(Streams):
 
     def next_number(self, series: str) -> int:
         return self._log.next_number(series)
+
+    def warn(self, warning: Warned) -> None:
+        self._warnings.append(warning)
 
 
 @contextmanager

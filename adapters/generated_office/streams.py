@@ -11,7 +11,7 @@ from adapters.event_store.log import EventLog
 from adapters.event_store.mapper import Draft, context_json
 from adapters.vault import DataKey
 from domain.aggregates import Aggregate, NotFound, Refusal
-from domain.commands import Command, Streams, handlers
+from domain.commands import Command, Streams, Warned, handlers
 from domain.events import Context, Event
 from domain.message import Message
 from domain.office import OFFICE_ID, Office
@@ -117,6 +117,9 @@ class StreamsInMemory(Streams):
 
     def next_number(self, series: str) -> int:
         return self._log.next_number(series)
+
+    def warn(self, warning: Warned) -> None:
+        """Nobody looks."""
 
     def _key_of(self, stream_id: UUID) -> DataKey:
         key = self._keys.get(stream_id) or self._decided_keys.get(stream_id)

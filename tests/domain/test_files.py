@@ -1,6 +1,7 @@
 """Contracts, claims, companies and contacts: what filing needs of them, and whose addresses are whose."""
 
 from datetime import date
+from typing import get_args
 from uuid import UUID
 
 import pytest
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 
 from domain.aggregates import NotFound
 from domain.claim import ClaimClosed, ClaimOpened, ClaimReference, ClaimReopened, CloseClaim, OpenClaim, ReopenClaim
+from domain.commands import Warned, WarningCode
 from domain.company import CompanyName, CompanyRegistered, RegisterCompany
 from domain.contact import ContactIdentity, ContactRegistered, RegisterContact
 from domain.contract import ContractRegistered, ContractTerminated, Policy, RegisterContract, TerminateContract
@@ -59,6 +61,24 @@ def test_a_contract_is_registered_under_its_client_with_its_insurer(office):
             number_id("MRH2201457"): [NumberGiven(file=Target(kind="contract", id=CONTRACT))],
         }
     )
+
+
+def test_who_registers_a_contract_is_warned_of_others_under_its_number(office, files):
+    other, of_claim = Target(kind="contract", id=UUID(int=31)), Target(kind="claim", id=CLAIM)
+    number = number_id("MRH2201457")
+    command = RegisterContract(contract_id=UUID(int=32), client_id=office.claire, policy_number="mrh 2201457")
+    registered = ContractRegistered(client_id=office.claire, policy=Policy(number="mrh 2201457"))
+    given_too = {number: [NumberGiven(file=Target(kind="contract", id=UUID(int=32)))], UUID(int=32): [registered]}
+    contract = Target(kind="contract", id=CONTRACT)
+    files().and_given(number, *(NumberGiven(file=file) for file in (contract, of_claim, other))).when(command).then(
+        given_too, Warned(code="policy_number_taken", field="policy_number", ids=(CONTRACT, other.id))
+    )
+    files().and_given(number, NumberGiven(file=of_claim)).when(command).then(given_too)
+
+
+def test_what_was_warned_of_is_told_in_a_sentence():
+    for code in get_args(WarningCode):
+        assert Warned(code=code).message
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from adapters.event_store.mapper import Draft, context_json, sealing_key
 from domain.aggregates import NotFound
 from domain.arrival import ReceiveMessage
 from domain.client import ActivateClient, Client, ClientActivated, Person, ProspectRegistered, RegisterClient
+from domain.commands import Warned
+from domain.contract import RegisterContract
 from domain.email_address import (
     AddressBelongsToAnother,
     EmailAddress,
@@ -220,6 +222,26 @@ def test_a_retry_gets_the_first_answer_after_a_restart_and_under_its_former_cond
     activate = ActivateClient(client_id=client_id)
     first = log.execute(activate, actor, command_id=command_id, if_match=IfMatch(client_id, 1))
     assert open_log().execute(activate, actor, command_id=command_id, if_match=IfMatch(client_id, 1)) == first
+
+
+def test_a_retry_is_warned_of_what_the_first_answer_warned_of(log, open_log, actor):
+    client_id, contract_id, command_id = uuid4(), uuid4(), uuid4()
+    log.execute(register(client_id), actor)
+    contract = RegisterContract(contract_id=contract_id, client_id=client_id, policy_number="MRH-1001")
+    assert log.execute(contract, actor).warnings == ()
+    same_number = contract.model_copy(update={"contract_id": uuid4()})
+    first = log.execute(same_number, actor, command_id=command_id)
+    assert first.warnings == (Warned(code="policy_number_taken", field="policy_number", ids=(contract_id,)),)
+    log.execute(contract.model_copy(update={"contract_id": uuid4()}), actor)
+    assert open_log().execute(same_number, actor, command_id=command_id) == first
+
+
+def test_each_of_several_commands_warns_for_itself(log, actor):
+    client_id, contracts = uuid4(), [uuid4(), uuid4(), uuid4()]
+    commands = [RegisterContract(contract_id=one, client_id=client_id, policy_number="MRH-1001") for one in contracts]
+    answers = log.execute_all([register(client_id), *commands, register()], actor)
+    warned = [[warning.ids for warning in answer.warnings] for answer in answers]
+    assert warned == [[], [], [(contracts[0],)], [tuple(contracts[:2])], []]
 
 
 def test_a_command_id_cannot_be_used_for_another_command(log, actor):
