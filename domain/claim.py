@@ -34,6 +34,8 @@ class ClaimOpened(ClaimEvent):
 
     number: int
     contract_id: UUID
+    dossier_id: UUID
+    """The client whose contract that is."""
     occurred_on: date | None = None
     """The day of the loss, where the office knows it."""
     reference: Sealed[ClaimReference]
@@ -52,12 +54,21 @@ class Claim(Aggregate):
     event_type = ClaimEvent
 
     contract_id: UUID | None = None
+    dossier_id: UUID | None = None
     status: ClaimStatus | None = None
 
     def open(
-        self, number: int, contract_id: UUID, occurred_on: date | None, reference: ClaimReference
+        self, number: int, contract: Contract, occurred_on: date | None, reference: ClaimReference
     ) -> Sequence[ClaimEvent]:
-        return [ClaimOpened(number=number, contract_id=contract_id, occurred_on=occurred_on, reference=reference)]
+        return [
+            ClaimOpened(
+                number=number,
+                contract_id=contract.id,
+                dossier_id=contract.client.id,
+                occurred_on=occurred_on,
+                reference=reference,
+            )
+        ]
 
     def close(self) -> Sequence[ClaimEvent]:
         return [] if self.status == "closed" else [ClaimClosed()]
@@ -68,7 +79,7 @@ class Claim(Aggregate):
     def evolve(self, event: Event) -> Self:
         match event:
             case ClaimOpened():
-                return self.having(contract_id=event.contract_id, status="open")
+                return self.having(contract_id=event.contract_id, dossier_id=event.dossier_id, status="open")
             case ClaimClosed():
                 return self.having(status="closed")
             case ClaimReopened():
@@ -108,15 +119,15 @@ class ReopenClaim(Command):
 
 @handles(OpenClaim)
 def open_claim(command: OpenClaim, streams: Streams) -> Claim:
-    streams.load(Contract, command.contract_id)
+    contract = streams.load(Contract, command.contract_id)
     claim = streams.find(Claim, command.claim_id)
     if claim.status is not None:
         return claim
     number = streams.next_number("claim")
     reference = ClaimReference(insurer_reference=command.insurer_reference)
-    claim = streams.save(claim, claim.open(number, command.contract_id, command.occurred_on, reference))
+    claim = streams.save(claim, claim.open(number, contract, command.occurred_on, reference))
     for quoted in (claim_number(number), quotable(reference.insurer_reference)):
-        give_number(quoted, Target(kind="claim", id=claim.id), streams)
+        give_number(quoted, Target(kind="claim", id=claim.id), contract.client.id, streams)
     return claim
 
 

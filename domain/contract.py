@@ -32,7 +32,8 @@ class ContractEvent(Event):
 
 
 class ContractRegistered(ContractEvent):
-    client_id: UUID
+    dossier_id: UUID
+    """The client whose contract it is: it never changes."""
     company_id: UUID | None = None
     """The insurer, or the wholesale broker through whom it is placed."""
     starts_on: date | None = None
@@ -51,13 +52,13 @@ class Contract(Aggregate):
     kind = "contract"
     event_type = ContractEvent
 
-    client_id: UUID | None = None
+    dossier_id: UUID | None = None
     ends_on: date | None = None
 
     def register(
-        self, client_id: UUID, company_id: UUID | None, starts_on: date | None, policy: Policy
+        self, dossier_id: UUID, company_id: UUID | None, starts_on: date | None, policy: Policy
     ) -> Sequence[ContractEvent]:
-        return [ContractRegistered(client_id=client_id, company_id=company_id, starts_on=starts_on, policy=policy)]
+        return [ContractRegistered(dossier_id=dossier_id, company_id=company_id, starts_on=starts_on, policy=policy)]
 
     def terminate(self, effective_on: date) -> Sequence[ContractEvent]:
         """Ends the cover on that day; one that was to end on another day ends on this one instead."""
@@ -66,7 +67,7 @@ class Contract(Aggregate):
     def evolve(self, event: Event) -> Self:
         match event:
             case ContractRegistered():
-                return self.having(client_id=event.client_id)
+                return self.having(dossier_id=event.dossier_id)
             case ContractTerminated():
                 return self.having(ends_on=event.effective_on)
             case _:
@@ -74,8 +75,8 @@ class Contract(Aggregate):
 
     @property
     def client(self) -> Target:
-        assert self.client_id is not None  # noqa: S101  # a contract that was loaded was registered
-        return Target(kind="client", id=self.client_id)
+        assert self.dossier_id is not None  # noqa: S101  # a contract that was loaded was registered
+        return Target(kind="client", id=self.dossier_id)
 
 
 class RegisterContract(Command):
@@ -107,12 +108,13 @@ def register_contract(command: RegisterContract, streams: Streams) -> Contract:
     if command.company_id is not None:
         streams.load(Company, command.company_id, field="company_id")
     contract = streams.find(Contract, command.contract_id)
-    if contract.client_id is not None:
+    if contract.dossier_id is not None:
         return contract
     policy = Policy(number=command.policy_number, product=command.product)
     registered = contract.register(command.client_id, command.company_id, command.starts_on, policy)
     contract = streams.save(contract, registered)
-    others = give_number(quotable(policy.number), Target(kind="contract", id=contract.id), streams)
+    file = Target(kind="contract", id=contract.id)
+    others = give_number(quotable(policy.number), file, command.client_id, streams)
     if taken := tuple(other.id for other in others if other.kind == "contract"):
         streams.warn(Warned(code="policy_number_taken", field="policy_number", ids=taken))
     return contract

@@ -163,7 +163,7 @@ def merge_tickets(command: MergeTickets, streams: Streams) -> Ticket:
         other.refuse_unless_in_hand()
         ticket = _merged(other, ticket, streams, by_hand=True)
         if ticket.filed_on is None and other.filed_on is not None:
-            ticket = streams.save(ticket, ticket.classify(other.filed_on, CollaboratorChoice(), ()))
+            ticket = streams.save(ticket, ticket.classify(other.filed_on, other.dossier_id, CollaboratorChoice(), ()))
     return ticket
 
 
@@ -188,4 +188,4 @@ def split_message_off(command: SplitMessageOff, streams: Streams) -> Ticket:
         references=mail.references,
         content=content,
     )
-    return streams.save(new, new.split_off(split_off, left.filed_on, mail.filing))
+    return streams.save(new, new.split_off(split_off, left, mail.filing))

@@ -13,7 +13,7 @@ from domain.aggregates import Aggregate, Refusal
 from domain.commands import Command, Streams, handles
 from domain.conversation import content_of
 from domain.events import Erased, Event, Sealed, Value
-from domain.files import existing
+from domain.files import dossier_of
 from domain.ticket import Ticket
 from domain.ticket_events import (
     MessageContent,
@@ -86,6 +86,8 @@ class DocumentEvent(Event):
 
     document_type: DocumentType
     on: DocumentTarget
+    dossier_id: UUID
+    """The client whose paper it is."""
     source: DocumentSource
 
 
@@ -100,6 +102,7 @@ class DocumentReclassified(DocumentEvent):
 
     previous_type: DocumentType
     previously_on: DocumentTarget
+    former_dossier_id: UUID
 
 
 class DocumentRemoved(DocumentEvent):
@@ -120,7 +123,7 @@ class Document(Aggregate):
     def index(self, indexed: DocumentIndexed) -> Sequence[DocumentEvent]:
         return [indexed]
 
-    def reclassify(self, document_type: DocumentType, on: DocumentTarget) -> Sequence[DocumentEvent]:
+    def reclassify(self, document_type: DocumentType, on: DocumentTarget, dossier_id: UUID) -> Sequence[DocumentEvent]:
         before = self.refuse_removed()
         if self.stands_as(document_type, on):
             return []
@@ -128,9 +131,11 @@ class Document(Aggregate):
             DocumentReclassified(
                 document_type=document_type,
                 on=on,
+                dossier_id=dossier_id,
                 source=before.source,
                 previous_type=before.document_type,
                 previously_on=before.on,
+                former_dossier_id=before.dossier_id,
             )
         ]
 
@@ -138,7 +143,9 @@ class Document(Aggregate):
         if self.standing is None:
             return []
         was = self.standing
-        return [DocumentRemoved(document_type=was.document_type, on=was.on, source=was.source)]
+        return [
+            DocumentRemoved(document_type=was.document_type, on=was.on, dossier_id=was.dossier_id, source=was.source)
+        ]
 
     def refuse_removed(self) -> DocumentIndexed | DocumentReclassified:
         """What it stands as. Raises `DocumentWasRemoved`."""
@@ -218,7 +225,7 @@ def index_attachment(command: IndexAttachment, streams: Streams) -> Document:
     attachment = message.attachment(command.part)
     if attachment is None:
         raise NoSuchAttachment(ticket_id=ticket.id, part=command.part)
-    existing(command.on, streams, field="on.id")
+    dossier_id = _dossier_of(command.on, streams)
     source = DocumentSource(ticket_id=ticket.id, mail_id=command.mail_id, part=command.part)
     *earlier, document = _made_of(source, streams)
     for other in earlier:
@@ -227,6 +234,7 @@ def index_attachment(command: IndexAttachment, streams: Streams) -> Document:
     indexed = DocumentIndexed(
         document_type=command.document_type,
         on=command.on,
+        dossier_id=dossier_id,
         source=source,
         content=DocumentContent(
             name=command.name or attachment.name,
@@ -243,14 +251,20 @@ def correct_document(command: CorrectDocument, streams: Streams) -> Document:
     document = streams.load(Document, command.document_id)
     before = document.refuse_removed()
     document_type, on = command.document_type or before.document_type, command.on or before.on
-    existing(on, streams, field="on.id")
+    dossier_id = _dossier_of(on, streams)
     for other in _made_of(before.source, streams):
         if other.id != document.id and other.stands_as(document_type, on):
             raise DocumentStandsAlready(document_id=other.id)
-    return streams.save(document, document.reclassify(document_type, on))
+    return streams.save(document, document.reclassify(document_type, on, dossier_id))
 
 
 handles(RemoveDocument, by=Document.remove)
+
+
+def _dossier_of(on: DocumentTarget, streams: Streams) -> UUID:
+    dossier_id = dossier_of(on, streams, field="on.id")
+    assert dossier_id is not None  # noqa: S101  # nothing else has documents
+    return dossier_id
 
 
 def _made_of(source: DocumentSource, streams: Streams) -> Iterator[Document]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.aggregates import Aggregate, NotFound, Refusal
 from domain.commands import KeyedIds, Streams
 from domain.events import Event, Sealed, Value
-from domain.values import Target, address_key
+from domain.values import Target, address_key, dossier_among
 
 
 class Address(Value):
@@ -26,6 +26,8 @@ class EmailAddressAssociated(EmailAddressEvent):
     """The address became that file's: its first owner, or one more where it is shared on purpose."""
 
     owner: Target
+    dossier_id: UUID | None
+    """The owner, where it is a client."""
     shared_with: tuple[Target, ...] = ()
     ticket_id: UUID | None = None
     """The ticket from which it was associated, if it was from one."""
@@ -36,7 +38,11 @@ class EmailAddressMoved(EmailAddressEvent):
     """The address passed from its former owners to another one."""
 
     owner: Target
+    dossier_id: UUID | None
+    """The owner, where it is a client."""
     former_owners: tuple[Target, ...]
+    former_dossier_ids: tuple[UUID, ...]
+    """The clients among the former owners."""
     ticket_id: UUID | None = None
     written: Sealed[Address]
 
@@ -45,6 +51,8 @@ class EmailAddressRemoved(EmailAddressEvent):
     """The address was taken off a file: later messages no longer follow it; filed ones stay (T10)."""
 
     owner: Target
+    former_dossier_id: UUID | None
+    """The file, where it is a client's."""
     remaining: tuple[Target, ...] = ()
 
 
@@ -74,18 +82,23 @@ class EmailAddress(Aggregate):
             return []
         if self.owners:
             raise AddressBelongsToAnother(address=address, address_id=self.id, owners=self.owners)
-        return [EmailAddressAssociated(owner=owner, ticket_id=ticket_id, written=Address(address=address))]
+        return [self._associated(address, owner, ticket_id)]
 
     def share(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[EmailAddressEvent]:
         """Gives the address one more owner: its messages wait from now on (X2)."""
         self._refuse_offices(address)
         if owner in self.owners:
             return []
-        return [
-            EmailAddressAssociated(
-                owner=owner, shared_with=self.owners, ticket_id=ticket_id, written=Address(address=address)
-            )
-        ]
+        return [self._associated(address, owner, ticket_id)]
+
+    def _associated(self, address: str, owner: Target, ticket_id: UUID | None) -> EmailAddressAssociated:
+        return EmailAddressAssociated(
+            owner=owner,
+            dossier_id=dossier_among([owner]),
+            shared_with=self.owners,
+            ticket_id=ticket_id,
+            written=Address(address=address),
+        )
 
     def move(self, address: str, owner: Target, ticket_id: UUID | None = None) -> Sequence[EmailAddressEvent]:
         """Gives the address this one owner in place of those it had."""
@@ -94,14 +107,22 @@ class EmailAddress(Aggregate):
         if not former:
             return self.associate(address, owner, ticket_id)
         return [
-            EmailAddressMoved(owner=owner, former_owners=former, ticket_id=ticket_id, written=Address(address=address))
+            EmailAddressMoved(
+                owner=owner,
+                dossier_id=dossier_among([owner]),
+                former_owners=former,
+                former_dossier_ids=tuple(other.id for other in former if other.kind == "client"),
+                ticket_id=ticket_id,
+                written=Address(address=address),
+            )
         ]
 
     def remove(self, owner: Target) -> Sequence[EmailAddressEvent]:
         """Takes the address off a file; raises `AddressNotOnFile`."""
         if owner not in self.owners:
             raise AddressNotOnFile(address_id=self.id, owner=owner)
-        return [EmailAddressRemoved(owner=owner, remaining=tuple(o for o in self.owners if o != owner))]
+        remaining = tuple(other for other in self.owners if other != owner)
+        return [EmailAddressRemoved(owner=owner, former_dossier_id=dossier_among([owner]), remaining=remaining)]
 
     def reserve(self, address: str) -> Sequence[EmailAddressEvent]:
         """Makes the address one of the office's own; raises `AddressBelongsToAnother` where a file has it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Final
+from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
@@ -30,15 +31,19 @@ OWNERS: Final[tuple[FileKind, ...]] = ("client", "company", "contact")
 """Who has addresses. A contract's or a claim's correspondents are its client's."""
 
 
-def existing(file: Target, streams: Streams, *, field: str | None = None) -> Target:
-    """The file, which is there. Raises `NotFound`, with the command's field that names it."""
-    streams.load(AGGREGATES[file.kind], file.id, field=field)
+def existing(file: Target, streams: Streams) -> Target:
+    """The file, which is there. Raises `NotFound`."""
+    streams.load(AGGREGATES[file.kind], file.id)
     return file
 
 
-def address_owner(file: Target, streams: Streams) -> Target:
-    """To whom an address goes that is associated with this file: to the client, where it is a contract or a claim."""
-    return lineage(file, streams)[-1] if file.kind in {"contract", "claim"} else file
+def dossier_of(file: Target, streams: Streams, *, field: str | None = None) -> UUID | None:
+    """The client in whose dossier the file is; none, where it is a company or a contact. Raises `NotFound`."""
+    match streams.load(AGGREGATES[file.kind], file.id, field=field):
+        case Client(id=dossier_id) | Contract(dossier_id=dossier_id) | Claim(dossier_id=dossier_id):
+            return dossier_id
+        case _:
+            return None
 
 
 def lineage(file: Target, streams: Streams) -> tuple[Target, ...]:

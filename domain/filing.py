@@ -13,7 +13,7 @@ from pydantic import Field
 from domain.email_address import EmailAddress
 from domain.events import Value
 from domain.message import Direction
-from domain.values import Target
+from domain.values import Target, dossier_among
 
 
 class AddressOwned(Value):
@@ -73,6 +73,8 @@ class Filing(Value):
     """What the policy found for an arriving message: its file and the evidence, or why it waits, with candidates."""
 
     target: Target | None = None
+    dossier_id: UUID | None = None
+    """The client whose file that is; none, where it is a company's or a contact's."""
     evidence: Evidence | None = None
     reason: UnfiledReason | None = None
     candidates: tuple[Candidate, ...] = ()
@@ -107,6 +109,10 @@ class Arrival:
     @property
     def owners(self) -> tuple[Target, ...]:
         return self.sender.owners if self.sender else ()
+
+    def dossier_of(self, file: Target) -> UUID | None:
+        """In whose dossier a file is that the subject names, or that has one of the addresses."""
+        return dossier_among(next((named.lineage for named in self.named if named.file == file), (file,)))
 
 
 def sent_mail_goes_to_its_recipient(arrival: Arrival) -> Filing | None:  # T21
@@ -193,7 +199,8 @@ RULES: Final[tuple[Callable[[Arrival], Filing | None], ...]] = (
 
 def file_on_arrival(arrival: Arrival) -> Filing:
     """What the first rule that applies says. Only a single certain owner files by itself."""
-    return next(filing for rule in RULES if (filing := rule(arrival)) is not None)
+    found = next(filing for rule in RULES if (filing := rule(arrival)) is not None)
+    return found.model_copy(update={"dossier_id": arrival.dossier_of(found.target)}) if found.target else found
 
 
 _NO_DATE: Final = datetime.max.replace(tzinfo=UTC)

@@ -38,6 +38,8 @@ class NumberGiven(QuotedNumberEvent):
     """That file goes by this number; another one may, too: insurers don't ask each other."""
 
     file: Target
+    dossier_id: UUID
+    """The client whose file that is."""
 
 
 class QuotedNumber(Aggregate):
@@ -48,8 +50,8 @@ class QuotedNumber(Aggregate):
 
     files: tuple[Target, ...] = ()
 
-    def give(self, file: Target) -> Sequence[QuotedNumberEvent]:
-        return [] if file in self.files else [NumberGiven(file=file)]
+    def give(self, file: Target, dossier_id: UUID) -> Sequence[QuotedNumberEvent]:
+        return [] if file in self.files else [NumberGiven(file=file, dossier_id=dossier_id)]
 
     def evolve(self, event: Event) -> Self:
         match event:
@@ -114,10 +116,10 @@ def quoted_number_id(ids: KeyedIds, plain: str) -> UUID:
     return ids.keyed_id("quoted_number", plain)
 
 
-def give_number(number: str | None, file: Target, streams: Streams) -> tuple[Target, ...]:
+def give_number(number: str | None, file: Target, dossier_id: UUID, streams: Streams) -> tuple[Target, ...]:
     """Lets a file be found by a number, where it is one that people can quote. Gives the others that go by it, too."""
     if number is None:
         return ()
     known = streams.find(QuotedNumber, quoted_number_id(streams, number))
-    streams.save(known, known.give(file))
+    streams.save(known, known.give(file, dossier_id))
     return tuple(other for other in known.files if other != file)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import NamedTuple, Self
 from uuid import UUID
 
 from domain.aggregates import Aggregate
@@ -46,6 +46,13 @@ from domain.ticket_refusals import (
 from domain.values import Target
 
 
+class Place(NamedTuple):
+    """Where a ticket is: on what file, and in whose dossier that is."""
+
+    filed_on: Target | None
+    dossier_id: UUID | None
+
+
 class Ticket(Aggregate):
     kind = "ticket"
     event_type = TicketEvent
@@ -62,7 +69,9 @@ class Ticket(Aggregate):
     """Messages that were taken off, and their tickets."""
     merged_into: UUID | None = None
     filed_on: Target | None = None
-    filed_before: tuple[Target | None, ...] = ()
+    dossier_id: UUID | None = None
+    """The client whose file that is."""
+    filed_before: tuple[Place, ...] = ()
     """Where the ticket was before its last filing; nothing, where there is none to undo."""
     unfiled: TicketLeftUnfiled | None = None
     filed_by_hand: bool = False
@@ -84,11 +93,11 @@ class Ticket(Aggregate):
 
     def receive(self, received: TicketReceived, filing: Filing) -> Sequence[TicketEvent]:
         """Opens the ticket, and files it or says why it waits."""
-        return [received, _decided(file_conversation([(received.sent_at, filing)]))]
+        return [received, self._as_found(file_conversation([(received.sent_at, filing)]))]
 
     def go_on(self, continued: TicketContinued) -> Sequence[TicketEvent]:
         """Takes one more message: it may reopen the ticket (T18), and let the rules find a file."""
-        events: list[TicketEvent] = [continued]
+        events: list[TicketEvent] = [continued.model_copy(update={"dossier_id": self.dossier_id})]
         asks = continued.direction != "outgoing"
         answers = asks and not continued.automatic
         if self.dismissed and answers and continued.filing.target is not None:
@@ -102,19 +111,32 @@ class Ticket(Aggregate):
         if self.filed_by_hand:
             return []
         filing = file_conversation((mail.sent_at, mail.filing) for mail in self.mails)
-        decided = _decided(filing, self.filed_on)
+        decided = self._as_found(filing)
         if self.filed_on == filing.target and (self.filed_on is not None or self.unfiled == decided):
             return []
         return [decided]
 
+    def _as_found(self, filing: Filing) -> TicketClassified | TicketLeftUnfiled:
+        if filing.target is None or filing.evidence is None:
+            return TicketLeftUnfiled(reason=filing.reason or "unknown_address", candidates=filing.candidates)
+        return TicketClassified(
+            filed_on=filing.target,
+            dossier_id=filing.dossier_id,
+            previously_on=self.filed_on,
+            former_dossier_id=self.dossier_id,
+            evidence=filing.evidence,
+            candidates=filing.candidates,
+        )
+
     def absorb(self, other: Ticket, *, by_hand: bool = False) -> Sequence[TicketEvent]:
         """Takes the messages of another ticket; one that is closed is opened again where the other isn't."""
-        absorbed = TicketAbsorbed(ticket_id=other.id, mails=other.mails, by_hand=by_hand)
+        absorbed = TicketAbsorbed(ticket_id=other.id, mails=other.mails, dossier_id=self.dossier_id, by_hand=by_hand)
         reopens = self.state == "closed" != other.state
         return [absorbed, TicketReopened()] if reopens else [absorbed]
 
     def merge(self, into: UUID) -> Sequence[TicketEvent]:
-        return [TicketMerged(into=into, mail_ids=tuple(mail.mail_id for mail in self.mails))]
+        mail_ids = tuple(mail.mail_id for mail in self.mails)
+        return [TicketMerged(into=into, mail_ids=mail_ids, former_dossier_id=self.dossier_id)]
 
     def mail(self, mail_id: UUID) -> Mail:
         """Raises `NotOnTicket`."""
@@ -130,34 +152,53 @@ class Ticket(Aggregate):
             raise FirstMessageStays(ticket_id=self.id, mail_id=mail_id)
         return [TicketMessageTakenOff(mail_id=mail_id, to_ticket_id=to_ticket_id)]
 
-    def split_off(self, split_off: TicketSplitOff, filed_on: Target | None, found: Filing) -> Sequence[TicketEvent]:
+    def split_off(self, split_off: TicketSplitOff, left: Ticket, found: Filing) -> Sequence[TicketEvent]:
         """Begins as a message that was taken off another ticket, on the file where that is; unfiled, it says why."""
-        if filed_on is not None:
-            return [split_off, TicketClassified(filed_on=filed_on, evidence=CollaboratorChoice())]
-        return [split_off] if found.reason is None else [split_off, _decided(found)]
+        if left.filed_on is not None:
+            return [split_off, *self.classify(left.filed_on, left.dossier_id, CollaboratorChoice(), ())]
+        return [split_off] if found.reason is None else [split_off, self._as_found(found)]
 
     # --- filing -----------------------------------------------------------------------------
 
     def classify(
-        self, filed_on: Target, evidence: Evidence, candidates: tuple[Candidate, ...]
+        self, filed_on: Target, dossier_id: UUID | None, evidence: Evidence, candidates: tuple[Candidate, ...]
     ) -> Sequence[TicketEvent]:
-        """Files the ticket, or files it elsewhere; a closed one, too."""
+        """Files the ticket, or files it elsewhere; a closed one, too. `dossier_id`: in whose dossier that file is."""
         self.refuse_unless_in_hand()
         if self.filed_on == filed_on:
             return []
         others = tuple(candidate for candidate in candidates if candidate.target != filed_on)
-        return [TicketClassified(filed_on=filed_on, previously_on=self.filed_on, evidence=evidence, candidates=others)]
+        return [
+            TicketClassified(
+                filed_on=filed_on,
+                dossier_id=dossier_id,
+                previously_on=self.filed_on,
+                former_dossier_id=self.dossier_id,
+                evidence=evidence,
+                candidates=others,
+            )
+        ]
 
     def unclassify(self) -> Sequence[TicketEvent]:
         self.refuse_unless_in_hand()
-        return [] if self.filed_on is None else [TicketUnclassified(previously_on=self.filed_on)]
+        if self.filed_on is None:
+            return []
+        return [TicketUnclassified(previously_on=self.filed_on, former_dossier_id=self.dossier_id)]
 
     def undo_filing(self) -> Sequence[TicketEvent]:
         """Puts the ticket back where it was before it was filed, or unfiled, last; raises `NothingToUndo`."""
         self.refuse_unless_in_hand()
         if not self.filed_before:
             raise NothingToUndo(ticket_id=self.id)
-        return [TicketFilingUndone(filed_on=self.filed_before[0], previously_on=self.filed_on)]
+        before = self.filed_before[0]
+        return [
+            TicketFilingUndone(
+                filed_on=before.filed_on,
+                dossier_id=before.dossier_id,
+                previously_on=self.filed_on,
+                former_dossier_id=self.dossier_id,
+            )
+        ]
 
     # --- handling ---------------------------------------------------------------------------
 
@@ -244,16 +285,21 @@ class Ticket(Aggregate):
                     filed_by_hand=True,
                 )
             case TicketClassified():
-                found = Filing(target=event.filed_on, evidence=event.evidence, candidates=event.candidates)
+                found = Filing(
+                    target=event.filed_on,
+                    dossier_id=event.dossier_id,
+                    evidence=event.evidence,
+                    candidates=event.candidates,
+                )
                 by_hand = isinstance(event.evidence, CollaboratorChoice)
-                return self._settled(event.filed_on, by_hand=by_hand).with_first_found(found)
+                return self._settled(event.filed_on, event.dossier_id, by_hand=by_hand).with_first_found(found)
             case TicketLeftUnfiled():
                 found = Filing(reason=event.reason, candidates=event.candidates)
                 return self.having(unfiled=event).with_first_found(found)
             case TicketUnclassified():
-                return self._settled(None, by_hand=True)
+                return self._settled(None, None, by_hand=True)
             case TicketFilingUndone():
-                return self._settled(event.filed_on, by_hand=True).having(filed_before=())
+                return self._settled(event.filed_on, event.dossier_id, by_hand=True).having(filed_before=())
             case TicketPutOnHold():
                 return self.having(state="waiting", seen_to=True)
             case TicketClosed():
@@ -302,10 +348,11 @@ class Ticket(Aggregate):
             address = event.content.from_address
         return self.having(sender_id=event.sender_id, sender_address=address)
 
-    def _settled(self, filed_on: Target | None, *, by_hand: bool) -> Self:
+    def _settled(self, filed_on: Target | None, dossier_id: UUID | None, *, by_hand: bool) -> Self:
         return self.having(
             filed_on=filed_on,
-            filed_before=(self.filed_on,),
+            dossier_id=dossier_id,
+            filed_before=(Place(self.filed_on, self.dossier_id),),
             filed_by_hand=self.filed_by_hand or by_hand,
             seen_to=self.seen_to or by_hand,
         )
@@ -316,17 +363,6 @@ class Ticket(Aggregate):
         if first is None or first.filing != UNDECIDED:
             return self
         return self.having(mails=(first.model_copy(update={"filing": filing}), *self.mails[1:]))
-
-
-def _decided(filing: Filing, previously_on: Target | None = None) -> TicketClassified | TicketLeftUnfiled:
-    if filing.target is not None and filing.evidence is not None:
-        return TicketClassified(
-            filed_on=filing.target,
-            previously_on=previously_on,
-            evidence=filing.evidence,
-            candidates=filing.candidates,
-        )
-    return TicketLeftUnfiled(reason=filing.reason or "unknown_address", candidates=filing.candidates)
 
 
 def new_ticket(streams: Streams) -> tuple[Ticket, int]:

@@ -102,6 +102,8 @@ class TicketReceived(TicketMessage):
 class TicketContinued(TicketMessage):
     """One more message came in this conversation. `filing` is what the policy found for it alone."""
 
+    dossier_id: UUID | None = None
+    """The client on whose file the conversation is, where it is on one."""
     filing: Filing
 
 
@@ -116,7 +118,10 @@ class TicketClassified(TicketEvent):
     """The ticket was filed, on what evidence (who and when stand in the envelope)."""
 
     filed_on: Target
+    dossier_id: UUID | None
+    """The client whose file that is; none, where it is a company's or a contact's."""
     previously_on: Target | None = None
+    former_dossier_id: UUID | None = None
     evidence: Evidence
     candidates: tuple[Candidate, ...] = ()
 
@@ -132,13 +137,16 @@ class TicketUnclassified(TicketEvent):
     """The ticket was taken off its file."""
 
     previously_on: Target
+    former_dossier_id: UUID | None
 
 
 class TicketFilingUndone(TicketEvent):
     """The last filing, or unfiling, was undone: the ticket is back where it was before, on a file or on none (X3)."""
 
     filed_on: Target | None
+    dossier_id: UUID | None
     previously_on: Target | None
+    former_dossier_id: UUID | None
 
 
 class TicketPutOnHold(TicketEvent):
@@ -198,6 +206,8 @@ class TicketAbsorbed(TicketEvent):
 
     ticket_id: UUID
     mails: tuple[Mail, ...]
+    dossier_id: UUID | None = None
+    """The client on whose file they stand now."""
     by_hand: bool = False
     """A collaborator merged them: then no rule files this one elsewhere, or merges it into another."""
 
@@ -207,6 +217,8 @@ class TicketMerged(TicketEvent):
 
     into: UUID
     mail_ids: tuple[UUID, ...]
+    former_dossier_id: UUID | None = None
+    """The client on whose file the ticket was."""
 
 
 class TicketMessageTakenOff(TicketEvent):

@@ -9,7 +9,7 @@ from pydantic import Field
 from domain.client import NewClient, open_dossier
 from domain.commands import Command, Streams, handles
 from domain.email_address import AddressBelongsToAnother, AddressIsOffices, EmailAddress, Ownership, give_address
-from domain.files import address_owner, existing
+from domain.files import dossier_of
 from domain.filing import CollaboratorChoice, owners_as_candidates
 from domain.ticket import Ticket
 from domain.ticket_refusals import NOT_IN_HAND, NoSenderAddress, NothingToUndo
@@ -62,18 +62,17 @@ class UndoFiling(Command):
 @handles(ClassifyTicket)
 def classify_ticket(command: ClassifyTicket, streams: Streams) -> Ticket:
     ticket = streams.load(Ticket, command.ticket_id)
-    file = (
-        open_dossier(command.on, streams, ticket.id).target
-        if isinstance(command.on, ClientToCreate)
-        else existing(command.on, streams, field="on.id")
-    )
+    on = command.on
+    file = open_dossier(on, streams, ticket.id).target if isinstance(on, ClientToCreate) else on
+    dossier_id = dossier_of(file, streams, field="on.id")
     sender = streams.find(EmailAddress, ticket.sender_id) if ticket.sender_id else None
     candidates = owners_as_candidates(sender) if sender else ()
     if command.address is not None:
         if ticket.sender_address is None:
             raise NoSenderAddress(ticket_id=ticket.id)
-        give_address(ticket.sender_address, address_owner(file, streams), command.address, streams, ticket.id)
-    return streams.save(ticket, ticket.classify(file, CollaboratorChoice(), candidates))
+        owner = file if dossier_id is None else Target(kind="client", id=dossier_id)
+        give_address(ticket.sender_address, owner, command.address, streams, ticket.id)
+    return streams.save(ticket, ticket.classify(file, dossier_id, CollaboratorChoice(), candidates))
 
 
 handles(UnclassifyTicket, by=Ticket.unclassify)

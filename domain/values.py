@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Annotated, Final, Literal, get_args
 from uuid import UUID
@@ -135,6 +135,11 @@ class Target(Value):
 
     kind: Annotated[FileKind, Field(description="The kind of file")]
     id: Annotated[UUID, Field(description="The file's id")]
+
+
+def dossier_among(files: Iterable[Target]) -> UUID | None:
+    """The client among these files: whose dossier it is that they belong to. A company and its contacts are in none."""
+    return next((file.id for file in files if file.kind == "client"), None)
 
 
 @lru_cache(maxsize=4096)  # the same few hundred correspondents write most of an office's mail

@@ -47,7 +47,7 @@ def registered(row: Row | None, recorded: Recorded[ContractRegistered]) -> Row |
         return None
     return {
         "version": recorded.version,
-        "client_id": event.client_id,
+        "client_id": event.dossier_id,
         "company_id": event.company_id,
         "policy_number": event.policy.number,
         "product": event.policy.product,

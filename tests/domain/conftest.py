@@ -55,6 +55,7 @@ class Office:
     def associated(self, client_id, *, shared_with=(), ticket_id=None):
         return EmailAddressAssociated(
             owner=self.target(client_id),
+            dossier_id=client_id,
             shared_with=tuple(map(self.target, shared_with)),
             ticket_id=ticket_id,
             written=Address(address=self.address),

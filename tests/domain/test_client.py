@@ -47,7 +47,11 @@ def test_a_dossier_opens_with_the_addresses_that_are_its_own(office):
     given().when(registering("paul@example.fr")).then(
         {
             PAUL: [ProspectRegistered(number=1, identity=MARTIN)],
-            paul: [EmailAddressAssociated(owner=office.target(PAUL), written=Address(address="paul@example.fr"))],
+            paul: [
+                EmailAddressAssociated(
+                    owner=office.target(PAUL), dossier_id=PAUL, written=Address(address="paul@example.fr")
+                )
+            ],
         }
     )
 

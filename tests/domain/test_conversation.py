@@ -62,7 +62,7 @@ def address_id(address):
     return keyed_id("email_address", address)
 
 
-OWNED = Filing(target=CLIENT, evidence=AddressOwned(address_id=address_id(CLAIRE)))
+OWNED = Filing(target=CLIENT, dossier_id=CLIENT.id, evidence=AddressOwned(address_id=address_id(CLAIRE)))
 
 
 def letter(number, sender=CLAIRE, *, to=(CABINET,), answers=(), digest=None, automatic=False, forwarded=None):
@@ -121,12 +121,22 @@ def received(letter, number, **more):
     return TicketReceived(number=number, content=letter.content, **facts(letter, **more))
 
 
-def continued(letter, filing=UNKNOWN, **more):
-    return TicketContinued(filing=filing, content=letter.content, **facts(letter, **more))
+def continued(letter, filing=UNKNOWN, *, dossier_id=None, **more):
+    """`dossier_id`: where the ticket was when the message came."""
+    return TicketContinued(filing=filing, dossier_id=dossier_id, content=letter.content, **facts(letter, **more))
 
 
 def split_off(letter, number, **more):
     return TicketSplitOff(number=number, from_ticket_id=FIRST, content=letter.content, **facts(letter, **more))
+
+
+def undone(back_on, previously_on):
+    return TicketFilingUndone(
+        filed_on=back_on,
+        dossier_id=back_on and back_on.id,
+        previously_on=previously_on,
+        former_dossier_id=previously_on and previously_on.id,
+    )
 
 
 def mail(letter, ticket_id, filing=UNKNOWN, **more):
@@ -296,13 +306,15 @@ def test_a_ticket_to_which_somebody_saw_is_the_one_that_stays(knowing, seen_to):
 
 def test_two_tickets_to_which_somebody_saw_stay_apart(knowing):
     office = knowing.and_done(ONE, REPLY, filing(FIRST), filing(SECOND))
-    expected = {FIRST: [continued(ANSWER, OWNED)], message(2): [taken_in(ANSWER, FIRST)]}
+    expected = {FIRST: [continued(ANSWER, OWNED, dossier_id=OTHER.id)], message(2): [taken_in(ANSWER, FIRST)]}
     office.when(ANSWER).then(expected)
 
 
 def test_a_dismissed_ticket_takes_nothing_in_where_there_is_another(knowing):
     office = knowing.and_done(ONE, REPLY, DismissTicket(ticket_id=FIRST, reason="junk"))
-    office.when(ANSWER).then({SECOND: [continued(ANSWER, OWNED)], message(2): [taken_in(ANSWER, SECOND)]})
+    office.when(ANSWER).then(
+        {SECOND: [continued(ANSWER, OWNED, dossier_id=CLIENT.id)], message(2): [taken_in(ANSWER, SECOND)]}
+    )
 
 
 # --- one Message-ID, several contents ---------------------------------------------------------------------------
@@ -354,7 +366,9 @@ def test_it_is_filed_on_its_recipient(knowing):
         {
             FIRST: [
                 received(SENT, 1, direction="outgoing"),
-                TicketClassified(filed_on=CLIENT, evidence=RecipientOwned(address_id=address_id(CLAIRE))),
+                TicketClassified(
+                    filed_on=CLIENT, dossier_id=CLIENT.id, evidence=RecipientOwned(address_id=address_id(CLAIRE))
+                ),
             ],
             message(1): [taken_in(SENT, FIRST, "outgoing")],
         }
@@ -448,7 +462,7 @@ def test_the_offices_address_is_given_to_nobody(knowing):
 
 def test_an_answer_opens_a_closed_ticket_again(conversation):
     conversation.and_done(CloseTicket(ticket_id=FIRST)).when(REPLY).then(
-        {FIRST: [continued(REPLY, OWNED), TicketReopened()], message(3): [taken_in(REPLY, FIRST)]}
+        {FIRST: [continued(REPLY, OWNED, dossier_id=CLIENT.id), TicketReopened()], message(3): [taken_in(REPLY, FIRST)]}
     )
 
 
@@ -459,7 +473,7 @@ def test_an_answer_opens_a_closed_ticket_again(conversation):
         (
             letter(3, CABINET, to=(CLAIRE,), answers=[2]),
             "outgoing",
-            Filing(target=CLIENT, evidence=RecipientOwned(address_id=address_id(CLAIRE))),
+            Filing(target=CLIENT, dossier_id=CLIENT.id, evidence=RecipientOwned(address_id=address_id(CLAIRE))),
         ),
     ],
     ids=["automatic", "the office's own"],
@@ -467,7 +481,7 @@ def test_an_answer_opens_a_closed_ticket_again(conversation):
 def test_no_robot_nor_the_office_itself_opens_it(conversation, reply, direction, found):
     conversation.and_done(CloseTicket(ticket_id=FIRST)).when(reply).then(
         {
-            FIRST: [continued(reply, found, direction=direction)],
+            FIRST: [continued(reply, found, dossier_id=CLIENT.id, direction=direction)],
             message(3): [taken_in(reply, FIRST, direction)],
         }
     )
@@ -475,13 +489,16 @@ def test_no_robot_nor_the_office_itself_opens_it(conversation, reply, direction,
 
 def test_a_ticket_on_hold_stays_so(conversation):
     conversation.and_done(PutTicketOnHold(ticket_id=FIRST)).when(REPLY).then(
-        {FIRST: [continued(REPLY, OWNED)], message(3): [taken_in(REPLY, FIRST)]}
+        {FIRST: [continued(REPLY, OWNED, dossier_id=CLIENT.id)], message(3): [taken_in(REPLY, FIRST)]}
     )
 
 
 def test_a_client_who_answers_brings_a_dismissed_ticket_back(conversation):
     conversation.and_done(DismissTicket(ticket_id=FIRST, reason="junk")).when(REPLY).then(
-        {FIRST: [continued(REPLY, OWNED), TicketBroughtBack()], message(3): [taken_in(REPLY, FIRST)]}
+        {
+            FIRST: [continued(REPLY, OWNED, dossier_id=CLIENT.id), TicketBroughtBack()],
+            message(3): [taken_in(REPLY, FIRST)],
+        }
     )
 
 
@@ -496,16 +513,21 @@ def test_a_stranger_who_answers_does_not(office):
 
 def test_a_later_message_from_a_known_address_files_the_ticket(knowing):
     first = letter(1, STRANGER, to=(CLAIRE, CABINET))
-    filed = TicketClassified(filed_on=CLIENT, evidence=AddressOwned(address_id=address_id(CLAIRE)))
+    filed = TicketClassified(
+        filed_on=CLIENT, dossier_id=CLIENT.id, evidence=AddressOwned(address_id=address_id(CLAIRE))
+    )
     knowing.and_done(first).when(ANSWER).then(
         {FIRST: [continued(ANSWER, OWNED), filed], message(2): [taken_in(ANSWER, FIRST)]}
     )
 
 
-@pytest.mark.parametrize("decision", [filing(FIRST), UnclassifyTicket(ticket_id=FIRST), UndoFiling(ticket_id=FIRST)])
-def test_what_somebody_decided_no_later_message_changes(conversation, decision):
+@pytest.mark.parametrize(
+    ("decision", "dossier_id"),
+    [(filing(FIRST), OTHER.id), (UnclassifyTicket(ticket_id=FIRST), None), (UndoFiling(ticket_id=FIRST), None)],
+)
+def test_what_somebody_decided_no_later_message_changes(conversation, decision, dossier_id):
     conversation.and_done(decision).when(REPLY).then(
-        {FIRST: [continued(REPLY, OWNED)], message(3): [taken_in(REPLY, FIRST)]}
+        {FIRST: [continued(REPLY, OWNED, dossier_id=dossier_id)], message(3): [taken_in(REPLY, FIRST)]}
     )
 
 
@@ -518,7 +540,9 @@ def test_the_messages_of_a_ticket_that_is_merged_stand_on_the_other_which_stays_
         .when(merging(FIRST, SECOND))
         .then(
             {
-                FIRST: [TicketAbsorbed(ticket_id=SECOND, mails=(mail(APART, SECOND),), by_hand=True)],
+                FIRST: [
+                    TicketAbsorbed(ticket_id=SECOND, mails=(mail(APART, SECOND),), dossier_id=CLIENT.id, by_hand=True)
+                ],
                 SECOND: [TicketMerged(into=FIRST, mail_ids=(mail_id(APART),))],
             }
         )
@@ -532,16 +556,16 @@ def test_a_ticket_on_no_file_goes_to_the_others(conversation):
         {
             SECOND: [
                 TicketAbsorbed(ticket_id=FIRST, mails=mails, by_hand=True),
-                TicketClassified(filed_on=CLIENT, evidence=CollaboratorChoice()),
+                TicketClassified(filed_on=CLIENT, dossier_id=CLIENT.id, evidence=CollaboratorChoice()),
             ],
-            FIRST: [TicketMerged(into=SECOND, mail_ids=(mail_id(ONE), mail_id(ANSWER)))],
+            FIRST: [TicketMerged(into=SECOND, mail_ids=(mail_id(ONE), mail_id(ANSWER)), former_dossier_id=CLIENT.id)],
         }
     )
 
 
 @pytest.mark.parametrize("closed", [FIRST, SECOND])
 def test_a_closed_ticket_that_takes_in_an_open_one_is_open(conversation, closed):
-    absorbed = TicketAbsorbed(ticket_id=SECOND, mails=(mail(APART, SECOND),), by_hand=True)
+    absorbed = TicketAbsorbed(ticket_id=SECOND, mails=(mail(APART, SECOND),), dossier_id=CLIENT.id, by_hand=True)
     conversation.and_done(APART, CloseTicket(ticket_id=closed)).when(merging(FIRST, SECOND)).then(
         {
             FIRST: [absorbed, TicketReopened()] if closed == FIRST else [absorbed],
@@ -605,7 +629,10 @@ def test_a_message_split_off_is_a_ticket_of_its_own_on_the_same_file(conversatio
     answer = conversation.when(splitting(FIRST, ANSWER)).then(
         {
             FIRST: [TicketMessageTakenOff(mail_id=mail_id(ANSWER), to_ticket_id=SECOND)],
-            SECOND: [split_off(ANSWER, 2), TicketClassified(filed_on=CLIENT, evidence=CollaboratorChoice())],
+            SECOND: [
+                split_off(ANSWER, 2),
+                TicketClassified(filed_on=CLIENT, dossier_id=CLIENT.id, evidence=CollaboratorChoice()),
+            ],
         }
     )
     assert answer.id == SECOND
@@ -637,7 +664,7 @@ def test_answers_to_it_go_where_it_is_though_the_ticket_that_it_left_was_merged(
 def test_what_answers_both_what_was_split_off_and_what_stayed_leaves_them_apart(conversation):
     reply = letter(3, answers=[1, 2])
     conversation.and_done(splitting(FIRST, ANSWER)).when(reply).then(
-        {FIRST: [continued(reply, OWNED)], message(3): [taken_in(reply, FIRST)]}
+        {FIRST: [continued(reply, OWNED, dossier_id=CLIENT.id)], message(3): [taken_in(reply, FIRST)]}
     )
 
 
@@ -665,7 +692,10 @@ def test_the_offices_own_message_split_off_is_closed_and_opens_by_an_answer(conv
     office = conversation.and_done(sent, splitting(FIRST, sent))
     office.when(CloseTicket(ticket_id=SECOND)).then_nothing()
     office.when(answer).then(
-        {SECOND: [continued(answer, OWNED), TicketReopened()], message(4): [taken_in(answer, SECOND)]}
+        {
+            SECOND: [continued(answer, OWNED, dossier_id=CLIENT.id), TicketReopened()],
+            message(4): [taken_in(answer, SECOND)],
+        }
     )
 
 
@@ -723,11 +753,7 @@ def test_a_message_that_was_erased_is_not_split_off():
     ids=["filed on arrival", "filed elsewhere", "taken off", "filed again"],
 )
 def test_the_last_filing_is_undone(conversation, done, back_on, from_):
-    answer = (
-        conversation.and_done(*done)
-        .when(UndoFiling(ticket_id=FIRST))
-        .then({FIRST: [TicketFilingUndone(filed_on=back_on, previously_on=from_)]})
-    )
+    answer = conversation.and_done(*done).when(UndoFiling(ticket_id=FIRST)).then({FIRST: [undone(back_on, from_)]})
     assert answer.filed_on == back_on
 
 
@@ -754,7 +780,9 @@ def test_undoing_leaves_the_address_alone(knowing):
         {
             SECOND: [
                 received(later, 2),
-                TicketClassified(filed_on=OTHER, evidence=AddressOwned(address_id=address_id(BRUNO))),
+                TicketClassified(
+                    filed_on=OTHER, dossier_id=OTHER.id, evidence=AddressOwned(address_id=address_id(BRUNO))
+                ),
             ],
             message(2): [taken_in(later, SECOND)],
         }

@@ -26,6 +26,13 @@ from domain.events import Actor, office_event_types
 from domain.files import AssociateEmailAddress
 from domain.office import OpenOffice, ReleaseOfficeAddress, ReserveOfficeAddress
 from domain.ticket import Ticket
+from domain.ticket_events import (
+    TicketAbsorbed,
+    TicketClassified,
+    TicketContinued,
+    TicketFilingUndone,
+    TicketUnclassified,
+)
 from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
 from domain.ticket_handling import BringBackTicket, CloseTicket, DismissTicket
 from domain.ticket_refusals import FirstMessageStays, NothingToUndo, TicketIsDismissed, TicketWasMerged
@@ -273,6 +280,7 @@ class ConversationMachine(RuleBasedStateMachine):
 
     def teardown(self):
         try:
+            self.events_tell_how_tickets_pass_from_dossier_to_dossier()
             self.views_tell_the_same()
         finally:
             self.opened.close()
@@ -410,7 +418,20 @@ class ConversationMachine(RuleBasedStateMachine):
                 expected = [self.mail_ids[came.letter.message_id] for came in one.letters]
                 assert sorted(mail.mail_id for mail in ticket.mails) == sorted(expected)
                 assert (ticket.filed_on, ticket.state) == (one.on, one.state)
+                assert ticket.dossier_id == (ANNE if one.on == OF_CONTRACT else one.on and one.on.id)
                 assert (ticket.dismissed is not None) == one.dismissed
+
+    def events_tell_how_tickets_pass_from_dossier_to_dossier(self):
+        for ticket_id in self.ids.values():
+            dossier_id = None
+            for event in (recorded.event for recorded in self.log.stream(ticket_id)):
+                if hasattr(event, "former_dossier_id"):
+                    assert event.former_dossier_id == dossier_id
+                if isinstance(event, TicketContinued | TicketAbsorbed):
+                    assert event.dossier_id == dossier_id
+                elif isinstance(event, TicketClassified | TicketUnclassified | TicketFilingUndone):
+                    dossier_id = getattr(event, "dossier_id", None)
+            assert self.log.state(Ticket, ticket_id).dossier_id == dossier_id
 
     def views_tell_the_same(self):
         self.engine.catch_up()

@@ -39,6 +39,11 @@ RAW = StoredFile(name="f", key="00", size=1)
 CLAIRE, BRUNO = DocumentTarget(kind="client", id=UUID(int=1)), DocumentTarget(kind="client", id=UUID(int=2))
 
 
+def dossier(on):
+    """The contract and the claim are Claire's."""
+    return on.id if on.kind == "client" else CLAIRE.id
+
+
 @pytest.fixture
 def papers(office):
     """Two clients, a contract and a claim of Claire's, and a ticket of hers with a scan attached."""
@@ -50,8 +55,11 @@ def papers(office):
             return (
                 given(office.claire, office.registered())
                 .and_given(office.bruno, office.registered("Martin", 2))
-                .and_given(CONTRACT, ContractRegistered(client_id=office.claire, policy=Policy(number="MRH-1")))
-                .and_given(CLAIM, ClaimOpened(number=1, contract_id=CONTRACT, reference=ClaimReference()))
+                .and_given(CONTRACT, ContractRegistered(dossier_id=office.claire, policy=Policy(number="MRH-1")))
+                .and_given(
+                    CLAIM,
+                    ClaimOpened(number=1, contract_id=CONTRACT, dossier_id=office.claire, reference=ClaimReference()),
+                )
                 .and_given(office.ticket_id, office.received(content=office.content(attachments=attached)), *events)
             )
 
@@ -71,17 +79,29 @@ def papers(office):
 
         def indexed(self, on=CLAIRE, document_type="vehicle_registration", name="scan0001.pdf", **changes):
             content = DocumentContent(name=name, content_type="application/pdf", size=1_204, raw=RAW)
-            return DocumentIndexed(document_type=document_type, on=on, source=self.source(**changes), content=content)
+            return DocumentIndexed(
+                document_type=document_type,
+                on=on,
+                dossier_id=dossier(on),
+                source=self.source(**changes),
+                content=content,
+            )
 
         def reclassified(
             self, on=CLAIRE, document_type="vehicle_registration", *, was="vehicle_registration", of=CLAIRE
         ):
             return DocumentReclassified(
-                document_type=document_type, on=on, source=self.source(), previous_type=was, previously_on=of
+                document_type=document_type,
+                on=on,
+                dossier_id=dossier(on),
+                source=self.source(),
+                previous_type=was,
+                previously_on=of,
+                former_dossier_id=dossier(of),
             )
 
         def removed(self, on=CLAIRE, document_type="vehicle_registration"):
-            return DocumentRemoved(document_type=document_type, on=on, source=self.source())
+            return DocumentRemoved(document_type=document_type, on=on, dossier_id=dossier(on), source=self.source())
 
     return Papers()
 

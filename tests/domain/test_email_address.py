@@ -78,7 +78,9 @@ def test_moving_an_address_replaces_its_owner(office, two_clients):
             office.address_id: [
                 EmailAddressMoved(
                     owner=office.target(office.claire),
+                    dossier_id=office.claire,
                     former_owners=(office.target(office.bruno),),
+                    former_dossier_ids=(office.bruno,),
                     written=Address(address=office.address),
                 )
             ]
@@ -90,7 +92,9 @@ def test_moving_a_shared_address_to_one_of_its_owners_leaves_it_alone(office, tw
     shared = [office.associated(office.bruno), office.associated(office.claire, shared_with=[office.bruno])]
     moved = EmailAddressMoved(
         owner=office.target(office.claire),
+        dossier_id=office.claire,
         former_owners=(office.target(office.bruno),),
+        former_dossier_ids=(office.bruno,),
         written=Address(address=office.address),
     )
     two_clients(*shared).when(giving(office, office.claire, "move")).then({office.address_id: [moved]})
@@ -106,7 +110,13 @@ def test_an_address_is_taken_off_a_file(office, two_clients):
     answer = (
         two_clients(office.associated(office.claire))
         .when(RemoveEmailAddress(owner=Target(kind="client", id=office.claire), address_id=office.address_id))
-        .then({office.address_id: [EmailAddressRemoved(owner=office.target(office.claire))]})
+        .then(
+            {
+                office.address_id: [
+                    EmailAddressRemoved(owner=office.target(office.claire), former_dossier_id=office.claire)
+                ]
+            }
+        )
     )
     assert answer.id == office.address_id
 
@@ -117,16 +127,21 @@ def test_taking_a_shared_address_off_one_file_leaves_it_on_the_other(office, two
     ).then(
         {
             office.address_id: [
-                EmailAddressRemoved(owner=office.target(office.claire), remaining=(office.target(office.bruno),))
+                EmailAddressRemoved(
+                    owner=office.target(office.claire),
+                    former_dossier_id=office.claire,
+                    remaining=(office.target(office.bruno),),
+                )
             ]
         }
     )
 
 
 def test_an_address_removed_is_free_again(office, two_clients):
-    two_clients(office.associated(office.claire), EmailAddressRemoved(owner=office.target(office.claire))).when(
-        giving(office, office.bruno)
-    ).then({office.address_id: [office.associated(office.bruno)]})
+    two_clients(
+        office.associated(office.claire),
+        EmailAddressRemoved(owner=office.target(office.claire), former_dossier_id=office.claire),
+    ).when(giving(office, office.bruno)).then({office.address_id: [office.associated(office.bruno)]})
 
 
 @pytest.mark.parametrize("events", [[], ["bruno"]])

@@ -36,8 +36,10 @@ def files(office):
     def made():
         return (
             given(office.claire, office.registered())
-            .and_given(CONTRACT, ContractRegistered(client_id=office.claire, policy=POLICY))
-            .and_given(CLAIM, ClaimOpened(number=1, contract_id=CONTRACT, reference=ClaimReference()))
+            .and_given(CONTRACT, ContractRegistered(dossier_id=office.claire, policy=POLICY))
+            .and_given(
+                CLAIM, ClaimOpened(number=1, contract_id=CONTRACT, dossier_id=office.claire, reference=ClaimReference())
+            )
             .and_given(COMPANY, INSURER)
             .and_given(CONTACT, FERRAND)
             .and_given(office.ticket_id, office.received())
@@ -46,19 +48,34 @@ def files(office):
     return made
 
 
+def dossier_of(office, target):
+    """The contract and the claim are Claire's."""
+    return office.claire if target.kind in {"contract", "claim"} else None
+
+
+def filed(office, target):
+    return TicketClassified(filed_on=target, dossier_id=dossier_of(office, target), evidence=CollaboratorChoice())
+
+
 def number_id(plain):
     """The stream of a number that people quote."""
     return keyed_id("quoted_number", plain)
 
 
 def test_a_contract_is_registered_under_its_client_with_its_insurer(office):
-    facts = {"client_id": office.claire, "company_id": COMPANY, "starts_on": JANUARY}
+    facts = {"company_id": COMPANY, "starts_on": JANUARY}
     given(office.claire, office.registered()).and_given(COMPANY, INSURER).when(
-        RegisterContract(contract_id=CONTRACT, policy_number=POLICY.number, product=POLICY.product, **facts)
+        RegisterContract(
+            contract_id=CONTRACT,
+            client_id=office.claire,
+            policy_number=POLICY.number,
+            product=POLICY.product,
+            **facts,
+        )
     ).then(
         {
-            CONTRACT: [ContractRegistered(policy=POLICY, **facts)],
-            number_id("MRH2201457"): [NumberGiven(file=Target(kind="contract", id=CONTRACT))],
+            CONTRACT: [ContractRegistered(dossier_id=office.claire, policy=POLICY, **facts)],
+            number_id("MRH2201457"): [NumberGiven(file=Target(kind="contract", id=CONTRACT), dossier_id=office.claire)],
         }
     )
 
@@ -67,13 +84,16 @@ def test_who_registers_a_contract_is_warned_of_others_under_its_number(office, f
     other, of_claim = Target(kind="contract", id=UUID(int=31)), Target(kind="claim", id=CLAIM)
     number = number_id("MRH2201457")
     command = RegisterContract(contract_id=UUID(int=32), client_id=office.claire, policy_number="mrh 2201457")
-    registered = ContractRegistered(client_id=office.claire, policy=Policy(number="mrh 2201457"))
-    given_too = {number: [NumberGiven(file=Target(kind="contract", id=UUID(int=32)))], UUID(int=32): [registered]}
+    registered = ContractRegistered(dossier_id=office.claire, policy=Policy(number="mrh 2201457"))
+    given_too = {
+        number: [NumberGiven(file=Target(kind="contract", id=UUID(int=32)), dossier_id=office.claire)],
+        UUID(int=32): [registered],
+    }
     contract = Target(kind="contract", id=CONTRACT)
-    files().and_given(number, *(NumberGiven(file=file) for file in (contract, of_claim, other))).when(command).then(
-        given_too, Warned(code="policy_number_taken", field="policy_number", ids=(CONTRACT, other.id))
-    )
-    files().and_given(number, NumberGiven(file=of_claim)).when(command).then(given_too)
+    files().and_given(
+        number, *(NumberGiven(file=file, dossier_id=office.claire) for file in (contract, of_claim, other))
+    ).when(command).then(given_too, Warned(code="policy_number_taken", field="policy_number", ids=(CONTRACT, other.id)))
+    files().and_given(number, NumberGiven(file=of_claim, dossier_id=office.claire)).when(command).then(given_too)
 
 
 def test_what_was_warned_of_is_told_in_a_sentence():
@@ -103,11 +123,13 @@ def test_a_contract_is_terminated_once_for_a_day(files):
     files().and_given(CONTRACT, by_december).when(terminate).then({CONTRACT: [by_june]})
 
 
-def test_a_claim_is_opened_under_a_contract_even_a_terminated_one(files):
+def test_a_claim_is_opened_under_a_contract_even_a_terminated_one(office, files):
     facts = {"contract_id": CONTRACT, "occurred_on": JUNE}
-    opened = ClaimOpened(number=1, reference=ClaimReference(insurer_reference="SIN-880"), **facts)
+    opened = ClaimOpened(
+        number=1, dossier_id=office.claire, reference=ClaimReference(insurer_reference="SIN-880"), **facts
+    )
     command = OpenClaim(claim_id=UUID(int=31), insurer_reference="SIN-880", **facts)
-    given_to = [NumberGiven(file=Target(kind="claim", id=UUID(int=31)))]
+    given_to = [NumberGiven(file=Target(kind="claim", id=UUID(int=31)), dossier_id=office.claire)]
     files().and_given(CONTRACT, ContractTerminated(effective_on=JUNE)).when(command).then(
         {UUID(int=31): [opened], number_id("sinistre 1"): given_to, number_id("SIN880"): given_to}
     )
@@ -151,7 +173,7 @@ def test_a_ticket_is_filed_on_any_file(office, files, kind, file_id):
     answer = (
         files()
         .when(ClassifyTicket(ticket_id=office.ticket_id, on=target))
-        .then({office.ticket_id: [TicketClassified(filed_on=target, evidence=CollaboratorChoice())]})
+        .then({office.ticket_id: [filed(office, target)]})
     )
     assert answer.filed_on == target
 
@@ -178,9 +200,14 @@ def test_an_address_associated_with_a_contract_or_a_claim_is_its_client_s(office
     files().when(ClassifyTicket(ticket_id=office.ticket_id, on=target, address="associate")).then(
         {
             office.address_id: [
-                EmailAddressAssociated(owner=owner, ticket_id=office.ticket_id, written=Address(address=office.address))
+                EmailAddressAssociated(
+                    owner=owner,
+                    dossier_id=dossier_of(office, target),
+                    ticket_id=office.ticket_id,
+                    written=Address(address=office.address),
+                )
             ],
-            office.ticket_id: [TicketClassified(filed_on=target, evidence=CollaboratorChoice())],
+            office.ticket_id: [filed(office, target)],
         }
     )
 
@@ -189,7 +216,11 @@ def test_an_address_is_given_to_a_contact_who_is_there(files):
     owner = Target(kind="contact", id=CONTACT)
     written = Address(address="o.ferrand@deux-rives.example")
     files().when(AssociateEmailAddress(owner=owner, address=written.address)).then(
-        {keyed_id("email_address", written.address): [EmailAddressAssociated(owner=owner, written=written)]}
+        {
+            keyed_id("email_address", written.address): [
+                EmailAddressAssociated(owner=owner, dossier_id=None, written=written)
+            ]
+        }
     )
     given().when(AssociateEmailAddress(owner=owner, address=written.address)).then_raises(
         NotFound, kind="contact", id=CONTACT

@@ -129,7 +129,9 @@ def test_a_number_from_an_unknown_address_only_suggests():
 
 def test_what_the_office_wrote_goes_to_its_one_recipient():
     sent = Arrival(address(), "outgoing", recipients=(address(target(1)), address()))
-    assert file_on_arrival(sent) == Filing(target=target(1), evidence=RecipientOwned(address_id=ADDRESS))
+    assert file_on_arrival(sent) == Filing(
+        target=target(1), dossier_id=target(1).id, evidence=RecipientOwned(address_id=ADDRESS)
+    )
     several = Arrival(address(), "outgoing", recipients=(address(target(1)), address(target(2))))
     assert file_on_arrival(several).reason == "several_recipients"
     assert file_on_arrival(Arrival(address(), "outgoing")).reason == "unknown_recipient"

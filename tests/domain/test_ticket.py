@@ -51,7 +51,9 @@ def filing(office, client_id, address=None):
 
 
 def filed(office, client_id, **facts):
-    return TicketClassified(filed_on=office.target(client_id), evidence=CollaboratorChoice(), **facts)
+    return TicketClassified(
+        filed_on=office.target(client_id), dossier_id=client_id, evidence=CollaboratorChoice(), **facts
+    )
 
 
 @pytest.fixture
@@ -87,7 +89,9 @@ def test_a_message_from_a_known_address_is_filed_on_its_owner(office):
             TICKET: [
                 office.received(),
                 TicketClassified(
-                    filed_on=office.target(office.claire), evidence=AddressOwned(address_id=office.address_id)
+                    filed_on=office.target(office.claire),
+                    dossier_id=office.claire,
+                    evidence=AddressOwned(address_id=office.address_id),
                 ),
             ],
             MESSAGE: [TAKEN_IN],
@@ -103,7 +107,9 @@ def test_the_sender_is_known_however_the_address_is_spelt(office):
             TICKET: [
                 office.received(content=office.content(from_address="CLAIRE@Example.fr")),
                 TicketClassified(
-                    filed_on=office.target(office.claire), evidence=AddressOwned(address_id=office.address_id)
+                    filed_on=office.target(office.claire),
+                    dossier_id=office.claire,
+                    evidence=AddressOwned(address_id=office.address_id),
                 ),
             ],
             MESSAGE: [TAKEN_IN],
@@ -134,7 +140,7 @@ def test_a_message_from_an_address_that_was_removed_waits(office):
     given(
         office.address_id,
         office.associated(office.claire),
-        EmailAddressRemoved(owner=office.target(office.claire)),
+        EmailAddressRemoved(owner=office.target(office.claire), former_dossier_id=office.claire),
     ).when(arriving(office)).then(
         {TICKET: [office.received(), TicketLeftUnfiled(reason="unknown_address")], MESSAGE: [TAKEN_IN]}
     )
@@ -145,13 +151,19 @@ def test_a_message_follows_the_owner_who_remains(office):
         office.address_id,
         office.associated(office.claire),
         office.associated(office.bruno, shared_with=[office.claire]),
-        EmailAddressRemoved(owner=office.target(office.claire), remaining=(office.target(office.bruno),)),
+        EmailAddressRemoved(
+            owner=office.target(office.claire),
+            former_dossier_id=office.claire,
+            remaining=(office.target(office.bruno),),
+        ),
     ).when(arriving(office)).then(
         {
             TICKET: [
                 office.received(),
                 TicketClassified(
-                    filed_on=office.target(office.bruno), evidence=AddressOwned(address_id=office.address_id)
+                    filed_on=office.target(office.bruno),
+                    dossier_id=office.bruno,
+                    evidence=AddressOwned(address_id=office.address_id),
                 ),
             ],
             MESSAGE: [TAKEN_IN],
@@ -165,7 +177,9 @@ def test_a_message_follows_the_owner_to_whom_its_address_was_moved(office):
         office.associated(office.claire),
         EmailAddressMoved(
             owner=office.target(office.bruno),
+            dossier_id=office.bruno,
             former_owners=(office.target(office.claire),),
+            former_dossier_ids=(office.claire,),
             written=Address(address=office.address),
         ),
     ).when(arriving(office)).then(
@@ -173,7 +187,9 @@ def test_a_message_follows_the_owner_to_whom_its_address_was_moved(office):
             TICKET: [
                 office.received(),
                 TicketClassified(
-                    filed_on=office.target(office.bruno), evidence=AddressOwned(address_id=office.address_id)
+                    filed_on=office.target(office.bruno),
+                    dossier_id=office.bruno,
+                    evidence=AddressOwned(address_id=office.address_id),
                 ),
             ],
             MESSAGE: [TAKEN_IN],
@@ -312,7 +328,9 @@ def test_filing_may_move_the_address(office, ticket):
             office.address_id: [
                 EmailAddressMoved(
                     owner=office.target(office.claire),
+                    dossier_id=office.claire,
                     former_owners=(office.target(office.bruno),),
+                    former_dossier_ids=(office.bruno,),
                     ticket_id=office.ticket_id,
                     written=Address(address=office.address),
                 )
@@ -339,7 +357,11 @@ def test_a_ticket_of_a_shared_address_is_filed_on_one_owner_and_names_the_other(
 
 def test_re_filing_says_where_the_ticket_was(office, ticket):
     ticket(after=[filed(office, office.bruno)]).when(filing(office, office.claire)).then(
-        {office.ticket_id: [filed(office, office.claire, previously_on=office.target(office.bruno))]}
+        {
+            office.ticket_id: [
+                filed(office, office.claire, previously_on=office.target(office.bruno), former_dossier_id=office.bruno)
+            ]
+        }
     )
 
 
@@ -353,6 +375,7 @@ def test_re_filing_away_from_the_owner_names_the_owner_as_a_candidate(office, ti
                     office,
                     office.claire,
                     previously_on=office.target(office.bruno),
+                    former_dossier_id=office.bruno,
                     candidates=office.candidates("owns_address", office.bruno),
                 )
             ]
@@ -476,16 +499,25 @@ def test_a_ticket_is_taken_off_its_file(office, ticket):
     answer = (
         ticket(after=[filed(office, office.claire)])
         .when(UnclassifyTicket(ticket_id=office.ticket_id))
-        .then({office.ticket_id: [TicketUnclassified(previously_on=office.target(office.claire))]})
+        .then(
+            {
+                office.ticket_id: [
+                    TicketUnclassified(previously_on=office.target(office.claire), former_dossier_id=office.claire)
+                ]
+            }
+        )
     )
     assert answer.id == office.ticket_id
 
 
 def test_taking_off_a_ticket_that_waits_changes_nothing(office, ticket):
     ticket().when(UnclassifyTicket(ticket_id=office.ticket_id)).then_nothing()
-    ticket(after=[filed(office, office.claire), TicketUnclassified(previously_on=office.target(office.claire))]).when(
-        UnclassifyTicket(ticket_id=office.ticket_id)
-    ).then_nothing()
+    ticket(
+        after=[
+            filed(office, office.claire),
+            TicketUnclassified(previously_on=office.target(office.claire), former_dossier_id=office.claire),
+        ]
+    ).when(UnclassifyTicket(ticket_id=office.ticket_id)).then_nothing()
 
 
 def test_only_tickets_are_taken_off(office):
@@ -495,11 +527,17 @@ def test_only_tickets_are_taken_off(office):
 
 
 def test_a_ticket_taken_off_is_filed_again_as_if_it_never_was(office, ticket):
-    ticket(after=[filed(office, office.claire), TicketUnclassified(previously_on=office.target(office.claire))]).when(
-        filing(office, office.claire)
-    ).then({office.ticket_id: [filed(office, office.claire)]})
+    ticket(
+        after=[
+            filed(office, office.claire),
+            TicketUnclassified(previously_on=office.target(office.claire), former_dossier_id=office.claire),
+        ]
+    ).when(filing(office, office.claire)).then({office.ticket_id: [filed(office, office.claire)]})
 
 
 def test_removing_an_address_moves_no_ticket(office, ticket):
     state = Ticket(id=office.ticket_id).after([office.received(), filed(office, office.claire)])
-    assert state.evolve(EmailAddressRemoved(owner=office.target(office.claire))).filed_on == state.filed_on
+    assert (
+        state.evolve(EmailAddressRemoved(owner=office.target(office.claire), former_dossier_id=office.claire)).filed_on
+        == state.filed_on
+    )

@@ -138,10 +138,16 @@ def test_a_closed_ticket_neither_waits_nor_is_assigned(office, ticket, hold, ass
 
 
 def test_a_closed_ticket_is_filed_and_taken_off_its_file(office, ticket, file):
-    filed = TicketClassified(filed_on=office.target(office.claire), evidence=CollaboratorChoice())
+    filed = TicketClassified(
+        filed_on=office.target(office.claire), dossier_id=office.claire, evidence=CollaboratorChoice()
+    )
     ticket(*CLOSED).when(file).then({office.ticket_id: [filed]})
     ticket(*CLOSED, filed).when(UnclassifyTicket(ticket_id=office.ticket_id)).then(
-        {office.ticket_id: [TicketUnclassified(previously_on=office.target(office.claire))]}
+        {
+            office.ticket_id: [
+                TicketUnclassified(previously_on=office.target(office.claire), former_dossier_id=office.claire)
+            ]
+        }
     )
 
 

@@ -45,7 +45,9 @@ def received(number=1, **changes):
 def filed(client_id, *, previously_on=None, candidates=(), by_rule=False):
     return TicketClassified(
         filed_on=target(client_id),
+        dossier_id=client_id,
         previously_on=previously_on and target(previously_on),
+        former_dossier_id=previously_on,
         evidence=AddressOwned(address_id=ADDRESS) if by_rule else CollaboratorChoice(),
         candidates=sharing(*candidates),
     )
@@ -58,6 +60,7 @@ def sharing(*client_ids):
 def associated(client_id, address="claire@example.fr", *, shared_with=(), ticket_id=None):
     return EmailAddressAssociated(
         owner=target(client_id),
+        dossier_id=client_id,
         shared_with=tuple(map(target, shared_with)),
         ticket_id=ticket_id,
         written=Address(address=address),
@@ -67,14 +70,18 @@ def associated(client_id, address="claire@example.fr", *, shared_with=(), ticket
 def moved(client_id, *former_owners, ticket_id=None, address="claire@example.fr"):
     return EmailAddressMoved(
         owner=target(client_id),
+        dossier_id=client_id,
         former_owners=tuple(map(target, former_owners)),
+        former_dossier_ids=former_owners,
         ticket_id=ticket_id,
         written=Address(address=address),
     )
 
 
 def removed(client_id, *remaining):
-    return EmailAddressRemoved(owner=target(client_id), remaining=tuple(map(target, remaining)))
+    return EmailAddressRemoved(
+        owner=target(client_id), former_dossier_id=client_id, remaining=tuple(map(target, remaining))
+    )
 
 
 def joined(collaborator_id, first_name, last_name):

@@ -88,7 +88,7 @@ def test_nobody(views, details):
 def test_an_erased_dossier_is_not_shown(views, details, search):
     views.happened(CLAIRE, ProspectRegistered(number=1, identity=ERASED), ClientActivated())
     views.happened(BRUNO, person("Martin"))
-    views.happened(ADDRESS, EmailAddressAssociated(owner=target(BRUNO), written=ERASED))
+    views.happened(ADDRESS, EmailAddressAssociated(owner=target(BRUNO), dossier_id=BRUNO, written=ERASED))
     assert details(CLAIRE) is None
     assert search() == ["Martin"]
     assert details(BRUNO).email_addresses == []

@@ -30,11 +30,16 @@ def of(kind, file_id):
     return DocumentTarget(kind=kind, id=file_id)
 
 
+def dossier(on):
+    return on.id if on.kind == "client" else CLAIRE
+
+
 def indexed(on, document_type="invoice", *, mail_id=MAIL, ticket_id=T1, name="scan.pdf"):
     raw = StoredFile(name="f", key="00", size=1)
     return DocumentIndexed(
         document_type=document_type,
         on=on,
+        dossier_id=dossier(on),
         source=DocumentSource(ticket_id=ticket_id, mail_id=mail_id, part=2),
         content=DocumentContent(name=name, content_type="application/pdf", size=9, raw=raw),
     )
@@ -44,14 +49,18 @@ def reclassified(before, on, document_type="invoice"):
     return DocumentReclassified(
         document_type=document_type,
         on=on,
+        dossier_id=dossier(on),
         source=before.source,
         previous_type=before.document_type,
         previously_on=before.on,
+        former_dossier_id=before.dossier_id,
     )
 
 
 def removed(before):
-    return DocumentRemoved(document_type=before.document_type, on=before.on, source=before.source)
+    return DocumentRemoved(
+        document_type=before.document_type, on=before.on, dossier_id=before.dossier_id, source=before.source
+    )
 
 
 @pytest.fixture
@@ -60,8 +69,8 @@ def views(telling):
     told = telling(*documents.VIEWS)
     told.happened(CLAIRE, person("Dupont", "Claire", "Mme"))
     told.happened(BRUNO, person("Martin", number=2))
-    told.happened(CONTRACT, ContractRegistered(client_id=CLAIRE, policy=Policy(number="MRH-1")))
-    told.happened(CLAIM, ClaimOpened(number=7, contract_id=CONTRACT, reference=ClaimReference()))
+    told.happened(CONTRACT, ContractRegistered(dossier_id=CLAIRE, policy=Policy(number="MRH-1")))
+    told.happened(CLAIM, ClaimOpened(number=7, contract_id=CONTRACT, dossier_id=CLAIRE, reference=ClaimReference()))
     told.happened(T1, received(1, attachments=(SCAN,)))
     told.happened(T2, received(2, mail_id=OTHER_MAIL, attachments=(SCAN,)))
     yield told

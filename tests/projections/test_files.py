@@ -24,9 +24,10 @@ def views(telling):
     told.happened(COMPANY, CompanyRegistered(role="insurer", identity=CompanyName(name="Mutuelle des Deux Rives")))
     told.happened(CONTACT, ContactRegistered(number=1, company_id=COMPANY, identity=ContactIdentity(last_name="Roy")))
     told.happened(
-        CONTRACT, ContractRegistered(client_id=CLAIRE, company_id=COMPANY, policy=Policy(number="MRH-1", product="MRH"))
+        CONTRACT,
+        ContractRegistered(dossier_id=CLAIRE, company_id=COMPANY, policy=Policy(number="MRH-1", product="MRH")),
     )
-    told.happened(CLAIM, ClaimOpened(number=7, contract_id=CONTRACT, reference=ClaimReference()))
+    told.happened(CLAIM, ClaimOpened(number=7, contract_id=CONTRACT, dossier_id=CLAIRE, reference=ClaimReference()))
     yield told
     assert told.equal_to_replay()
 
@@ -90,14 +91,14 @@ def test_a_file_is_found_by_what_people_call_it(views, kind, name):
 
 def test_what_several_contracts_are_called_names_them_all(views):
     other = UUID(int=11)
-    views.happened(other, ContractRegistered(client_id=CLAIRE, policy=Policy(number="MRH-1")))
+    views.happened(other, ContractRegistered(dossier_id=CLAIRE, policy=Policy(number="MRH-1")))
     assert set(views.asked(files.ids_of, "contract", "MRH-1")) == {CONTRACT, other}
 
 
 def test_what_was_erased_is_in_no_list(views, viewer):
     contract, claim, contact = UUID(int=11), UUID(int=12), UUID(int=13)
-    views.happened(contract, ContractRegistered(client_id=CLAIRE, policy=ERASED), TERMINATED)
-    views.happened(claim, ClaimOpened(number=8, contract_id=CONTRACT, reference=ERASED))
+    views.happened(contract, ContractRegistered(dossier_id=CLAIRE, policy=ERASED), TERMINATED)
+    views.happened(claim, ClaimOpened(number=8, contract_id=CONTRACT, dossier_id=CLAIRE, reference=ERASED))
     views.happened(contact, ContactRegistered(number=2, identity=ERASED))
     views.happened(UUID(int=15), CompanyRegistered(role="referrer", identity=ERASED))
     assert views.asked(companies.company, viewer, UUID(int=15)) is None
@@ -112,10 +113,12 @@ def test_a_contract_shows_the_days_of_its_cover_and_a_claim_that_of_the_loss(vie
     contract, claim = UUID(int=11), UUID(int=12)
     january, march = date(2026, 1, 1), date(2026, 3, 9)
     views.happened(
-        contract, ContractRegistered(client_id=CLAIRE, starts_on=january, policy=Policy(number="MRH-2")), TERMINATED
+        contract, ContractRegistered(dossier_id=CLAIRE, starts_on=january, policy=Policy(number="MRH-2")), TERMINATED
     )
     views.happened(
-        claim, ClaimOpened(number=8, contract_id=contract, occurred_on=march, reference=ClaimReference()), ClaimClosed()
+        claim,
+        ClaimOpened(number=8, contract_id=contract, dossier_id=CLAIRE, occurred_on=march, reference=ClaimReference()),
+        ClaimClosed(),
     )
     lines = views.asked(contracts.of_client, viewer, CLAIRE, limit=5, with_total=False).items
     assert [(line.starts_on, line.ends_on) for line in lines] == [(january, TERMINATED.effective_on), (None, None)]

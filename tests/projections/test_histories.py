@@ -97,6 +97,7 @@ papers = st.builds(
 papers_of = st.builds(DocumentTarget, id=ids)
 document = {
     "on": papers_of,
+    "dossier_id": ids,
     "source": st.builds(DocumentSource, ticket_id=ids, mail_id=ids, part=st.just(1)),
 }
 EVENTS = {
@@ -122,21 +123,23 @@ EVENTS = {
     TicketClassified: st.builds(
         TicketClassified,
         filed_on=targets,
+        dossier_id=st.none() | ids,
         previously_on=st.none() | targets,
         evidence=st.builds(CollaboratorChoice) | st.builds(AddressOwned, address_id=ids),
         candidates=candidates,
     ),
     TicketLeftUnfiled: st.builds(TicketLeftUnfiled, candidates=candidates),
-    TicketUnclassified: st.builds(TicketUnclassified, previously_on=targets),
+    TicketUnclassified: st.builds(TicketUnclassified, previously_on=targets, former_dossier_id=st.none() | ids),
     ContractRegistered: st.builds(
         ContractRegistered,
-        client_id=ids,
+        dossier_id=ids,
         policy=st.builds(Policy, number=st.just("MRH-1"), product=texts) | st.just(ERASED),
     ),
     ClaimOpened: st.builds(
         ClaimOpened,
         number=st.integers(1, 9),
         contract_id=ids,
+        dossier_id=ids,
         reference=st.builds(ClaimReference, insurer_reference=texts) | st.just(ERASED),
     ),
     ContactRegistered: st.builds(
@@ -151,7 +154,7 @@ EVENTS = {
     ),
     TicketCommented: st.builds(TicketCommented, comment_id=ids, text=texts | st.just(ERASED)),
     DocumentIndexed: st.builds(DocumentIndexed, **document, content=papers | st.just(ERASED)),
-    DocumentReclassified: st.builds(DocumentReclassified, **document, previously_on=papers_of),
+    DocumentReclassified: st.builds(DocumentReclassified, **document, previously_on=papers_of, former_dossier_id=ids),
     DocumentRemoved: st.builds(DocumentRemoved, **document),
     MessageTakenIn: st.builds(MessageTakenIn, content_id=ids, mail_id=ids, ticket_id=ids),
     OfficeOpened: st.builds(OfficeOpened, name=texts, time_zone=st.just("Europe/Paris")),

@@ -102,7 +102,10 @@ def test_a_message_of_a_shared_address_names_the_candidates_and_then_the_choice(
 def test_re_filing_and_unfiling(views, sentences):
     views.happened(T1, received(), filed(BRUNO))
     views.happened(
-        T1, filed(CLAIRE, previously_on=BRUNO), TicketUnclassified(previously_on=target(CLAIRE)), actor=BY_ANNE
+        T1,
+        filed(CLAIRE, previously_on=BRUNO),
+        TicketUnclassified(previously_on=target(CLAIRE), former_dossier_id=CLAIRE),
+        actor=BY_ANNE,
     )
     assert sentences()[2:] == [
         "Anne Petit : Reclassé de « Martin » sur « Mme Claire Dupont » : choix d’un collaborateur.",
@@ -185,11 +188,17 @@ def test_what_became_of_its_attachments(views, sentences):
     views.happened(T1, received())
     views.happened(
         uuid4(),
-        DocumentIndexed(document_type="quote", on=bruno, **source, content=ERASED),
+        DocumentIndexed(document_type="quote", on=bruno, dossier_id=BRUNO, **source, content=ERASED),
         DocumentReclassified(
-            document_type="vehicle_registration", on=claire, **source, previous_type="quote", previously_on=bruno
+            document_type="vehicle_registration",
+            on=claire,
+            dossier_id=CLAIRE,
+            **source,
+            previous_type="quote",
+            previously_on=bruno,
+            former_dossier_id=BRUNO,
         ),
-        DocumentRemoved(document_type="vehicle_registration", on=claire, **source),
+        DocumentRemoved(document_type="vehicle_registration", on=claire, dossier_id=CLAIRE, **source),
         actor=BY_ANNE,
     )
     assert sentences()[1:] == [
@@ -253,6 +262,8 @@ def test_no_personal_value_is_kept_in_a_history(views, store):
         name="SECRET.pdf", content_type="a/b", size=1, raw=StoredFile(name="SECRET", key="00", size=1)
     )
     on = DocumentTarget(kind="client", id=CLAIRE)
-    views.happened(uuid4(), DocumentIndexed(document_type="quote", on=on, source=source, content=content))
+    views.happened(
+        uuid4(), DocumentIndexed(document_type="quote", on=on, dossier_id=CLAIRE, source=source, content=content)
+    )
     with store.reading() as connection:
         assert "SECRET" not in str(list(store.rows(connection, ticket_history.ticket_history)))

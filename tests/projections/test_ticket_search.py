@@ -245,13 +245,13 @@ def test_a_file_s_tickets_are_those_on_what_stands_under_it_too(mailbox):
     views = mailbox.views
     views.happened(CLAIRE, person("Bonnet"))
     views.happened(BRUNO, person("Martin", number=2))
-    views.happened(CONTRACT, ContractRegistered(client_id=CLAIRE, policy=Policy(number="MRH-1", product="")))
+    views.happened(CONTRACT, ContractRegistered(dossier_id=CLAIRE, policy=Policy(number="MRH-1", product="")))
     for number in (1, 2, 3, 4):
         mailbox.receive(number, "résiliation")
     on_contract = Target(kind="contract", id=CONTRACT)
     mailbox.happened(1, filed(CLAIRE))
     mailbox.happened(2, filed(BRUNO))
-    mailbox.happened(3, TicketClassified(filed_on=on_contract, evidence=filed(CLAIRE).evidence))
+    mailbox.happened(3, TicketClassified(filed_on=on_contract, dossier_id=CLAIRE, evidence=filed(CLAIRE).evidence))
     for text in (None, "résil*"):
         assert mailbox.found(text, on=target(CLAIRE)) == [3, 1]
         assert mailbox.found(text, on=on_contract) == [3]

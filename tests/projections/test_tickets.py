@@ -57,7 +57,7 @@ def test_the_inbox_shows_the_newest_first_whatever_happened_since(views, inbox):
     assert numbers(inbox()) == [3, 2, 1]
     assert numbers(inbox(filed=True)) == [3, 1]
     assert numbers(inbox(filed=False)) == [2]
-    views.happened(T3, TicketUnclassified(previously_on=target(CLAIRE)))
+    views.happened(T3, TicketUnclassified(previously_on=target(CLAIRE), former_dossier_id=CLAIRE))
     assert numbers(inbox(filed=False)) == [3, 2]
 
 
@@ -138,7 +138,7 @@ def test_the_tickets_of_a_file_follow_re_filing(views, viewer):
     assert (of(CLAIRE), of(BRUNO), of(CLAIRE, BRUNO), of()) == ([3, 1], [2], [3, 2, 1], [])
     views.happened(T1, filed(BRUNO, previously_on=CLAIRE))
     assert (of(CLAIRE), of(BRUNO)) == ([3], [2, 1])
-    views.happened(T3, TicketUnclassified(previously_on=target(CLAIRE)))
+    views.happened(T3, TicketUnclassified(previously_on=target(CLAIRE), former_dossier_id=CLAIRE))
     assert of(CLAIRE) == []
     page = views.asked(tickets.of_targets, viewer, [BRUNO], limit=1, with_total=True)
     assert (
@@ -190,7 +190,7 @@ def test_why_a_ticket_is_where_it_is(views, ticket):
         sharing(BRUNO),
         CollaboratorChoice(),
     )
-    views.happened(T1, TicketUnclassified(previously_on=target(CLAIRE)))
+    views.happened(T1, TicketUnclassified(previously_on=target(CLAIRE), former_dossier_id=CLAIRE))
     unfiled = ticket(T1)
     assert (unfiled.filed_on, unfiled.evidence, unfiled.version) == (None, None, 4)
     assert ticket(T2).unfiled_reason == "unknown_address"
@@ -275,7 +275,9 @@ def test_a_ticket_by_its_number(views):
 
 def test_how_many_wait_and_why(views, viewer):
     views.happened(T1, received(1), UNKNOWN)
-    views.happened(T2, received(2), filed(CLAIRE), TicketUnclassified(previously_on=target(CLAIRE)))
+    views.happened(
+        T2, received(2), filed(CLAIRE), TicketUnclassified(previously_on=target(CLAIRE), former_dossier_id=CLAIRE)
+    )
     views.happened(T3, received(3), filed(CLAIRE))
     views.happened(T4, received(4), filed(BRUNO))
     assert views.asked(tickets.counts, viewer) == {"unknown_address": 1, "unfiled": 1, "filed": 2}
@@ -285,7 +287,11 @@ def test_how_many_wait_and_why(views, viewer):
 
 def test_an_erased_ticket_is_not_shown(views, inbox, ticket):
     views.happened(
-        T1, received(content=ERASED), UNKNOWN, filed(CLAIRE), TicketUnclassified(previously_on=target(CLAIRE))
+        T1,
+        received(content=ERASED),
+        UNKNOWN,
+        filed(CLAIRE),
+        TicketUnclassified(previously_on=target(CLAIRE), former_dossier_id=CLAIRE),
     )
     views.happened(
         T1,
