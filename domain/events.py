@@ -39,6 +39,13 @@ Sealed: TypeAlias = Annotated[T | Erased, Field(union_mode="left_to_right"), _SE
 """A personal value: encrypted in the log under its stream's key, read back as `T` or `Erased`."""
 
 
+def unsealed(value: T | Erased) -> T:
+    """A personal value that is still there. Raises `LookupError` where it was erased."""
+    if isinstance(value, Erased):
+        raise LookupError("the value was erased")  # noqa: TRY004  # it may be
+    return value
+
+
 class Event(Value):
     """One fact. Frozen, named subject-first in the past tense, stored under its class name.
 

@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, Index, Integer, String, Table, Uuid, func, select
 
 from domain.access import Viewer
-from domain.claim import ClaimClosed, ClaimOpened, ClaimReopened, ClaimStatus
-from domain.events import Erased, Recorded, Value
+from domain.claim import ClaimClosed, ClaimEvent, ClaimOpened, ClaimReopened, ClaimStatus
+from domain.events import Recorded, Value, unsealed
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
-from projections.projection import Projection, Row, Utc, stream, views
+from projections.projection import Projection, Row, Utc, views
 
 _claims: Final = Table(
     "claims",
@@ -31,36 +31,33 @@ _claims: Final = Table(
     Index("claims_by_number", "number"),
 )
 
-claims: Final = Projection("claims", version=2, table=_claims)
+claims: Final = Projection("claims", version=3, table=_claims, of=ClaimEvent)
 
 
 # --- folds ------------------------------------------------------------------------------------
 
 
-@claims.on(ClaimOpened, key=stream)
-def opened(row: Row | None, recorded: Recorded[ClaimOpened]) -> Row | None:
+@claims.begins(ClaimOpened)
+def opened(recorded: Recorded[ClaimOpened]) -> Row:
     event = recorded.event
-    if isinstance(event.reference, Erased):
-        return None
     return {
         "number": event.number,
-        "version": recorded.version,
         "contract_id": event.contract_id,
-        "insurer_reference": event.reference.insurer_reference,
+        "insurer_reference": unsealed(event.reference).insurer_reference,
         "status": "open",
         "occurred_on": event.occurred_on and event.occurred_on.isoformat(),
         "opened_at": recorded.at,
     }
 
 
-@claims.on(ClaimClosed, key=stream)
-def closed(row: Row | None, recorded: Recorded[ClaimClosed]) -> Row | None:
-    return row and {**row, "version": recorded.version, "status": "closed", "closed_at": recorded.at}
+@claims.changes(ClaimClosed)
+def closed(recorded: Recorded[ClaimClosed]) -> Row:
+    return {"status": "closed", "closed_at": recorded.at}
 
 
-@claims.on(ClaimReopened, key=stream)
-def reopened(row: Row | None, recorded: Recorded[ClaimReopened]) -> Row | None:
-    return row and {**row, "version": recorded.version, "status": "open", "closed_at": None}
+@claims.changes(ClaimReopened)
+def reopened(recorded: Recorded[ClaimReopened]) -> Row:
+    return {"status": "open", "closed_at": None}
 
 
 # --- queries ----------------------------------------------------------------------------------

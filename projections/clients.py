@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, cast
 from uuid import UUID
 
 from sqlalchemy import Column, Connection, Index, Integer, String, Table, Uuid, bindparam, select
 
 from domain.access import Viewer
-from domain.client import ClientActivated, ClientStatus, Identity, Person, ProspectRegistered
-from domain.events import Erased, Recorded, Value
+from domain.client import ClientActivated, ClientEvent, ClientStatus, Identity, Person, ProspectRegistered
+from domain.events import Recorded, Value, unsealed
 from domain.values import Target
 from projections import email_addresses, name_search
 from projections.email_addresses import OwnedAddress
 from projections.name_search import found_by_name, name_key, searched
 from projections.paging import Page
-from projections.projection import Projection, Row, Utc, stream, views
+from projections.projection import Projection, Row, Utc, views
 
 _clients: Final = Table(
     "clients",
@@ -40,20 +40,17 @@ _clients: Final = Table(
     Index("clients_by_name", "searched_name", "number"),
     Index("clients_by_number", "number"),
 )
-clients: Final = Projection("clients", version=3, table=_clients)
+clients: Final = Projection("clients", version=4, table=_clients, of=ClientEvent)
 
 
 # --- folds ------------------------------------------------------------------------------------
 
 
-@clients.on(ProspectRegistered, key=stream)
-def registered(row: Row | None, recorded: Recorded[ProspectRegistered]) -> Row | None:
-    identity = recorded.event.identity
-    if isinstance(identity, Erased):
-        return None
+@clients.begins(ProspectRegistered)
+def registered(recorded: Recorded[ProspectRegistered]) -> Row:
+    identity = cast("Identity", unsealed(recorded.event.identity))  # mypy joins what it should unite
     return {
         "number": recorded.event.number,
-        "version": recorded.version,
         "status": "prospect",
         **identity.model_dump(),
         "display_name": display_name(identity),
@@ -63,9 +60,9 @@ def registered(row: Row | None, recorded: Recorded[ProspectRegistered]) -> Row |
     }
 
 
-@clients.on(ClientActivated, key=stream)
-def activated(row: Row | None, recorded: Recorded[ClientActivated]) -> Row | None:
-    return row and {**row, "status": "active", "version": recorded.version, "activated_at": recorded.at}
+@clients.changes(ClientActivated)
+def activated(recorded: Recorded[ClientActivated]) -> Row:
+    return {"status": "active", "activated_at": recorded.at}
 
 
 def display_name(identity: Identity) -> str:

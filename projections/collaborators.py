@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, String, Table, Uuid, select
 
 from domain.access import Viewer
-from domain.events import Erased, Recorded, Value
+from domain.events import Recorded, Value, unsealed
 from domain.office import CollaboratorJoined
 from projections.projection import Projection, Row, views
 
@@ -20,14 +20,12 @@ _collaborators: Final = Table(
     Column("display_name", String, nullable=False),
 )
 
-collaborators: Final = Projection("collaborators", version=1, table=_collaborators)
+collaborators: Final = Projection("collaborators", version=2, table=_collaborators)
 
 
-@collaborators.on(CollaboratorJoined, key=lambda recorded: recorded.event.collaborator_id)
-def joined(row: Row | None, recorded: Recorded[CollaboratorJoined]) -> Row | None:
-    identity = recorded.event.identity
-    if isinstance(identity, Erased):
-        return None
+@collaborators.begins(CollaboratorJoined, key=lambda recorded: recorded.event.collaborator_id)
+def joined(recorded: Recorded[CollaboratorJoined]) -> Row:
+    identity = unsealed(recorded.event.identity)
     return {"display_name": f"{identity.first_name} {identity.last_name}".strip()}
 
 

@@ -10,14 +10,14 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, String, Table, Uuid, select
 
 from domain.access import Viewer
-from domain.company import CompanyRegistered, CompanyRole
-from domain.events import Erased, Recorded, Value
+from domain.company import CompanyEvent, CompanyRegistered, CompanyRole
+from domain.events import Recorded, Value, unsealed
 from domain.values import Target
 from projections import email_addresses, name_search
 from projections.email_addresses import OwnedAddress
 from projections.name_search import found_by_name, name_key, searched
 from projections.paging import Page
-from projections.projection import Projection, Row, Utc, stream, views
+from projections.projection import Projection, Row, Utc, views
 
 _companies: Final = Table(
     "companies",
@@ -34,20 +34,17 @@ _companies: Final = Table(
     Index("companies_by_name", "searched_name", "registered_position"),
 )
 
-companies: Final = Projection("companies", version=2, table=_companies)
+companies: Final = Projection("companies", version=3, table=_companies, of=CompanyEvent)
 
 
-@companies.on(CompanyRegistered, key=stream)
-def registered(row: Row | None, recorded: Recorded[CompanyRegistered]) -> Row | None:
-    identity = recorded.event.identity
-    if isinstance(identity, Erased):
-        return None
+@companies.begins(CompanyRegistered)
+def registered(recorded: Recorded[CompanyRegistered]) -> Row:
+    name = unsealed(recorded.event.identity).name
     return {
-        "version": recorded.version,
         "role": recorded.event.role,
-        "name": identity.name,
-        "searched_name": searched(identity.name),
-        "name_key": name_key(identity.name),
+        "name": name,
+        "searched_name": searched(name),
+        "name_key": name_key(name),
         "registered_position": recorded.position,
         "registered_at": recorded.at,
     }

@@ -10,14 +10,14 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, Index, Integer, String, Table, Uuid, select
 
 from domain.access import Viewer
-from domain.contact import ContactRegistered
-from domain.events import Erased, Recorded, Value
+from domain.contact import ContactEvent, ContactRegistered
+from domain.events import Recorded, Value, unsealed
 from domain.values import Target
 from projections import email_addresses, name_search
 from projections.email_addresses import OwnedAddress
 from projections.name_search import found_by_name, name_key, searched
 from projections.paging import Page
-from projections.projection import Projection, Row, Utc, stream, views
+from projections.projection import Projection, Row, Utc, views
 
 _contacts: Final = Table(
     "contacts",
@@ -40,20 +40,16 @@ _contacts: Final = Table(
     Index("contacts_by_company", "company_id", "searched_name", "number"),
 )
 
-contacts: Final = Projection("contacts", version=2, table=_contacts)
+contacts: Final = Projection("contacts", version=3, table=_contacts, of=ContactEvent)
 
 
-@contacts.on(ContactRegistered, key=stream)
-def registered(row: Row | None, recorded: Recorded[ContactRegistered]) -> Row | None:
-    event = recorded.event
-    identity = event.identity
-    if isinstance(identity, Erased):
-        return None
+@contacts.begins(ContactRegistered)
+def registered(recorded: Recorded[ContactRegistered]) -> Row:
+    event, identity = recorded.event, unsealed(recorded.event.identity)
     shown = (identity.title, identity.first_name, identity.last_name)
     sorted_ = (identity.last_name, identity.first_name, identity.title)
     return {
         "number": event.number,
-        "version": recorded.version,
         "company_id": event.company_id,
         **identity.model_dump(),
         "display_name": " ".join(filter(None, shown)),

@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, Connection, Index, Integer, String, Table, Uuid, func, select
 
 from domain.access import Viewer
-from domain.contract import ContractRegistered, ContractStatus, ContractTerminated
-from domain.events import Erased, Recorded, Value
+from domain.contract import ContractEvent, ContractRegistered, ContractStatus, ContractTerminated
+from domain.events import Recorded, Value, unsealed
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
-from projections.projection import Projection, Row, Utc, stream, views
+from projections.projection import Projection, Row, Utc, views
 
 _contracts: Final = Table(
     "contracts",
@@ -34,23 +34,20 @@ _contracts: Final = Table(
     Index("contracts_by_policy_number", "policy_number"),
 )
 
-contracts: Final = Projection("contracts", version=2, table=_contracts)
+contracts: Final = Projection("contracts", version=3, table=_contracts, of=ContractEvent)
 
 
 # --- folds ------------------------------------------------------------------------------------
 
 
-@contracts.on(ContractRegistered, key=stream)
-def registered(row: Row | None, recorded: Recorded[ContractRegistered]) -> Row | None:
-    event = recorded.event
-    if isinstance(event.policy, Erased):
-        return None
+@contracts.begins(ContractRegistered)
+def registered(recorded: Recorded[ContractRegistered]) -> Row:
+    event, policy = recorded.event, unsealed(recorded.event.policy)
     return {
-        "version": recorded.version,
-        "client_id": event.dossier_id,
+        "client_id": event.client_id,
         "company_id": event.company_id,
-        "policy_number": event.policy.number,
-        "product": event.policy.product,
+        "policy_number": policy.number,
+        "product": policy.product,
         "status": "in_force",
         "starts_on": event.starts_on and event.starts_on.isoformat(),
         "registered_position": recorded.position,
@@ -58,10 +55,13 @@ def registered(row: Row | None, recorded: Recorded[ContractRegistered]) -> Row |
     }
 
 
-@contracts.on(ContractTerminated, key=stream)
-def terminated(row: Row | None, recorded: Recorded[ContractTerminated]) -> Row | None:
-    ended = {"status": "terminated", "ends_on": recorded.event.effective_on.isoformat(), "terminated_at": recorded.at}
-    return row and {**row, "version": recorded.version, **ended}
+@contracts.changes(ContractTerminated)
+def terminated(recorded: Recorded[ContractTerminated]) -> Row:
+    return {
+        "status": "terminated",
+        "ends_on": recorded.event.effective_on.isoformat(),
+        "terminated_at": recorded.at,
+    }
 
 
 # --- queries ----------------------------------------------------------------------------------

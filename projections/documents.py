@@ -25,18 +25,19 @@ from sqlalchemy import (
 from domain.access import Viewer
 from domain.document import (
     DOCUMENT_LABELS,
+    DocumentEvent,
     DocumentIndexed,
     DocumentReclassified,
     DocumentRemoved,
     DocumentSource,
     DocumentType,
 )
-from domain.events import Erased, Recorded, Value
+from domain.events import Recorded, Value, unsealed
 from domain.values import Target
 from projections import files, messages
 from projections.files import FileLine, Files
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
-from projections.projection import Projection, Row, Utc, stream, views
+from projections.projection import Projection, Row, Utc, views
 
 _documents: Final = Table(
     "documents",
@@ -58,7 +59,7 @@ _documents: Final = Table(
     Index("documents_by_mail", "mail_id", "indexed_position"),
 )
 
-documents: Final = Projection("documents", version=1, table=_documents)
+documents: Final = Projection("documents", version=2, table=_documents, of=DocumentEvent)
 
 VIEWS: Final[tuple[Projection, ...]] = (documents, messages.messages, *files.VIEWS)
 """What these queries read."""
@@ -67,37 +68,31 @@ VIEWS: Final[tuple[Projection, ...]] = (documents, messages.messages, *files.VIE
 # --- folds ------------------------------------------------------------------------------------
 
 
-@documents.on(DocumentIndexed, key=stream)
-def indexed(row: Row | None, recorded: Recorded[DocumentIndexed]) -> Row | None:
-    event = recorded.event
-    if isinstance(event.content, Erased):
-        return None
+@documents.begins(DocumentIndexed)
+def indexed(recorded: Recorded[DocumentIndexed]) -> Row:
+    event, content = recorded.event, unsealed(recorded.event.content)
     return {
-        "version": recorded.version,
         "document_type": event.document_type,
         "file_kind": event.on.kind,
         "file_id": event.on.id,
         "ticket_id": event.source.ticket_id,
         "mail_id": event.source.mail_id,
         "part": event.source.part,
-        "name": event.content.name,
-        "content_type": event.content.content_type,
-        "size": event.content.size,
+        "name": content.name,
+        "content_type": content.content_type,
+        "size": content.size,
         "indexed_position": recorded.position,
         "indexed_at": recorded.at,
     }
 
 
-@documents.on(DocumentReclassified, key=stream)
-def reclassified(row: Row | None, recorded: Recorded[DocumentReclassified]) -> Row | None:
+@documents.changes(DocumentReclassified)
+def reclassified(recorded: Recorded[DocumentReclassified]) -> Row:
     event = recorded.event
-    now = {"document_type": event.document_type, "file_kind": event.on.kind, "file_id": event.on.id}
-    return row and {**row, "version": recorded.version, **now}
+    return {"document_type": event.document_type, "file_kind": event.on.kind, "file_id": event.on.id}
 
 
-@documents.on(DocumentRemoved, key=stream)
-def removed(row: Row | None, recorded: Recorded[DocumentRemoved]) -> Row | None:
-    return None
+documents.ends(DocumentRemoved)
 
 
 # --- queries ----------------------------------------------------------------------------------

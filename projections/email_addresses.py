@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, Index, String, Table, Uuid, bindparam, func, select
 
 from domain.email_address import EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
-from domain.events import Erased, Recorded, Value
+from domain.events import Recorded, Value, unsealed
 from domain.values import Target
-from projections.projection import Projection, Row, Utc, views
+from projections.projection import Key, Projection, Row, Utc, views
 
 _addresses: Final = Table(
     "email_addresses",
@@ -25,31 +25,24 @@ _addresses: Final = Table(
     Index("email_addresses_by_owner", "owner_id"),
 )
 
-email_addresses: Final = Projection("email_addresses", version=2, table=_addresses)
+email_addresses: Final = Projection("email_addresses", version=3, table=_addresses)
 
 
 # --- folds ------------------------------------------------------------------------------------
 
 
-def _owner_key(owner: Target, recorded: Recorded[Any]) -> tuple[tuple[UUID, UUID], ...]:
-    return ((recorded.stream_id, owner.id),)
+def _owner(recorded: Recorded[Any]) -> Key:
+    return recorded.stream_id, recorded.event.owner.id
 
 
-@email_addresses.on_each(EmailAddressAssociated, keys=lambda r: _owner_key(r.event.owner, r))
-@email_addresses.on_each(EmailAddressMoved, keys=lambda r: _owner_key(r.event.owner, r))
-def given(row: Row | None, recorded: Recorded[EmailAddressAssociated | EmailAddressMoved]) -> Row | None:
-    written = recorded.event.written
-    if isinstance(written, Erased):
-        return None
-    return row or {"owner_kind": recorded.event.owner.kind, "address": written.address, "since": recorded.at}
+@email_addresses.begins(EmailAddressAssociated, EmailAddressMoved, key=_owner)
+def given(recorded: Recorded[EmailAddressAssociated | EmailAddressMoved]) -> Row:
+    event = recorded.event
+    return {"owner_kind": event.owner.kind, "address": unsealed(event.written).address, "since": recorded.at}
 
 
-@email_addresses.on_each(
-    EmailAddressMoved, keys=lambda r: [key for owner in r.event.former_owners for key in _owner_key(owner, r)]
-)
-@email_addresses.on_each(EmailAddressRemoved, keys=lambda r: _owner_key(r.event.owner, r))
-def taken_away(row: Row | None, recorded: Recorded[EmailAddressMoved | EmailAddressRemoved]) -> Row | None:
-    return None
+email_addresses.ends(EmailAddressMoved, keys=lambda r: [(r.stream_id, owner.id) for owner in r.event.former_owners])
+email_addresses.ends(EmailAddressRemoved, key=_owner)
 
 
 # --- queries ----------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 from domain.access import Viewer
-from domain.events import Erased, Recorded, Value
+from domain.events import Recorded, Value, unsealed
 from domain.message import Direction, MessageTakenIn
 from domain.ticket_events import (
     Attachment,
@@ -42,7 +42,7 @@ from domain.ticket_events import (
 from projections.excerpts import excerpt_of
 from projections.full_text import FullText, among, searchable
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
-from projections.projection import Key, Projection, Row, Utc, views
+from projections.projection import Projection, Row, Utc, views
 
 _messages: Final = Table(
     "messages",
@@ -75,7 +75,7 @@ _messages: Final = Table(
 )
 _words: Final = FullText(_messages, "searched", newest="received_position")
 
-messages: Final = Projection("messages", version=2, table=_messages)
+messages: Final = Projection("messages", version=3, table=_messages)
 
 _CLOCKS_DIFFER: Final = timedelta(hours=1)
 """By no more than this: a message's position follows the log, its time the clock of whichever process took it in."""
@@ -89,13 +89,9 @@ def _mail(recorded: Recorded[Any]) -> UUID:
     return mail_id
 
 
-@messages.on(TicketReceived, key=_mail)
-@messages.on(TicketContinued, key=_mail)
-def came(row: Row | None, recorded: Recorded[TicketReceived | TicketContinued]) -> Row | None:
-    event = recorded.event
-    if isinstance(event.content, Erased):
-        return None
-    content = event.content
+@messages.begins(TicketReceived, TicketContinued, key=_mail)
+def came(recorded: Recorded[TicketReceived | TicketContinued]) -> Row:
+    event, content = recorded.event, unsealed(recorded.event.content)
     return {
         "ticket_id": recorded.stream_id,
         "kept_in": recorded.stream_id,
@@ -127,23 +123,19 @@ def _searched(content: MessageContent) -> str:
     return searchable(content.subject, *written_by, *content.to, *content.cc, *names, content.text)
 
 
-@messages.on(MessageTakenIn, key=_mail)
-def taken_in(row: Row | None, recorded: Recorded[MessageTakenIn]) -> Row | None:
-    return row and {**row, "identity_id": recorded.stream_id}
+@messages.changes(MessageTakenIn, key=_mail)
+def taken_in(recorded: Recorded[MessageTakenIn]) -> Row:
+    return {"identity_id": recorded.stream_id}
 
 
-@messages.on(TicketSplitOff, key=_mail)
-def split_off(row: Row | None, recorded: Recorded[TicketSplitOff]) -> Row | None:
-    return row and {**row, "ticket_id": recorded.stream_id}
+@messages.changes(TicketSplitOff, key=_mail)
+def split_off(recorded: Recorded[TicketSplitOff]) -> Row:
+    return {"ticket_id": recorded.stream_id}
 
 
-def _mails(recorded: Recorded[TicketMerged]) -> list[Key]:
-    return [(mail_id,) for mail_id in recorded.event.mail_ids]
-
-
-@messages.on_each(TicketMerged, keys=_mails)
-def merged(row: Row | None, recorded: Recorded[TicketMerged]) -> Row | None:
-    return row and {**row, "ticket_id": recorded.event.into}
+@messages.changes(TicketMerged, keys=lambda recorded: [(mail_id,) for mail_id in recorded.event.mail_ids])
+def merged(recorded: Recorded[TicketMerged]) -> Row:
+    return {"ticket_id": recorded.event.into}
 
 
 # --- queries ----------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from sqlalchemy import Column, Connection, String, Table, Uuid, select
 
 from domain.access import Viewer
 from domain.email_address import EmailAddressReleased, EmailAddressReserved
-from domain.events import Erased, Recorded, Value
-from projections.projection import Projection, Row, Utc, stream, views
+from domain.events import Recorded, Value, unsealed
+from projections.projection import Projection, Row, Utc, views
 
 _addresses: Final = Table(
     "office_addresses",
@@ -21,18 +21,15 @@ _addresses: Final = Table(
     Column("since", Utc, nullable=False),
 )
 
-office_addresses: Final = Projection("office_addresses", version=1, table=_addresses)
+office_addresses: Final = Projection("office_addresses", version=2, table=_addresses)
 
 
-@office_addresses.on(EmailAddressReserved, key=stream)
-def reserved(row: Row | None, recorded: Recorded[EmailAddressReserved]) -> Row | None:
-    written = recorded.event.written
-    return None if isinstance(written, Erased) else {"address": written.address, "since": recorded.at}
+@office_addresses.begins(EmailAddressReserved)
+def reserved(recorded: Recorded[EmailAddressReserved]) -> Row:
+    return {"address": unsealed(recorded.event.written).address, "since": recorded.at}
 
 
-@office_addresses.on(EmailAddressReleased, key=stream)
-def released(row: Row | None, recorded: Recorded[EmailAddressReleased]) -> Row | None:
-    return None
+office_addresses.ends(EmailAddressReleased)
 
 
 class OfficeAddress(Value):

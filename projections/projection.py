@@ -1,12 +1,15 @@
-"""A read model is a keyed fold: which rows an event concerns, and how each such row changes.
+"""A read model is a keyed fold: which rows an event concerns, and what changes in each.
 
-    tickets = Projection("tickets", version=1, table=Table("tickets", views, ...))
+    tickets = Projection("tickets", version=1, table=Table("tickets", views, ...), of=TicketEvent)
 
-    @tickets.on(TicketReceived, key=stream)
-    def received(row, recorded): return {"number": recorded.event.number, ...}
+    @tickets.begins(TicketReceived)
+    def received(recorded): return {"number": recorded.event.number, ...}
 
-A fold is pure: it sees its row (or None) and the event, nothing else, and returns the row as it becomes (or None to
-delete it) without its key columns. What another stream knows is joined by the query.
+    @tickets.changes(TicketAssigned)
+    def assigned(recorded): return {"assigned_to": recorded.event.collaborator_id}
+
+A fold is pure: it sees its row and the event, nothing else, and leaves out the key columns. What another stream knows is
+joined by the query.
 """
 
 from __future__ import annotations
@@ -15,18 +18,21 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import DateTime, Dialect, Integer, MetaData, Table, TypeDecorator, Uuid
 
-from domain.events import Event, Recorded
+from domain.events import Erased, Event, Recorded, office_event_types
 from projections import full_text
 
 Key = tuple[Any, ...]
 Row = Mapping[str, Any]
-E = TypeVar("E", bound=Event)
+By = Callable[[Recorded[Any]], Any]
+Folds = Callable[[Row | None, Recorded[Any]], Row | None]
 Fold = TypeVar("Fold", bound=Callable[..., Row | None])
+Change = TypeVar("Change", bound=Callable[..., Row])
 
 views: Final = MetaData()
 """The tables of every read model."""
@@ -51,45 +57,105 @@ class WrongRow(ValueError):
     """A fold gave a row, or a key, that its table doesn't have."""
 
 
-class Rule(NamedTuple):
-    """One fold of one event type, and the row that it applies to, or `several`."""
+def stream(recorded: Recorded[Any]) -> UUID:
+    """The key of a row per stream."""
+    return recorded.stream_id
 
-    key: Callable[[Recorded[Any]], Any]
-    fold: Callable[[Any, Recorded[Any]], Row | None]
-    several: bool
+
+class Rule(NamedTuple):
+    """One fold of one event type, the row that it applies to, or `several`, and whether it marks that row's version."""
+
+    key: By
+    fold: Folds
+    several: bool = False
+    stamps: bool = False
+
+
+_STAMP: Final = Rule(stream, lambda row, _: row, stamps=True)
 
 
 class Projection:
     """A table, the folds that fill it, and a version to raise when a fold changes: the engine then rebuilds the table.
 
-    `row_per_event` says that an event only ever makes new rows: such a table is never held in memory.
+    With `of`, a row is an aggregate, and each event of that family marks its `version`, the `ETag`: also those that no
+    fold handles. `row_per_event` says that an event only ever makes new rows: such a table is never held in memory.
+
+    Folds are registered for one event type or several, and concern the row of the stream; with `key`, the one there, by a
+    value, or a tuple where several columns are the key; with `keys`, every row at such tuples: one, several or none.
     """
 
-    def __init__(self, name: str, *, version: int, table: Table, row_per_event: bool = False) -> None:
+    def __init__(
+        self, name: str, *, version: int, table: Table, of: type[Event] | None = None, row_per_event: bool = False
+    ) -> None:
         self.name = name
         self.version = version
         self.table = table
+        self.of = of
         self.row_per_event = row_per_event
         self.key_columns = tuple(str(column.name) for column in table.primary_key.columns)
         self._parts = len(self.key_columns)
         self._blank = dict.fromkeys(str(column.name) for column in table.columns)
         self._width = len(self._blank)
-        self._rules: defaultdict[type[Event], list[Rule]] = defaultdict(list)
+        self._folds: defaultdict[type[Event], list[Rule]] = defaultdict(list)
+        if of is not None and "version" not in self._blank:
+            raise WrongRow(f"{name} has no column version")
 
-    def on(self, event_type: type[E], *, key: Callable[[Recorded[E]], Any]) -> Callable[[Fold], Fold]:
-        """Folds `event_type` into the one row at `key`: a value, or a tuple where several columns are the key."""
-        return self._register(event_type, key, several=False)
+    def begins(self, *types: type[Event], key: By = stream, keys: By | None = None) -> Callable[[Change], Change]:
+        """A new row, of an event; one that is there stays as it is. Where the event's sealed value was erased: no row."""
 
-    def on_each(self, event_type: type[E], *, keys: Callable[[Recorded[E]], Iterable[Key]]) -> Callable[[Fold], Fold]:
-        """Folds `event_type` into every row at `keys`: tuples, one, several or none."""
-        return self._register(event_type, keys, several=True)
+        def fold_of(new: Change) -> Folds:
+            def begun(row: Row | None, recorded: Recorded[Any]) -> Row | None:
+                event = recorded.event
+                if (sealed := event.sealed_field) and isinstance(getattr(event, sealed), Erased):
+                    return None
+                return row or new(recorded)
 
-    def _register(self, event_type: type[Event], key: Any, *, several: bool) -> Callable[[Fold], Fold]:
-        def register(fold: Fold) -> Fold:
-            self._rules[event_type].append(Rule(key, fold, several))
-            return fold
+            return begun
+
+        return self._registering(types, key, keys, fold_of)
+
+    def changes(self, *types: type[Event], key: By = stream, keys: By | None = None) -> Callable[[Change], Change]:
+        """Some columns of a row that is there, of an event."""
+        return self._registering(
+            types, key, keys, lambda change: lambda row, recorded: row and {**row, **change(recorded)}
+        )
+
+    def adjusts(self, *types: type[Event], key: By = stream, keys: By | None = None) -> Callable[[Change], Change]:
+        """Some columns of a row that is there, of that row and an event."""
+        return self._registering(
+            types, key, keys, lambda change: lambda row, recorded: row and {**row, **change(row, recorded)}
+        )
+
+    def ends(self, *types: type[Event], key: By = stream, keys: By | None = None) -> None:
+        """Deletes a row."""
+        self.on(*types, key=key, keys=keys)(lambda _row, _recorded: None)
+
+    def on(self, *types: type[Event], key: By = stream, keys: By | None = None) -> Callable[[Fold], Fold]:
+        """What is none of these: the whole row as it becomes, or None, of the row, or None, and an event."""
+        return self._registering(types, key, keys, lambda fold: fold)
+
+    def _registering(
+        self, types: Iterable[type[Event]], key: By, keys: By | None, fold_of: Callable[[Any], Folds]
+    ) -> Callable[[Fold], Fold]:
+        def register(written: Fold) -> Fold:
+            for event_type in types:
+                stamps = self.of is not None and issubclass(event_type, self.of) and key is stream and keys is None
+                self._folds[event_type].append(Rule(keys or key, fold_of(written), keys is not None, stamps))
+            self.__dict__.pop("_rules", None)
+            return written
 
         return register
+
+    @cached_property
+    def _rules(self) -> Mapping[type[Event], Sequence[Rule]]:
+        """Every fold by its event type; and for each event of the family, one that marks its version."""
+        rules: dict[type[Event], Sequence[Rule]] = dict(self._folds)
+        if self.of is not None:
+            for event_type in office_event_types():
+                folds = rules.get(event_type, ())
+                if issubclass(event_type, self.of) and not any(rule.stamps for rule in folds):
+                    rules[event_type] = (*folds, _STAMP)
+        return rules
 
     @property
     def topics(self) -> frozenset[str]:
@@ -116,24 +182,22 @@ class Projection:
         """
         rules = self._rules.get(type(recorded.event), ())
         if len(rules) == 1 and not rules[0].several:  # by far the most: there is nothing to bring together
-            keys_of, fold, _ = rules[0]
-            key = keys_of(recorded)
+            rule = rules[0]
+            key = rule.key(recorded)
             if type(key) is not tuple:
                 key = (key,)
             if len(key) != self._parts:
                 raise self._wrong_key(key)
             if among is not None and not among(key):
                 return ()
-            after = fold(rows.get(key), recorded)
-            return ((key, None if after is None else self._complete(key, after)),)
+            return ((key, self._folded(rule, key, rows.get(key), recorded)),)
         changed: dict[Key, Row | None] = {}
         for rule in rules:
             for key in self._keys(rule, recorded):
                 if among is not None and not among(key):
                     continue
                 before = changed[key] if key in changed else rows.get(key)
-                after = rule.fold(before, recorded)
-                changed[key] = None if after is None else self._complete(key, after)
+                changed[key] = self._folded(rule, key, before, recorded)
         return tuple(changed.items())
 
     def _keys(self, rule: Rule, recorded: Recorded[Any]) -> Sequence[Key]:
@@ -147,15 +211,27 @@ class Projection:
     def _wrong_key(self, key: Key) -> WrongRow:
         return WrongRow(f"a key of {self.name} has {self._parts} parts, not {len(key)}")
 
-    def _complete(self, key: Key, row: Row) -> Row:
-        """The row with its key and every column of the table; a fold's mistake is told here, at its event."""
-        if self._parts == 1 and len(row) == self._width and row.get(self.key_columns[0]) is key[0]:
-            return row  # it was complete, and the fold changed some of it
-        complete = {**self._blank, **row}
-        for column, part in zip(self.key_columns, key, strict=True):
-            complete[column] = part  # noqa: PERF403  # a dictionary made for it would cost more
-        if len(complete) != self._width:
-            raise WrongRow(f"{self.name} has no column {', '.join(sorted(complete.keys() - self._blank.keys()))}")
+    def _folded(self, rule: Rule, key: Key, before: Row | None, recorded: Recorded[Any]) -> Row | None:
+        """The row as a fold leaves it, with its key, its version and every column of the table; a fold's mistake is told
+        here, at its event.
+        """
+        after = rule.fold(before, recorded)
+        if after is None:
+            return None
+        complete: dict[str, Any]
+        if self._parts == 1 and len(after) == self._width and after.get(self.key_columns[0]) is key[0]:
+            # It was complete, and the fold changed some of it, or nothing.
+            if not rule.stamps:
+                return after
+            complete = dict(after) if after is before else after  # type: ignore[assignment]  # made for this event
+        else:
+            complete = {**self._blank, **after}
+            for column, part in zip(self.key_columns, key, strict=True):
+                complete[column] = part
+            if len(complete) != self._width:
+                raise WrongRow(f"{self.name} has no column {', '.join(sorted(complete.keys() - self._blank.keys()))}")
+        if rule.stamps:
+            complete["version"] = recorded.version
         return complete
 
     def parse_key(self, texts: Iterable[str]) -> Key:
@@ -164,11 +240,6 @@ class Projection:
         if len(given) != len(self.key_columns):
             raise ValueError(f"a key of {self.name} has {len(self.key_columns)} parts: {', '.join(self.key_columns)}")
         return tuple(_parsed(column, text) for column, text in zip(self.table.primary_key.columns, given, strict=True))
-
-
-def stream(recorded: Recorded[Any]) -> UUID:
-    """The key of a row per stream."""
-    return recorded.stream_id
 
 
 def fold_all(projection: Projection, events: Iterable[Recorded[Any]]) -> dict[Key, Row]:

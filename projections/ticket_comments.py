@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import JSON, BigInteger, Column, Connection, String, Table, Uuid, select
 
 from domain.access import Viewer
-from domain.events import Actor, Erased, Recorded, Value
+from domain.events import Actor, Recorded, Value, unsealed
 from domain.ticket_events import TicketCommented
 from projections import actors
 from projections.projection import Key, Projection, Row, Utc, views
@@ -25,7 +25,7 @@ _comments: Final = Table(
     Column("text", String, nullable=False),
 )
 
-ticket_comments: Final = Projection("ticket_comments", version=1, table=_comments)
+ticket_comments: Final = Projection("ticket_comments", version=2, table=_comments)
 
 
 # --- folds ------------------------------------------------------------------------------------
@@ -35,17 +35,13 @@ def _comment(recorded: Recorded[TicketCommented]) -> Key:
     return (recorded.stream_id, recorded.event.comment_id)
 
 
-@ticket_comments.on(TicketCommented, key=_comment)
-def commented(row: Row | None, recorded: Recorded[TicketCommented]) -> Row | None:
-    text = recorded.event.text
-    if isinstance(text, Erased):
-        return None
-    author = recorded.actor
+@ticket_comments.begins(TicketCommented, key=_comment)
+def commented(recorded: Recorded[TicketCommented]) -> Row:
     return {
         "position": recorded.position,
         "at": recorded.at,
-        "author": {"kind": author.kind, "id": author.id},
-        "text": text,
+        "author": {"kind": recorded.actor.kind, "id": recorded.actor.id},
+        "text": unsealed(recorded.event.text),
     }
 
 

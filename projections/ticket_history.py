@@ -77,29 +77,28 @@ def _of_attachment(recorded: Recorded[DocumentEvent]) -> Key:
     return (recorded.event.source.ticket_id, recorded.position)
 
 
-@ticket_history.on(TicketReceived, key=_on_ticket)
-@ticket_history.on(TicketContinued, key=_on_ticket)
-@ticket_history.on(TicketSplitOff, key=_on_ticket)
-@ticket_history.on(TicketMessageTakenOff, key=_on_ticket)
-@ticket_history.on(TicketAbsorbed, key=_on_ticket)
-@ticket_history.on(TicketMerged, key=_on_ticket)
-@ticket_history.on(TicketFilingUndone, key=_on_ticket)
-@ticket_history.on(TicketClassified, key=_on_ticket)
-@ticket_history.on(TicketLeftUnfiled, key=_on_ticket)
-@ticket_history.on(TicketUnclassified, key=_on_ticket)
-@ticket_history.on(TicketPutOnHold, key=_on_ticket)
-@ticket_history.on(TicketClosed, key=_on_ticket)
-@ticket_history.on(TicketReopened, key=_on_ticket)
-@ticket_history.on(TicketAssigned, key=_on_ticket)
-@ticket_history.on(TicketDismissed, key=_on_ticket)
-@ticket_history.on(TicketBroughtBack, key=_on_ticket)
-@ticket_history.on(TicketCommented, key=_on_ticket)
-@ticket_history.on_each(EmailAddressAssociated, keys=_from_ticket)
-@ticket_history.on_each(EmailAddressMoved, keys=_from_ticket)
-@ticket_history.on_each(ProspectRegistered, keys=_from_ticket)
-@ticket_history.on(DocumentIndexed, key=_of_attachment)
-@ticket_history.on(DocumentReclassified, key=_of_attachment)
-@ticket_history.on(DocumentRemoved, key=_of_attachment)
+@ticket_history.on(
+    TicketReceived,
+    TicketContinued,
+    TicketSplitOff,
+    TicketMessageTakenOff,
+    TicketAbsorbed,
+    TicketMerged,
+    TicketFilingUndone,
+    TicketClassified,
+    TicketLeftUnfiled,
+    TicketUnclassified,
+    TicketPutOnHold,
+    TicketClosed,
+    TicketReopened,
+    TicketAssigned,
+    TicketDismissed,
+    TicketBroughtBack,
+    TicketCommented,
+    key=_on_ticket,
+)
+@ticket_history.on(EmailAddressAssociated, EmailAddressMoved, ProspectRegistered, keys=_from_ticket)
+@ticket_history.on(DocumentIndexed, DocumentReclassified, DocumentRemoved, key=_of_attachment)
 def happened(row: Row | None, recorded: Recorded[Event]) -> Row | None:
     event = recorded.event
     facts = recorded.open_facts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
 from uuid import UUID
@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 
 from domain.access import Viewer
-from domain.events import Erased, Recorded, Value
+from domain.events import Erased, Recorded, Value, unsealed
 from domain.filing import Candidate, CollaboratorChoice, Evidence, UnfiledReason
 from domain.message import Direction
 from domain.ticket_events import (
@@ -42,9 +42,9 @@ from domain.ticket_events import (
     TicketBroughtBack,
     TicketClassified,
     TicketClosed,
-    TicketCommented,
     TicketContinued,
     TicketDismissed,
+    TicketEvent,
     TicketFilingUndone,
     TicketLeftUnfiled,
     TicketMerged,
@@ -60,7 +60,7 @@ from domain.values import Target
 from projections.excerpts import excerpt_of
 from projections.files import FileLine, Files
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
-from projections.projection import Projection, Row, Utc, stream, views
+from projections.projection import Projection, Row, Utc, views
 
 _SHOWN_SUBJECT: Final = 200
 _LATEST: Final = 100
@@ -131,7 +131,7 @@ _index_of_some("tickets_assigned", _tickets.c.assigned_to)
 _index_of_some("tickets_filed", _tickets.c.filed_id)
 _index_of_some("tickets_left_out", _tickets.c.left_out)
 
-tickets: Final = Projection("tickets", version=4, table=_tickets)
+tickets: Final = Projection("tickets", version=5, table=_tickets, of=TicketEvent)
 
 LeftOut = Literal["merged", "dismissed", "sent"]
 """Why the inbox leaves a ticket out: its messages stand on another; it was put aside; or the office wrote, and nobody
@@ -142,17 +142,12 @@ answered yet.
 # --- folds ------------------------------------------------------------------------------------
 
 
-@tickets.on(TicketReceived, key=stream)
-@tickets.on(TicketSplitOff, key=stream)
-def received(row: Row | None, recorded: Recorded[TicketReceived | TicketSplitOff]) -> Row | None:
-    event = recorded.event
-    if isinstance(event.content, Erased):
-        return None
-    content = event.content
+@tickets.begins(TicketReceived, TicketSplitOff)
+def received(recorded: Recorded[TicketReceived | TicketSplitOff]) -> Row:
+    event, content = recorded.event, unsealed(recorded.event.content)
     sent = event.direction == "outgoing"
     return {
         "number": event.number,
-        "version": recorded.version,
         "received_position": recorded.position,
         "received_at": recorded.at,
         "latest_position": recorded.position,
@@ -181,22 +176,13 @@ def received(row: Row | None, recorded: Recorded[TicketReceived | TicketSplitOff
     }
 
 
-@tickets.on(TicketContinued, key=stream)
-def continued(row: Row | None, recorded: Recorded[TicketContinued]) -> Row | None:
-    return row and _with_messages(row, recorded, [recorded.event.direction])
-
-
-@tickets.on(TicketAbsorbed, key=stream)
-def absorbed(row: Row | None, recorded: Recorded[TicketAbsorbed]) -> Row | None:
-    return row and _with_messages(row, recorded, [mail.direction for mail in recorded.event.mails])
-
-
-def _with_messages(row: Row, recorded: Recorded[TicketContinued | TicketAbsorbed], came: Sequence[Direction]) -> Row:
-    """The ticket with the messages that came: an answer takes what the office wrote into the inbox."""
+@tickets.adjusts(TicketContinued, TicketAbsorbed)
+def messages_came(row: Row, recorded: Recorded[TicketContinued | TicketAbsorbed]) -> Row:
+    """An answer takes what the office wrote into the inbox."""
+    event = recorded.event
+    came = [event.direction] if isinstance(event, TicketContinued) else [mail.direction for mail in event.mails]
     sent_only = row["sent_only"] and all(direction == "outgoing" for direction in came)
     return {
-        **row,
-        "version": recorded.version,
         "latest_position": recorded.position,
         "latest_at": recorded.at,
         "message_count": row["message_count"] + len(came),
@@ -205,28 +191,20 @@ def _with_messages(row: Row, recorded: Recorded[TicketContinued | TicketAbsorbed
     }
 
 
-@tickets.on(TicketMessageTakenOff, key=stream)
-def message_taken_off(row: Row | None, recorded: Recorded[TicketMessageTakenOff]) -> Row | None:
-    return row and {**row, "version": recorded.version, "message_count": row["message_count"] - 1}
+@tickets.adjusts(TicketMessageTakenOff)
+def message_taken_off(row: Row, recorded: Recorded[TicketMessageTakenOff]) -> Row:
+    return {"message_count": row["message_count"] - 1}
 
 
-@tickets.on(TicketMerged, key=stream)
-def merged(row: Row | None, recorded: Recorded[TicketMerged]) -> Row | None:
-    return row and {
-        **row,
-        "version": recorded.version,
-        "message_count": 0,
-        "merged_into": recorded.event.into,
-        "left_out": "merged",
-    }
+@tickets.changes(TicketMerged)
+def merged(recorded: Recorded[TicketMerged]) -> Row:
+    return {"message_count": 0, "merged_into": recorded.event.into, "left_out": "merged"}
 
 
-@tickets.on(TicketClassified, key=stream)
-def classified(row: Row | None, recorded: Recorded[TicketClassified]) -> Row | None:
+@tickets.changes(TicketClassified)
+def classified(recorded: Recorded[TicketClassified]) -> Row:
     event = recorded.event
-    return row and {
-        **row,
-        "version": recorded.version,
+    return {
         "filed_kind": event.filed_on.kind,
         "filed_id": event.filed_on.id,
         "filed_run": recorded.correlation_id,
@@ -236,34 +214,20 @@ def classified(row: Row | None, recorded: Recorded[TicketClassified]) -> Row | N
     }
 
 
-@tickets.on(TicketLeftUnfiled, key=stream)
-def left_unfiled(row: Row | None, recorded: Recorded[TicketLeftUnfiled]) -> Row | None:
-    return row and {
-        **row,
-        "version": recorded.version,
-        "unfiled_reason": recorded.event.reason,
-        "candidates": recorded.open_facts["candidates"],
-    }
+@tickets.changes(TicketLeftUnfiled)
+def left_unfiled(recorded: Recorded[TicketLeftUnfiled]) -> Row:
+    return {"unfiled_reason": recorded.event.reason, "candidates": recorded.open_facts["candidates"]}
 
 
-@tickets.on(TicketUnclassified, key=stream)
-def unclassified(row: Row | None, recorded: Recorded[TicketUnclassified]) -> Row | None:
-    return row and {
-        **row,
-        "version": recorded.version,
-        "filed_kind": None,
-        "filed_id": None,
-        "filed_run": recorded.correlation_id,
-        "evidence": None,
-    }
+@tickets.changes(TicketUnclassified)
+def unclassified(recorded: Recorded[TicketUnclassified]) -> Row:
+    return {"filed_kind": None, "filed_id": None, "filed_run": recorded.correlation_id, "evidence": None}
 
 
-@tickets.on(TicketFilingUndone, key=stream)
-def filing_undone(row: Row | None, recorded: Recorded[TicketFilingUndone]) -> Row | None:
+@tickets.changes(TicketFilingUndone)
+def filing_undone(recorded: Recorded[TicketFilingUndone]) -> Row:
     on = recorded.event.filed_on
-    return row and {
-        **row,
-        "version": recorded.version,
+    return {
         "filed_kind": on and on.kind,
         "filed_id": on and on.id,
         "filed_run": None,
@@ -273,45 +237,36 @@ def filing_undone(row: Row | None, recorded: Recorded[TicketFilingUndone]) -> Ro
     }
 
 
-@tickets.on(TicketPutOnHold, key=stream)
-def put_on_hold(row: Row | None, recorded: Recorded[TicketPutOnHold]) -> Row | None:
-    return row and {**row, "version": recorded.version, "state": "waiting"}
+@tickets.changes(TicketPutOnHold)
+def put_on_hold(recorded: Recorded[TicketPutOnHold]) -> Row:
+    return {"state": "waiting"}
 
 
-@tickets.on(TicketClosed, key=stream)
-def closed(row: Row | None, recorded: Recorded[TicketClosed]) -> Row | None:
-    return row and {**row, "version": recorded.version, "state": "closed"}
+@tickets.changes(TicketClosed)
+def closed(recorded: Recorded[TicketClosed]) -> Row:
+    return {"state": "closed"}
 
 
-@tickets.on(TicketReopened, key=stream)
-def reopened(row: Row | None, recorded: Recorded[TicketReopened]) -> Row | None:
-    return row and {**row, "version": recorded.version, "state": "open"}
+@tickets.changes(TicketReopened)
+def reopened(recorded: Recorded[TicketReopened]) -> Row:
+    return {"state": "open"}
 
 
-@tickets.on(TicketAssigned, key=stream)
-def assigned(row: Row | None, recorded: Recorded[TicketAssigned]) -> Row | None:
-    return row and {**row, "version": recorded.version, "assigned_to": recorded.event.collaborator_id}
+@tickets.changes(TicketAssigned)
+def assigned(recorded: Recorded[TicketAssigned]) -> Row:
+    return {"assigned_to": recorded.event.collaborator_id}
 
 
-@tickets.on(TicketDismissed, key=stream)
-def dismissed(row: Row | None, recorded: Recorded[TicketDismissed]) -> Row | None:
+@tickets.changes(TicketDismissed)
+def dismissed(recorded: Recorded[TicketDismissed]) -> Row:
     reason, note = recorded.event.reason, recorded.event.note
     kept = None if isinstance(note, Erased) else note
-    aside = {"dismissed": reason, "dismissal_note": kept, "left_out": "dismissed"}
-    return row and {**row, "version": recorded.version, **aside}
+    return {"dismissed": reason, "dismissal_note": kept, "left_out": "dismissed"}
 
 
-@tickets.on(TicketBroughtBack, key=stream)
-def brought_back(row: Row | None, recorded: Recorded[TicketBroughtBack]) -> Row | None:
-    if row is None:
-        return None
-    left_out = "sent" if row["sent_only"] else None
-    return {**row, "version": recorded.version, "dismissed": None, "dismissal_note": None, "left_out": left_out}
-
-
-@tickets.on(TicketCommented, key=stream)
-def commented(row: Row | None, recorded: Recorded[TicketCommented]) -> Row | None:
-    return row and {**row, "version": recorded.version}
+@tickets.adjusts(TicketBroughtBack)
+def brought_back(row: Row, recorded: Recorded[TicketBroughtBack]) -> Row:
+    return {"dismissed": None, "dismissal_note": None, "left_out": "sent" if row["sent_only"] else None}
 
 
 _CHOSEN: Final = CollaboratorChoice().model_dump()

@@ -3,9 +3,9 @@ from uuid import UUID
 
 import pytest
 
-from domain.client import ClientActivated, ClientEvent, ProspectRegistered
+from domain.client import ClientActivated, ProspectRegistered
 from domain.email_address import EmailAddressAssociated
-from domain.events import ERASED, office_event_types
+from domain.events import ERASED
 from projections import clients, email_addresses
 from projections.paging import BadCursor
 from tests.projections.facts import ADDRESS, OTHER_ADDRESS, associated, company, moved, person, removed, target
@@ -223,9 +223,3 @@ def test_an_address_moved_to_one_of_its_owners_keeps_its_date(views, details):
     views.happened(ADDRESS, associated(CLAIRE), associated(BRUNO, shared_with=[CLAIRE]), moved(CLAIRE, BRUNO))
     (address,) = details(CLAIRE).email_addresses
     assert (address.since, address.shared) == (views.noon + timedelta(seconds=3), False)
-
-
-def test_every_event_of_a_client_moves_its_version():
-    """Or `If-Match` would be told a version that no client has any more."""
-    of_a_client = {event_type.topic() for event_type in office_event_types() if issubclass(event_type, ClientEvent)}
-    assert of_a_client <= clients.clients.topics

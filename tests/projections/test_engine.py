@@ -136,7 +136,7 @@ def test_a_batch_of_more_rows_than_one_statement_takes(office):
             Column("number", Integer, primary_key=True),
         ),
     )
-    pairs.on_each(ProspectRegistered, keys=lambda r: [(r.stream_id, number) for number in range(12_000)])(lambda *_: {})
+    pairs.on(ProspectRegistered, keys=lambda r: [(r.stream_id, number) for number in range(12_000)])(lambda *_: {})
     engine = office.engine(pairs)
     engine.catch_up()
     for _ in range(2):  # the second time, each row of the first is loaded and written again

@@ -4,10 +4,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Uuid
 
-from domain.client import ClientActivated, ProspectRegistered
-from domain.events import Actor, Context, Recorded
+from domain.client import ClientActivated, ClientEvent, Person, ProspectRegistered
+from domain.company import CompanyName, CompanyRegistered
+from domain.events import ERASED, Actor, Context, Recorded, office_event_types, unsealed
 from projections.office import office_projections
-from projections.projection import Projection, Utc, fold_all, stream
+from projections.projection import Projection, Utc, WrongRow, fold_all, stream
 
 CLAIRE, BRUNO = UUID(int=1), UUID(int=2)
 AT = datetime(2026, 3, 31, 12, tzinfo=UTC)
@@ -28,11 +29,95 @@ def seen():
     return Projection("seen", version=1, table=table(Column("count", Integer, nullable=False), Column("note", String)))
 
 
-def happened(stream_id, position=1):
+def happened(stream_id, position=1, event=None, *, version=1):
     context = Context(actor=Actor.rule("test"), at=AT, command_id=CLAIRE)
     return Recorded(
-        ClientActivated(), stream_id=stream_id, version=1, position=position, recorded_at=AT, context=context
+        event or ClientActivated(),
+        stream_id=stream_id,
+        version=version,
+        position=position,
+        recorded_at=AT,
+        context=context,
     )
+
+
+@pytest.fixture
+def dossiers():
+    columns = (
+        Column("client_id", Uuid, primary_key=True),
+        Column("version", Integer, nullable=False),
+        Column("name", String, nullable=False),
+        Column("note", String),
+    )
+    projection = Projection("dossiers", version=1, table=Table("dossiers", MetaData(), *columns), of=ClientEvent)
+
+    @projection.begins(ProspectRegistered)
+    def registered(recorded):
+        return {"name": unsealed(recorded.event.identity).last_name}
+
+    return projection
+
+
+def registered(name="Dupont"):
+    return ProspectRegistered(number=1, identity=name if name is ERASED else Person(last_name=name))
+
+
+# --- what folds say -----------------------------------------------------------------------------
+
+
+def test_an_event_that_no_fold_handles_marks_its_row_s_version(dossiers):
+    rows = fold_all(dossiers, [happened(CLAIRE, 1, registered()), happened(BRUNO, 2, registered("Martin"))])
+    assert [row["version"] for row in rows.values()] == [1, 1]
+    (changed,) = dossiers.apply(happened(CLAIRE, 3, version=2), rows)
+    assert changed == ((CLAIRE,), {"client_id": CLAIRE, "version": 2, "name": "Dupont", "note": None})
+    assert rows[CLAIRE,]["version"] == 1
+    assert dossiers.topics == {event.topic() for event in office_event_types() if issubclass(event, ClientEvent)}
+
+
+def test_a_fold_at_another_row_leaves_the_version_to_the_stream_s(dossiers):
+    dossiers.changes(ClientActivated, key=lambda _: BRUNO)(lambda _: {"note": "Claire is active"})
+    events = [happened(CLAIRE, 1, registered()), happened(BRUNO, 2, registered("Martin")), happened(CLAIRE, version=2)]
+    rows = fold_all(dossiers, events)
+    assert {key: (row["version"], row["note"]) for (key,), row in rows.items()} == {
+        CLAIRE: (2, None),
+        BRUNO: (1, "Claire is active"),
+    }
+
+
+def test_an_event_of_another_family_marks_no_version(dossiers):
+    dossiers.changes(CompanyRegistered)(lambda _: {"note": "known"})
+    known = CompanyRegistered(role="insurer", identity=CompanyName(name="Axe"))
+    (row,) = fold_all(dossiers, [happened(CLAIRE, 1, registered()), happened(CLAIRE, 2, known, version=9)]).values()
+    assert (row["version"], row["note"]) == (1, "known")
+
+
+def test_an_erased_beginning_makes_no_row_and_what_follows_none_either(dossiers):
+    dossiers.adjusts(ClientActivated)(lambda row, _: {"name": row["name"].upper()})
+    dossiers.changes(ClientActivated)(lambda _: {"note": "active"})
+    erased = [happened(CLAIRE, 1, registered(ERASED)), happened(CLAIRE, 2, version=2)]
+    known = [happened(BRUNO, 3, registered("Martin")), happened(BRUNO, 4, version=2)]
+    assert fold_all(dossiers, erased + known) == {
+        (BRUNO,): {"client_id": BRUNO, "version": 2, "name": "MARTIN", "note": "active"}
+    }
+
+
+def test_a_row_begins_once_and_ends(dossiers):
+    events = [happened(CLAIRE, 1, registered()), happened(CLAIRE, 2, registered("Other"), version=2)]
+    (row,) = fold_all(dossiers, events).values()
+    assert (row["name"], row["version"]) == ("Dupont", 2)
+    dossiers.ends(ClientActivated)
+    assert fold_all(dossiers, [*events, happened(CLAIRE, 3, version=3)]) == {}
+
+
+def test_an_aggregate_s_table_has_a_version_and_the_other_way_round():
+    with pytest.raises(WrongRow, match="seen has no column version"):
+        Projection("seen", version=1, table=table(), of=ClientEvent)
+    assert [
+        view.name for view in office_projections() if ("version" in view.table.columns) != (view.of is not None)
+    ] == []
+
+
+# --- keys ---------------------------------------------------------------------------------------
 
 
 def test_rules_for_the_same_row_see_each_other_s_work_and_leave_what_was_alone(seen):
@@ -47,7 +132,7 @@ def test_rules_for_the_same_row_see_each_other_s_work_and_leave_what_was_alone(s
 
 
 def test_an_event_may_concern_several_rows_or_none(seen):
-    seen.on_each(ClientActivated, keys=lambda r: [(r.stream_id, part) for part in range(r.position)])(
+    seen.on(ClientActivated, keys=lambda r: [(r.stream_id, part) for part in range(r.position)])(
         lambda *_: {"count": 1}
     )
     assert seen.keys_of(happened(CLAIRE, 3)) == [(CLAIRE, 0), (CLAIRE, 1), (CLAIRE, 2)]

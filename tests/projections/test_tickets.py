@@ -3,7 +3,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.events import ERASED, office_event_types
+from domain.events import ERASED
 from domain.filing import AddressOwned, CollaboratorChoice
 from domain.ticket_events import (
     Attachment,
@@ -12,7 +12,6 @@ from domain.ticket_events import (
     TicketClosed,
     TicketCommented,
     TicketDismissed,
-    TicketEvent,
     TicketLeftUnfiled,
     TicketPutOnHold,
     TicketReopened,
@@ -306,9 +305,3 @@ def test_an_erased_ticket_is_not_shown(views, inbox, ticket):
     views.happened(T2, received(2))
     assert numbers(inbox()) == [2]
     assert ticket(T1) is None
-
-
-def test_every_event_of_a_ticket_moves_its_version():
-    """Or `If-Match` would be told a version that no ticket has any more."""
-    of_a_ticket = {event_type.topic() for event_type in office_event_types() if issubclass(event_type, TicketEvent)}
-    assert of_a_ticket <= tickets.tickets.topics
