@@ -17,7 +17,6 @@ from uuid import UUID, uuid4
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -51,6 +50,7 @@ from domain.events import Actor
 from projections import files
 from projections.paging import DEFAULT_LIMIT, MAX_LIMIT
 from projections.projection import Projection
+from projections.reading import Reading
 
 MAX_JSON_BYTES: Final = 1 << 20
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
@@ -61,7 +61,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Reading(BaseModel):
+class AtPosition(BaseModel):
     """What every read takes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -82,7 +82,7 @@ class Paging(BaseModel):
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many items at most"), AS_DIGITS] = DEFAULT_LIMIT
 
 
-class Listing(Reading, Paging):
+class Listing(AtPosition, Paging):
     """What every list of a view takes."""
 
     total: Annotated[Flag, Field(description="Whether to count all items, too")] = False
@@ -167,7 +167,7 @@ class Call:
         return command_id and self.greffier.log.keyed_id("step", f"{command_id}{ticket_id}")
 
     @contextmanager
-    def reading(self, *views: Projection) -> Iterator[Connection]:
+    def reading(self, *views: Projection) -> Iterator[Reading]:
         """The views as one transaction, once these are built and have reached the position asked for.
 
         Raises `ViewsBehind`.
@@ -176,14 +176,14 @@ class Call:
         engine = self.greffier.engine
         with engine.reading_at(wanted, names, timeout=0) as session:
             if session is not None:
-                yield session
+                yield Reading(session, self.viewer)
                 return
         if wanted > self.greffier.log.head():
             raise Invalid([FieldError(field="query.min_position", message="lies beyond the end of the log")])
         with engine.reading_at(wanted, names, self.greffier.settings.read_timeout) as session:
             if session is None:
                 raise ViewsBehind(f"the views have not reached position {wanted} yet")
-            yield session
+            yield Reading(session, self.viewer)
 
 
 @dataclass(frozen=True)
@@ -246,6 +246,7 @@ class Operations:
 
 async def answer(operation: Operation, greffier: Greffier, request: Request) -> Response:
     """Answers a request to an operation: its reply, or the problem that stands in its way."""
+    viewer: Viewer | None = None
     try:
         if operation.body is None:
             return await run_in_threadpool(_answered, operation, greffier, request)
@@ -253,18 +254,18 @@ async def answer(operation: Operation, greffier: Greffier, request: Request) -> 
         with await _raw_body(operation.body, greffier, request) as raw:  # nobody's who may not do this
             return await run_in_threadpool(_routed, operation, greffier, viewer, request, raw)
     except Exception as error:  # noqa: BLE001  # every error is answered as a problem
-        return await run_in_threadpool(problem_response, error, greffier)
+        return await run_in_threadpool(problem_response, error, greffier, viewer)
 
 
-def problem_response(error: Exception, greffier: Greffier | None = None) -> Response:
+def problem_response(error: Exception, greffier: Greffier | None = None, viewer: Viewer | None = None) -> Response:
     problem = problem_of(error)
     if problem is INTERNAL_ERROR:
         _log.error("answered with %s", problem.type, exc_info=error)
     elif problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:  # ours to look at, whatever it is
         _log.warning("answered with %s: %s", problem.type, problem.detail)
-    if greffier is not None and isinstance(error, AddressBelongsToAnother):
+    if greffier is not None and viewer is not None and isinstance(error, AddressBelongsToAnother):
         with suppress(StoreUnavailable):  # without their names, the problem says who they are all the same
-            problem = _naming_owners(problem, error, greffier)
+            problem = _naming_owners(problem, error, greffier, viewer)
     headers = {}
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="greffier"'
@@ -274,13 +275,13 @@ def problem_response(error: Exception, greffier: Greffier | None = None) -> Resp
     return Response(content, problem.status, headers, media_type="application/problem+json")
 
 
-def _naming_owners(problem: Problem, error: AddressBelongsToAnother, greffier: Greffier) -> Problem:
+def _naming_owners(problem: Problem, error: AddressBelongsToAnother, greffier: Greffier, viewer: Viewer) -> Problem:
     names = [view.name for view in files.VIEWS]
     greffier.engine.wait_for(greffier.log.head(), names, greffier.settings.read_timeout)
     with greffier.engine.reading_at(0, names, 0) as session:
         if session is None:
             return problem  # there is no such view yet
-        known = files.Files(session, error.owners)
+        known = files.Files(Reading(session, viewer), error.owners)
     owners = [
         {"kind": o.kind, "id": str(o.id), "display_name": known.label(o) if known.knows(o) else None}
         for o in error.owners

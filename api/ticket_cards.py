@@ -7,12 +7,12 @@ from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import Connection
 
 from domain.access import Action, Viewer, may
 from projections import suggestions
 from projections.paging import Page
 from projections.projection import Projection
+from projections.reading import Reading
 from projections.suggestions import Suggestion
 from projections.tickets import TicketDetails, TicketLine
 
@@ -55,21 +55,23 @@ class TicketCard(TicketDetails):
     suggestions: list[Suggestion]
 
 
-def rows(session: Connection, viewer: Viewer, page: Page[TicketLine]) -> Page[TicketRow]:
+def rows(session: Reading, page: Page[TicketLine]) -> Page[TicketRow]:
     """A page of tickets with their actions and suggestions."""
     unfiled = [line.ticket_id for line in page.items if line.filed_on is None and not line.dismissed]
     suggested = suggestions.suggestions(session, unfiled)
     items = [
-        TicketRow(**dict(line), actions=list(_actions(viewer, line)), suggestions=suggested.get(line.ticket_id, []))
+        TicketRow(
+            **dict(line), actions=list(_actions(session.viewer, line)), suggestions=suggested.get(line.ticket_id, [])
+        )
         for line in page.items
     ]
     return Page(items=items, next_cursor=page.next_cursor, total=page.total)
 
 
-def card(session: Connection, viewer: Viewer, ticket: TicketDetails) -> TicketCard:
+def card(session: Reading, ticket: TicketDetails) -> TicketCard:
     suggested = suggestions.suggestions(session, [ticket.ticket_id])
     return TicketCard(
-        **dict(ticket), actions=list(_actions(viewer, ticket)), suggestions=suggested.get(ticket.ticket_id, [])
+        **dict(ticket), actions=list(_actions(session.viewer, ticket)), suggestions=suggested.get(ticket.ticket_id, [])
     )
 
 

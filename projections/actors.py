@@ -6,15 +6,14 @@ from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from domain.events import Actor
 from projections import collaborators
+from projections.reading import Reading
 
 _RULES: Final = {"mail_import": "Import du courrier", "command_line": "Ligne de commande"}
 
 
-def names(session: Connection, actors: Collection[Actor]) -> dict[Actor, str]:
+def names(session: Reading, actors: Collection[Actor]) -> dict[Actor, str]:
     """How to name each, also one that nobody knows any more."""
     staff = collaborators.names(session, {UUID(actor.id) for actor in actors if actor.kind == "collaborator"})
     return {actor: _named(actor, staff) for actor in actors}

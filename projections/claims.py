@@ -7,13 +7,13 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Index, Integer, String, Table, Uuid, func, select
+from sqlalchemy import Column, Index, Integer, String, Table, Uuid, func, select
 
-from domain.access import Viewer
 from domain.claim import ClaimClosed, ClaimEvent, ClaimOpened, ClaimReopened, ClaimStatus
 from domain.events import Recorded, Value, unsealed
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
 from projections.projection import Projection, Row, Utc, views
+from projections.reading import Reading
 
 _claims: Final = Table(
     "claims",
@@ -81,7 +81,7 @@ class ClaimDetails(ClaimLine):
 
 
 def of_contract(
-    session: Connection, viewer: Viewer, contract_id: UUID, *, cursor: str | None = None, limit: int, with_total: bool
+    session: Reading, contract_id: UUID, *, cursor: str | None = None, limit: int, with_total: bool
 ) -> Page[ClaimLine]:
     """A contract's claims, the latest number first. Raises `BadCursor`."""
     listing = select(_claims).where(_claims.c.contract_id == contract_id)
@@ -95,7 +95,7 @@ def of_contract(
     return Page(items=lines, next_cursor=next_cursor, total=total)
 
 
-def claim(session: Connection, viewer: Viewer, claim_id: UUID) -> ClaimDetails | None:
+def claim(session: Reading, claim_id: UUID) -> ClaimDetails | None:
     row = session.execute(select(_claims).where(_claims.c.claim_id == claim_id)).mappings().one_or_none()
     return None if row is None else ClaimDetails.model_validate({name: row[name] for name in ClaimDetails.model_fields})
 
@@ -107,16 +107,16 @@ class Numbered(Value):
     contract_id: UUID
 
 
-def numbered(session: Connection, claim_ids: Collection[UUID]) -> dict[UUID, Numbered]:
+def numbered(session: Reading, claim_ids: Collection[UUID]) -> dict[UUID, Numbered]:
     """The number and the contract of each, of those known."""
     listing = select(_claims.c.claim_id, _claims.c.number, _claims.c.contract_id)
     rows = session.execute(listing.where(_claims.c.claim_id.in_(claim_ids)))
     return {row.claim_id: Numbered(number=row.number, contract_id=row.contract_id) for row in rows}
 
 
-def ids_of_number(session: Connection, number: int) -> list[UUID]:
+def ids_of_number(session: Reading, number: int) -> list[UUID]:
     return list(session.scalars(select(_claims.c.claim_id).where(_claims.c.number == number)))
 
 
-def ids_of_contracts(session: Connection, contract_ids: Collection[UUID]) -> list[UUID]:
+def ids_of_contracts(session: Reading, contract_ids: Collection[UUID]) -> list[UUID]:
     return list(session.scalars(select(_claims.c.claim_id).where(_claims.c.contract_id.in_(contract_ids))))

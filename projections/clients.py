@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Final, Literal, cast
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Index, Integer, String, Table, Uuid, bindparam, select
+from sqlalchemy import Column, Index, Integer, String, Table, Uuid, bindparam, select
 
-from domain.access import Viewer
 from domain.client import ClientActivated, ClientEvent, ClientStatus, Identity, Person, ProspectRegistered
 from domain.events import Recorded, Value, unsealed
 from domain.values import Target
@@ -18,6 +17,7 @@ from projections.email_addresses import OwnedAddress
 from projections.name_search import found_by_name, name_key, searched
 from projections.paging import Page
 from projections.projection import Projection, Row, Utc, views
+from projections.reading import Reading
 
 _clients: Final = Table(
     "clients",
@@ -104,8 +104,7 @@ class ClientDetails(ClientLine):
 
 
 def search(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     *,
     name: str = "",
     status: ClientStatus | None = None,
@@ -130,7 +129,7 @@ def search(
 _one_client: Final = select(_clients).where(_clients.c.client_id == bindparam("client_id"))
 
 
-def client(session: Connection, viewer: Viewer, client_id: UUID) -> ClientDetails | None:
+def client(session: Reading, client_id: UUID) -> ClientDetails | None:
     row = session.execute(_one_client, {"client_id": client_id}).mappings().one_or_none()
     if row is None:
         return None
@@ -140,16 +139,16 @@ def client(session: Connection, viewer: Viewer, client_id: UUID) -> ClientDetail
     )
 
 
-def ids_of_number(session: Connection, number: int) -> list[UUID]:
+def ids_of_number(session: Reading, number: int) -> list[UUID]:
     return list(session.scalars(select(_clients.c.client_id).where(_clients.c.number == number)))
 
 
-def names(session: Connection, client_ids: Collection[UUID]) -> dict[UUID, str]:
+def names(session: Reading, client_ids: Collection[UUID]) -> dict[UUID, str]:
     """The display name of each, of those known."""
     listing = select(_clients.c.client_id, _clients.c.display_name).where(_clients.c.client_id.in_(client_ids))
     return dict(session.execute(listing).all())
 
 
-def of_name_keys(session: Connection, keys: Collection[str]) -> list[tuple[str, Target]]:
+def of_name_keys(session: Reading, keys: Collection[str]) -> list[tuple[str, Target]]:
     """Those who go by these names (see `name_search.name_key`), and by which."""
     return name_search.of_name_keys(session, _clients, "client", keys)

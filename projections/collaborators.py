@@ -6,12 +6,12 @@ from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, String, Table, Uuid, select
+from sqlalchemy import Column, String, Table, Uuid, select
 
-from domain.access import Viewer
 from domain.events import Recorded, Value, unsealed
 from domain.office import CollaboratorJoined
 from projections.projection import Projection, Row, views
+from projections.reading import Reading
 
 _collaborators: Final = Table(
     "collaborators",
@@ -34,13 +34,13 @@ class CollaboratorLine(Value):
     display_name: str
 
 
-def everyone(session: Connection, viewer: Viewer) -> list[CollaboratorLine]:
+def everyone(session: Reading) -> list[CollaboratorLine]:
     """All of the staff, in alphabetical order of their names as they are shown."""
     listing = select(_collaborators).order_by(_collaborators.c.display_name, _collaborators.c.collaborator_id)
     return [CollaboratorLine.model_validate(dict(row)) for row in session.execute(listing).mappings()]
 
 
-def names(session: Connection, collaborator_ids: Collection[UUID]) -> dict[UUID, str]:
+def names(session: Reading, collaborator_ids: Collection[UUID]) -> dict[UUID, str]:
     """The display name of each, of those known."""
     listing = select(_collaborators.c.collaborator_id, _collaborators.c.display_name)
     found = session.execute(listing.where(_collaborators.c.collaborator_id.in_(collaborator_ids)))

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, String, Table, Uuid, select
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Uuid, select
 
-from domain.access import Viewer
 from domain.company import CompanyEvent, CompanyRegistered, CompanyRole
 from domain.events import Recorded, Value, unsealed
 from domain.values import Target
@@ -18,6 +17,7 @@ from projections.email_addresses import OwnedAddress
 from projections.name_search import found_by_name, name_key, searched
 from projections.paging import Page
 from projections.projection import Projection, Row, Utc, views
+from projections.reading import Reading
 
 _companies: Final = Table(
     "companies",
@@ -68,8 +68,7 @@ class CompanyDetails(CompanyLine):
 
 
 def search(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     *,
     name: str = "",
     role: CompanyRole | None = None,
@@ -91,7 +90,7 @@ def search(
     )
 
 
-def company(session: Connection, viewer: Viewer, company_id: UUID) -> CompanyDetails | None:
+def company(session: Reading, company_id: UUID) -> CompanyDetails | None:
     row = session.execute(select(_companies).where(_companies.c.company_id == company_id)).mappings().one_or_none()
     if row is None:
         return None
@@ -99,17 +98,17 @@ def company(session: Connection, viewer: Viewer, company_id: UUID) -> CompanyDet
     return CompanyDetails.model_validate(known | {"email_addresses": email_addresses.of_owner(session, company_id)})
 
 
-def ids_of_name(session: Connection, name: str) -> list[UUID]:
+def ids_of_name(session: Reading, name: str) -> list[UUID]:
     """Those of this whole name, whatever its case and accents."""
     return list(session.scalars(select(_companies.c.company_id).where(_companies.c.searched_name == searched(name))))
 
 
-def names(session: Connection, company_ids: Collection[UUID]) -> dict[UUID, str]:
+def names(session: Reading, company_ids: Collection[UUID]) -> dict[UUID, str]:
     """The name of each, of those known."""
     listing = select(_companies.c.company_id, _companies.c.name).where(_companies.c.company_id.in_(company_ids))
     return dict(session.execute(listing).all())
 
 
-def of_name_keys(session: Connection, keys: Collection[str]) -> list[tuple[str, Target]]:
+def of_name_keys(session: Reading, keys: Collection[str]) -> list[tuple[str, Target]]:
     """Those who go by these names (see `name_search.name_key`), and by which."""
     return name_search.of_name_keys(session, _companies, "company", keys)

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Index, Integer, String, Table, Uuid, select
+from sqlalchemy import Column, Index, Integer, String, Table, Uuid, select
 
-from domain.access import Viewer
 from domain.contact import ContactEvent, ContactRegistered
 from domain.events import Recorded, Value, unsealed
 from domain.values import Target
@@ -18,6 +17,7 @@ from projections.email_addresses import OwnedAddress
 from projections.name_search import found_by_name, name_key, searched
 from projections.paging import Page
 from projections.projection import Projection, Row, Utc, views
+from projections.reading import Reading
 
 _contacts: Final = Table(
     "contacts",
@@ -82,8 +82,7 @@ class ContactDetails(ContactLine):
 
 
 def search(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     *,
     name: str = "",
     company_id: UUID | None = None,
@@ -105,7 +104,7 @@ def search(
     )
 
 
-def contact(session: Connection, viewer: Viewer, contact_id: UUID) -> ContactDetails | None:
+def contact(session: Reading, contact_id: UUID) -> ContactDetails | None:
     row = session.execute(select(_contacts).where(_contacts.c.contact_id == contact_id)).mappings().one_or_none()
     if row is None:
         return None
@@ -120,21 +119,21 @@ class Placed(Value):
     company_id: UUID | None
 
 
-def placed(session: Connection, contact_ids: Collection[UUID]) -> dict[UUID, Placed]:
+def placed(session: Reading, contact_ids: Collection[UUID]) -> dict[UUID, Placed]:
     """The name and the company of each, of those known."""
     listing = select(_contacts.c.contact_id, _contacts.c.display_name, _contacts.c.company_id)
     rows = session.execute(listing.where(_contacts.c.contact_id.in_(contact_ids)))
     return {row.contact_id: Placed(display_name=row.display_name, company_id=row.company_id) for row in rows}
 
 
-def ids_of_number(session: Connection, number: int) -> list[UUID]:
+def ids_of_number(session: Reading, number: int) -> list[UUID]:
     return list(session.scalars(select(_contacts.c.contact_id).where(_contacts.c.number == number)))
 
 
-def ids_of_company(session: Connection, company_id: UUID) -> list[UUID]:
+def ids_of_company(session: Reading, company_id: UUID) -> list[UUID]:
     return list(session.scalars(select(_contacts.c.contact_id).where(_contacts.c.company_id == company_id)))
 
 
-def of_name_keys(session: Connection, keys: Collection[str]) -> list[tuple[str, Target]]:
+def of_name_keys(session: Reading, keys: Collection[str]) -> list[tuple[str, Target]]:
     """Those who go by these names (see `name_search.name_key`), and by which."""
     return name_search.of_name_keys(session, _contacts, "contact", keys)

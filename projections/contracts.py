@@ -7,13 +7,13 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, String, Table, Uuid, func, select
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Uuid, func, select
 
-from domain.access import Viewer
 from domain.contract import ContractEvent, ContractRegistered, ContractStatus, ContractTerminated
 from domain.events import Recorded, Value, unsealed
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
 from projections.projection import Projection, Row, Utc, views
+from projections.reading import Reading
 
 _contracts: Final = Table(
     "contracts",
@@ -87,7 +87,7 @@ class ContractDetails(ContractLine):
 
 
 def of_client(
-    session: Connection, viewer: Viewer, client_id: UUID, *, cursor: str | None = None, limit: int, with_total: bool
+    session: Reading, client_id: UUID, *, cursor: str | None = None, limit: int, with_total: bool
 ) -> Page[ContractLine]:
     """A client's contracts, the latest registered first. Raises `BadCursor`."""
     listing = select(_contracts).where(_contracts.c.client_id == client_id)
@@ -103,7 +103,7 @@ def of_client(
     return Page(items=lines, next_cursor=next_cursor, total=total)
 
 
-def contract(session: Connection, viewer: Viewer, contract_id: UUID) -> ContractDetails | None:
+def contract(session: Reading, contract_id: UUID) -> ContractDetails | None:
     row = session.execute(select(_contracts).where(_contracts.c.contract_id == contract_id)).mappings().one_or_none()
     if row is None:
         return None
@@ -117,17 +117,17 @@ class Placed(Value):
     client_id: UUID
 
 
-def placed(session: Connection, contract_ids: Collection[UUID]) -> dict[UUID, Placed]:
+def placed(session: Reading, contract_ids: Collection[UUID]) -> dict[UUID, Placed]:
     """The number and the client of each, of those known."""
     listing = select(_contracts.c.contract_id, _contracts.c.policy_number, _contracts.c.client_id)
     rows = session.execute(listing.where(_contracts.c.contract_id.in_(contract_ids)))
     return {row.contract_id: Placed(policy_number=row.policy_number, client_id=row.client_id) for row in rows}
 
 
-def ids_of_policy_number(session: Connection, policy_number: str) -> list[UUID]:
+def ids_of_policy_number(session: Reading, policy_number: str) -> list[UUID]:
     """Several, where insurers gave the same number."""
     return list(session.scalars(select(_contracts.c.contract_id).where(_contracts.c.policy_number == policy_number)))
 
 
-def ids_of_client(session: Connection, client_id: UUID) -> list[UUID]:
+def ids_of_client(session: Reading, client_id: UUID) -> list[UUID]:
     return list(session.scalars(select(_contracts.c.contract_id).where(_contracts.c.client_id == client_id)))

@@ -11,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
-    Connection,
     Index,
     Integer,
     RowMapping,
@@ -22,7 +21,6 @@ from sqlalchemy import (
     select,
 )
 
-from domain.access import Viewer
 from domain.document import (
     DOCUMENT_LABELS,
     DocumentEvent,
@@ -38,6 +36,7 @@ from projections import files, messages
 from projections.files import FileLine, Files
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
 from projections.projection import Projection, Row, Utc, views
+from projections.reading import Reading
 
 _documents: Final = Table(
     "documents",
@@ -125,8 +124,7 @@ L = TypeVar("L", bound=DocumentLine)
 
 
 def of_files(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     file_ids: Collection[UUID],
     *,
     cursor: str | None = None,
@@ -138,8 +136,7 @@ def of_files(
 
 
 def of_ticket(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     ticket_id: UUID,
     *,
     cursor: str | None = None,
@@ -151,13 +148,13 @@ def of_ticket(
     return _page(session, _documents.c.mail_id.in_(mail_ids), cursor, limit, with_total=with_total)
 
 
-def document(session: Connection, viewer: Viewer, document_id: UUID) -> DocumentDetails | None:
+def document(session: Reading, document_id: UUID) -> DocumentDetails | None:
     rows = session.execute(select(_documents).where(_documents.c.document_id == document_id)).mappings().all()
     return next(iter(_told(session, rows, DocumentDetails)), None)
 
 
 def _page(
-    session: Connection, wanted: ColumnElement[bool], cursor: str | None, limit: int, *, with_total: bool
+    session: Reading, wanted: ColumnElement[bool], cursor: str | None, limit: int, *, with_total: bool
 ) -> Page[DocumentLine]:
     listing = select(_documents).where(wanted).order_by(_documents.c.indexed_position.desc()).limit(limit + 1)
     if cursor is not None:
@@ -169,7 +166,7 @@ def _page(
     return Page(items=_told(session, rows, DocumentLine), next_cursor=next_cursor, total=total)
 
 
-def _told(session: Connection, rows: Sequence[RowMapping], model: type[L]) -> list[L]:
+def _told(session: Reading, rows: Sequence[RowMapping], model: type[L]) -> list[L]:
     """Documents, with their file and their ticket as those are now."""
     targets = [Target(kind=row["file_kind"], id=row["file_id"]) for row in rows]
     named = Files(session, targets)

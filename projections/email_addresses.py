@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, Index, String, Table, Uuid, bindparam, func, select
+from sqlalchemy import Column, Index, String, Table, Uuid, bindparam, func, select
 
 from domain.email_address import EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
 from domain.events import Recorded, Value, unsealed
 from domain.values import Target
 from projections.projection import Key, Projection, Row, Utc, views
+from projections.reading import Reading
 
 _addresses: Final = Table(
     "email_addresses",
@@ -68,13 +69,13 @@ _of_one: Final = (
 )
 
 
-def of_owner(session: Connection, owner_id: UUID) -> list[OwnedAddress]:
+def of_owner(session: Reading, owner_id: UUID) -> list[OwnedAddress]:
     """A file's addresses, those that it has had longest first."""
     found = session.execute(_of_one, {"owner_id": owner_id}).mappings()
     return [OwnedAddress.model_validate(dict(row)) for row in found]
 
 
-def owners_of(session: Connection, address_ids: Collection[UUID]) -> dict[UUID, list[Target]]:
+def owners_of(session: Reading, address_ids: Collection[UUID]) -> dict[UUID, list[Target]]:
     """Whose these addresses are; those of nobody are left out."""
     columns = (_addresses.c.address_id, _addresses.c.owner_kind, _addresses.c.owner_id)
     listing = select(*columns).where(_addresses.c.address_id.in_(address_ids)).order_by(_addresses.c.since)

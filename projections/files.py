@@ -7,12 +7,11 @@ from collections.abc import Collection, Iterable
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from domain.events import Value
 from domain.values import FILE_KINDS, FileKind, Target
 from projections import claims, clients, companies, contacts, contracts
 from projections.projection import Projection
+from projections.reading import Reading
 
 VIEWS: Final[tuple[Projection, ...]] = (
     clients.clients,
@@ -40,7 +39,7 @@ class FileLine(Value):
 class Files:
     """What some files are called, and what stands above them."""
 
-    def __init__(self, session: Connection, targets: Iterable[Target]) -> None:
+    def __init__(self, session: Reading, targets: Iterable[Target]) -> None:
         wanted: dict[FileKind, set[UUID]] = {kind: set() for kind in FILE_KINDS}
         for target in targets:
             wanted[target.kind].add(target.id)
@@ -103,7 +102,7 @@ NAMED_BY: Final[dict[FileKind, str]] = {
 """What people call a file by."""
 
 
-def ids_of(session: Connection, kind: FileKind, name: str) -> list[UUID]:
+def ids_of(session: Reading, kind: FileKind, name: str) -> list[UUID]:
     """The files of this kind that are called so: by their number, policy number or whole name (see `NAMED_BY`)."""
     number = int(name) if _NUMBER.fullmatch(name) else 0  # which nothing has
     match kind:
@@ -119,7 +118,7 @@ def ids_of(session: Connection, kind: FileKind, name: str) -> list[UUID]:
             return contacts.ids_of_number(session, number)
 
 
-def with_everything_below(session: Connection, file: Target) -> Collection[UUID]:
+def with_everything_below(session: Reading, file: Target) -> Collection[UUID]:
     """The file's id, and those of the files under it, whose tickets are its own too (T11, T12, T17)."""
     match file.kind:
         case "client":
@@ -133,5 +132,5 @@ def with_everything_below(session: Connection, file: Target) -> Collection[UUID]
             return [file.id]
 
 
-def exists(session: Connection, file: Target) -> bool:
+def exists(session: Reading, file: Target) -> bool:
     return Files(session, [file]).knows(file)

@@ -26,7 +26,6 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
-    Connection,
     FromClause,
     Index,
     RowMapping,
@@ -47,6 +46,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from projections.name_search import searched
+from projections.reading import Reading
 
 _LONGEST_WORD: Final = 64
 _MOST_WORDS: Final = 32
@@ -122,7 +122,7 @@ class FullText:
 
     def newest(
         self,
-        session: Connection,
+        session: Reading,
         query: str,
         columns: Sequence[ColumnElement[Any]],
         *also: ColumnElement[bool],
@@ -138,7 +138,7 @@ class FullText:
         words = words_of(query)
         if not words:
             return []
-        if session.dialect.name == "sqlite":
+        if session.connection.dialect.name == "sqlite":
             found = self._in_sqlite(words, columns, also, since, before).limit(limit)
             return list(session.execute(found).mappings())
         hits = select(*columns).where(*map(self._has, words), *also)
@@ -185,13 +185,13 @@ class FullText:
         return has.bool_op("@@")(cast(query, TSQUERY))
 
     def _in_windows(
-        self, session: Connection, hits: Select[Any], since: int | None, before: int | None, limit: int
+        self, session: Reading, hits: Select[Any], since: int | None, before: int | None, limit: int
     ) -> list[RowMapping]:
         by = self.table.c[self.by]
         at = by + literal_column("0")  # so no index of places is gone through, row by row, to look into each text
         hits = hits.order_by(at.desc())
         found: list[RowMapping] = []
-        with session.begin_nested() as apart:  # what is set ends with it
+        with session.connection.begin_nested() as apart:  # what is set ends with it
             bounds = select(func.coalesce(func.min(by), 0), func.coalesce(func.max(by), -1), *_SETTINGS)
             first, last, *_ = session.execute(bounds).one()
             if since is not None and since > first:

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
-    Connection,
     FromClause,
     Index,
     RowMapping,
@@ -27,7 +26,6 @@ from sqlalchemy import (
     select,
 )
 
-from domain.access import Viewer
 from domain.events import Recorded, Value, unsealed
 from domain.message import Direction, MessageTakenIn
 from domain.ticket_events import (
@@ -43,6 +41,7 @@ from projections.excerpts import excerpt_of
 from projections.full_text import FullText, among, searchable
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
 from projections.projection import Projection, Row, Utc, views
+from projections.reading import Reading
 
 _messages: Final = Table(
     "messages",
@@ -164,8 +163,7 @@ class MessageLine(Value):
 
 
 def of_ticket(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     ticket_id: UUID,
     *,
     cursor: str | None = None,
@@ -184,19 +182,19 @@ def of_ticket(
     return Page(items=[_line(row) for row in rows], next_cursor=next_cursor, total=total)
 
 
-def ids_on(session: Connection, ticket_id: UUID) -> list[UUID]:
+def ids_on(session: Reading, ticket_id: UUID) -> list[UUID]:
     """The messages that are on a ticket."""
     return list(session.scalars(select(_messages.c.mail_id).where(_messages.c.ticket_id == ticket_id)))
 
 
-def ids_with_attachment(session: Connection, ticket_id: UUID, part: int) -> list[UUID]:
+def ids_with_attachment(session: Reading, ticket_id: UUID, part: int) -> list[UUID]:
     """The messages of a ticket that have an attachment of this number."""
     listing = select(_messages.c.mail_id, _messages.c.attachments).where(_messages.c.ticket_id == ticket_id)
     rows = session.execute(listing.order_by(_messages.c.received_position))
     return [row.mail_id for row in rows if any(attached["part"] == part for attached in row.attachments)]
 
 
-def tickets_of(session: Connection, mail_ids: Collection[UUID]) -> dict[UUID, UUID]:
+def tickets_of(session: Reading, mail_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """The ticket on which each of these messages is, of those known."""
     listing = select(_messages.c.mail_id, _messages.c.ticket_id).where(_messages.c.mail_id.in_(mail_ids))
     return {row.mail_id: row.ticket_id for row in session.execute(listing)}
@@ -214,7 +212,7 @@ class FirstMessage(Value):
     forwarded: Correspondent | None
 
 
-def first_of(session: Connection, ticket_ids: Iterable[UUID]) -> dict[UUID, FirstMessage]:
+def first_of(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, FirstMessage]:
     """The message that opened each of these tickets."""
     listing = (
         select(*(_messages.c[name] for name in FirstMessage.model_fields))
@@ -224,7 +222,7 @@ def first_of(session: Connection, ticket_ids: Iterable[UUID]) -> dict[UUID, Firs
     return {row["ticket_id"]: FirstMessage.model_validate(dict(row)) for row in session.execute(listing).mappings()}
 
 
-def tickets_under(session: Connection, identity_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
+def tickets_under(session: Reading, identity_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
     """The tickets of the messages that came under these Message-IDs (their streams)."""
     listing = select(_messages.c.identity_id, _messages.c.ticket_id).where(_messages.c.identity_id.in_(identity_ids))
     found: dict[UUID, list[UUID]] = {}
@@ -263,8 +261,7 @@ class Hit(Value):
 
 
 def newest_hits(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     sought: Sought,
     ticket_ids: Select[Any],
     *,
@@ -294,8 +291,7 @@ def newest_hits(
 
 
 def newest_hits_on(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     sought: Sought,
     ticket_ids: Collection[UUID],
     *,
@@ -349,7 +345,7 @@ def _newest_of_ticket(sought: Sought, upto: int | None) -> ColumnElement[bool]:
     return _messages.c.received_position == newest.correlate(_messages).scalar_subquery()
 
 
-def _places(session: Connection, sought: Sought) -> tuple[int, int | None]:
+def _places(session: Reading, sought: Sought) -> tuple[int, int | None]:
     """Positions between which all that came in the period lies: the first, and one after the last."""
     since, until = 0, None
     if sought.since is not None:
@@ -359,7 +355,7 @@ def _places(session: Connection, sought: Sought) -> tuple[int, int | None]:
     return since, until
 
 
-def _place_after(session: Connection, moment: datetime) -> int:
+def _place_after(session: Reading, moment: datetime) -> int:
     """Where the first message came after a moment; where the next one will, if none did."""
     after = (
         select(_messages.c.received_position)

@@ -6,11 +6,12 @@ import unicodedata
 from collections.abc import Collection
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, and_, false, func, or_, select, true
+from sqlalchemy import Column, ColumnElement, Table, and_, false, func, or_, select, true
 
 from domain.events import Value
 from domain.values import FileKind, Target
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
+from projections.reading import Reading
 
 V = TypeVar("V", bound=Value)
 
@@ -48,7 +49,7 @@ def name_key(name: str) -> str:
     return " ".join(sorted(word for word in searched(name).split() if word not in _TITLES))
 
 
-def of_name_keys(session: Connection, table: Table, kind: FileKind, keys: Collection[str]) -> list[tuple[str, Target]]:
+def of_name_keys(session: Reading, table: Table, kind: FileKind, keys: Collection[str]) -> list[tuple[str, Target]]:
     """The files of a table, whose key comes first in it, that go by these names."""
     if not keys:
         return []
@@ -58,7 +59,7 @@ def of_name_keys(session: Connection, table: Table, kind: FileKind, keys: Collec
 
 
 def found_by_name(
-    session: Connection,
+    session: Reading,
     shown: type[V],
     table: Table,
     name: str,

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Column, Connection, String, Table, Uuid, select
+from sqlalchemy import Column, String, Table, Uuid, select
 
-from domain.access import Viewer
 from domain.email_address import EmailAddressReleased, EmailAddressReserved
 from domain.events import Recorded, Value, unsealed
 from projections.projection import Projection, Row, Utc, views
+from projections.reading import Reading
 
 _addresses: Final = Table(
     "office_addresses",
@@ -38,7 +38,7 @@ class OfficeAddress(Value):
     since: datetime
 
 
-def every(session: Connection, viewer: Viewer) -> list[OfficeAddress]:
+def every(session: Reading) -> list[OfficeAddress]:
     """The office's own addresses, in alphabetical order: those that clients write to, and its collaborators'."""
     found = session.execute(select(_addresses).order_by(_addresses.c.address)).mappings()
     return [OfficeAddress.model_validate(dict(row)) for row in found]

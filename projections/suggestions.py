@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from domain.events import Value
 from domain.suggestions import Clues, Reason, suggest
 from domain.values import Target
@@ -16,6 +14,7 @@ from projections.files import FileLine, Files
 from projections.messages import FirstMessage
 from projections.name_search import name_key
 from projections.projection import Projection
+from projections.reading import Reading
 from projections.signature import names_signed
 from projections.tickets import Traces
 
@@ -37,7 +36,7 @@ class Suggestion(Value):
     reasons: list[Reason]
 
 
-def suggestions(session: Connection, ticket_ids: Iterable[UUID]) -> dict[UUID, list[Suggestion]]:
+def suggestions(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, list[Suggestion]]:
     """For each of these tickets, the files that it could go to but for the one that it is on: the strongest first."""
     traces = tickets.traces(session, ticket_ids)
     first = messages.first_of(session, traces)
@@ -72,7 +71,7 @@ def _targets(clues: Clues) -> Iterable[Target]:
 class _Gathered:
     """What the read models tell about some tickets, each asked once."""
 
-    def __init__(self, session: Connection, traces: Mapping[UUID, Traces], first: Mapping[UUID, FirstMessage]) -> None:
+    def __init__(self, session: Reading, traces: Mapping[UUID, Traces], first: Mapping[UUID, FirstMessage]) -> None:
         senders = {trace.sender_id for trace in traces.values() if trace.sender_id}
         self._owners = email_addresses.owners_of(session, senders)
         self._for_sender = tickets.filed_for_senders(session, senders)
@@ -114,7 +113,7 @@ def _names(message: FirstMessage) -> Sequence[str]:
     return names_signed(_written_by(message), message.text)
 
 
-def _named(session: Connection, keys: set[str]) -> dict[str, list[Target]]:
+def _named(session: Reading, keys: set[str]) -> dict[str, list[Target]]:
     """The clients, companies and contacts of these names."""
     found: dict[str, list[Target]] = {}
     for view in (clients, companies, contacts):

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Column, Connection, String, Table, Uuid, select
+from sqlalchemy import JSON, BigInteger, Column, String, Table, Uuid, select
 
-from domain.access import Viewer
 from domain.events import Actor, Recorded, Value, unsealed
 from domain.ticket_events import TicketCommented
 from projections import actors
 from projections.projection import Key, Projection, Row, Utc, views
+from projections.reading import Reading
 
 _comments: Final = Table(
     "ticket_comments",
@@ -58,7 +58,7 @@ class TicketComment(Value):
     text: str
 
 
-def comments(session: Connection, viewer: Viewer, *ticket_ids: UUID) -> list[TicketComment]:
+def comments(session: Reading, *ticket_ids: UUID) -> list[TicketComment]:
     """The comments on a ticket and on those that were merged into it, oldest first."""
     listing = select(_comments).where(_comments.c.ticket_id.in_(ticket_ids)).order_by(_comments.c.position)
     rows = session.execute(listing).all()

@@ -7,9 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Column, Connection, String, Table, Uuid, select
+from sqlalchemy import JSON, BigInteger, Column, String, Table, Uuid, select
 
-from domain.access import Viewer
 from domain.client import ProspectRegistered
 from domain.document import (
     DOCUMENT_LABELS,
@@ -44,6 +43,7 @@ from domain.values import Target
 from projections import actors
 from projections.files import Files
 from projections.projection import Key, Projection, Row, Utc, views
+from projections.reading import Reading
 
 _history: Final = Table(
     "ticket_history",
@@ -127,7 +127,7 @@ class HistoryLine(Value):
     sentence: str
 
 
-def history(session: Connection, viewer: Viewer, *ticket_ids: UUID) -> list[HistoryLine]:
+def history(session: Reading, *ticket_ids: UUID) -> list[HistoryLine]:
     """What happened to a ticket and to those that were merged into it, oldest first."""
     listing = select(_history).where(_history.c.ticket_id.in_(ticket_ids)).order_by(_history.c.position)
     rows = session.execute(listing).all()

@@ -12,9 +12,6 @@ from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Connection
-
-from domain.access import Viewer
 from domain.events import Value
 from domain.message import Direction
 from domain.ticket_events import TicketState
@@ -23,6 +20,7 @@ from projections import files, messages, tickets
 from projections.messages import Hit
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
 from projections.projection import Projection
+from projections.reading import Reading
 from projections.snippets import Snippet, snippet
 from projections.tickets import TicketLine
 
@@ -52,8 +50,7 @@ class Found(Value):
 
 
 def search(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     *,
     text: str | None = None,
     since: datetime | None = None,
@@ -84,12 +81,12 @@ def search(
     )
     few = list(session.scalars(ids.limit(_FEW + 1)))
     if len(few) > _FEW:
-        found = messages.newest_hits(session, viewer, sought, ids, upto=upto, before=last, limit=limit + 1)
+        found = messages.newest_hits(session, sought, ids, upto=upto, before=last, limit=limit + 1)
     else:
-        found = messages.newest_hits_on(session, viewer, sought, few, upto=upto, before=last, limit=limit + 1)
+        found = messages.newest_hits_on(session, sought, few, upto=upto, before=last, limit=limit + 1)
     first = found[0].received_position if upto is None and found else upto
     hits, next_cursor = page_of(found, limit, lambda hit: encode_cursor(first, hit.received_position))
-    lines = tickets.lines(session, viewer, [hit.ticket_id for hit in hits])
+    lines = tickets.lines(session, [hit.ticket_id for hit in hits])
     return Page(items=[_found(hit, lines[hit.ticket_id], text or "") for hit in hits], next_cursor=next_cursor)
 
 

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
-    Connection,
     Index,
     Integer,
     RowMapping,
@@ -29,7 +28,6 @@ from sqlalchemy import (
     union_all,
 )
 
-from domain.access import Viewer
 from domain.events import Erased, Recorded, Value, unsealed
 from domain.filing import Candidate, CollaboratorChoice, Evidence, UnfiledReason
 from domain.message import Direction
@@ -61,6 +59,7 @@ from projections.excerpts import excerpt_of
 from projections.files import FileLine, Files
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
 from projections.projection import Projection, Row, Utc, views
+from projections.reading import Reading
 
 _SHOWN_SUBJECT: Final = 200
 _LATEST: Final = 100
@@ -323,8 +322,7 @@ class TicketDetails(TicketLine):
 
 
 def inbox(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     *,
     filed: bool | None = None,
     state: TicketState | None = None,
@@ -385,8 +383,7 @@ def _holds(column: Column[Any], *, something: bool) -> ColumnElement[bool]:
 
 
 def of_targets(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     targets: Collection[UUID],
     *,
     cursor: str | None = None,
@@ -399,8 +396,7 @@ def of_targets(
 
 
 def selected(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     *,
     ticket_ids: Collection[UUID] | None = None,
     filed_on: Target | None = None,
@@ -424,8 +420,7 @@ def selected(
 
 
 def of_run(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     run_id: UUID,
     *,
     cursor: str | None = None,
@@ -438,8 +433,7 @@ def of_run(
 
 
 def unfiled_of_sender(
-    session: Connection,
-    viewer: Viewer,
+    session: Reading,
     sender_id: UUID,
     *,
     but: UUID,
@@ -453,23 +447,23 @@ def unfiled_of_sender(
     return _page(session, wanted, cursor, limit, with_total=with_total)
 
 
-def ticket(session: Connection, viewer: Viewer, ticket_id: UUID) -> TicketDetails | None:
+def ticket(session: Reading, ticket_id: UUID) -> TicketDetails | None:
     row = session.execute(select(_tickets).where(_tickets.c.ticket_id == ticket_id)).mappings().one_or_none()
     return None if row is None else TicketDetails.model_validate(_shown(row, TicketDetails, _files(session, [row])))
 
 
-def lines(session: Connection, viewer: Viewer, ticket_ids: Collection[UUID]) -> dict[UUID, TicketLine]:
+def lines(session: Reading, ticket_ids: Collection[UUID]) -> dict[UUID, TicketLine]:
     """These tickets, each as lists show it."""
     rows = session.execute(select(_tickets).where(_tickets.c.ticket_id.in_(ticket_ids))).mappings().all()
     files = _files(session, rows)
     return {row["ticket_id"]: _line(row, files) for row in rows}
 
 
-def exists(session: Connection, ticket_id: UUID) -> bool:
+def exists(session: Reading, ticket_id: UUID) -> bool:
     return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.ticket_id == ticket_id)) is not None
 
 
-def absorbed_by(session: Connection, ticket_id: UUID) -> list[UUID]:
+def absorbed_by(session: Reading, ticket_id: UUID) -> list[UUID]:
     """The tickets that were merged into this one, and into those."""
     found: list[UUID] = []
     survivors = [ticket_id]
@@ -490,7 +484,7 @@ class Traces(Value):
     candidates: list[Candidate]
 
 
-def traces(session: Connection, ticket_ids: Iterable[UUID]) -> dict[UUID, Traces]:
+def traces(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, Traces]:
     rows = session.execute(select(_tickets).where(_tickets.c.ticket_id.in_(list(ticket_ids)))).mappings()
     return {
         row["ticket_id"]: Traces(
@@ -504,7 +498,7 @@ def traces(session: Connection, ticket_ids: Iterable[UUID]) -> dict[UUID, Traces
     }
 
 
-def filed_on(session: Connection, ticket_ids: Collection[UUID]) -> dict[UUID, Target]:
+def filed_on(session: Reading, ticket_ids: Collection[UUID]) -> dict[UUID, Target]:
     """The files of these tickets, of those that are on one."""
     rows = session.execute(
         select(_tickets.c.ticket_id, _tickets.c.filed_kind, _tickets.c.filed_id).where(
@@ -514,17 +508,17 @@ def filed_on(session: Connection, ticket_ids: Collection[UUID]) -> dict[UUID, Ta
     return {ticket_id: Target(kind=kind, id=file_id) for ticket_id, kind, file_id in rows}
 
 
-def filed_for_senders(session: Connection, sender_ids: Collection[UUID]) -> dict[UUID, Counter[Target]]:
+def filed_for_senders(session: Reading, sender_ids: Collection[UUID]) -> dict[UUID, Counter[Target]]:
     """Where the latest messages from these addresses were filed, and how many there."""
     return _filed_for(session, _tickets.c.sender_id, sender_ids)
 
 
-def filed_for_domains(session: Connection, domains: Collection[str]) -> dict[str, Counter[Target]]:
+def filed_for_domains(session: Reading, domains: Collection[str]) -> dict[str, Counter[Target]]:
     """Where the latest messages from addresses of these domains were filed, and how many there."""
     return _filed_for(session, _tickets.c.sender_domain, domains)
 
 
-def _filed_for(session: Connection, column: Column[T], values: Collection[T]) -> dict[T, Counter[Target]]:
+def _filed_for(session: Reading, column: Column[T], values: Collection[T]) -> dict[T, Counter[Target]]:
     if not values:
         return {}
     latest = [
@@ -542,12 +536,12 @@ def _filed_for(session: Connection, column: Column[T], values: Collection[T]) ->
     return found
 
 
-def numbered(session: Connection, number: int) -> UUID | None:
+def numbered(session: Reading, number: int) -> UUID | None:
     """The ticket of this number."""
     return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.number == number))
 
 
-def counts(session: Connection, viewer: Viewer) -> dict[UnfiledReason | Literal["filed", "unfiled"], int]:
+def counts(session: Reading) -> dict[UnfiledReason | Literal["filed", "unfiled"], int]:
     """How many tickets are filed, how many wait for each reason, and how many were taken off their file.
 
     What the inbox leaves out doesn't count: nobody is asked to see to it.
@@ -560,7 +554,7 @@ def counts(session: Connection, viewer: Viewer) -> dict[UnfiledReason | Literal[
 
 
 def _page(
-    session: Connection, wanted: ColumnElement[bool], cursor: str | None, limit: int, *, with_total: bool
+    session: Reading, wanted: ColumnElement[bool], cursor: str | None, limit: int, *, with_total: bool
 ) -> Page[TicketLine]:
     listing = select(_tickets).where(wanted).order_by(_tickets.c.latest_position.desc()).limit(limit + 1)
     if cursor is not None:
@@ -573,7 +567,7 @@ def _page(
     return Page(items=[_line(row, files) for row in rows], next_cursor=next_cursor, total=total)
 
 
-def _files(session: Connection, rows: Iterable[RowMapping]) -> Files:
+def _files(session: Reading, rows: Iterable[RowMapping]) -> Files:
     return Files(session, (target for row in rows if (target := _filed_on(row))))
 
 

@@ -10,10 +10,9 @@ import typer
 from api.bootstrap import Greffier, create_office, has_office, open_greffier
 from api.cli.mail import run_import
 from api.cli.office import HostOption, PortOption, listen, serve_api, url_of
-from api.cli.session import JsonOption, as_shown, bring_up_to_date, console, print_json, print_table, settings
+from api.cli.session import JsonOption, as_shown, bring_up_to_date, console, print_json, print_table, reading, settings
 from api.demo import furnish
 from api.staff import find_collaborator
-from domain.access import Viewer
 from projections import clients, tickets
 
 _FOLDER: Final = Path("greffier-demo")
@@ -65,10 +64,9 @@ def demo(
 
 
 def _summary(greffier: Greffier, imported: dict[str, int]) -> dict[str, Any]:
-    viewer = Viewer(collaborator_id=find_collaborator(greffier, None))
-    with greffier.views.reading() as session:
-        standing = tickets.counts(session, viewer)
-        dossiers = clients.search(session, viewer, limit=1, with_total=True).total
+    with reading(greffier, None) as session:
+        standing = tickets.counts(session)
+        dossiers = clients.search(session, limit=1, with_total=True).total
     quarantined = [{"origin": e.origin, "reason": e.reason} for e in greffier.desk.quarantined(limit=20)]
     return {"dossiers": dossiers, "imported": imported, "tickets": standing, "quarantined": quarantined}
 

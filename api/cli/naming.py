@@ -8,11 +8,11 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import typer
-from sqlalchemy import Connection
 
 from api.cli.session import CommandFailed
 from domain.values import FileKind, Target, storable
 from projections import files, tickets
+from projections.reading import Reading
 
 ClientOption = Annotated[str | None, typer.Option("--client", help="A client's or prospect's number or id.")]
 ContractOption = Annotated[str | None, typer.Option("--contract", help="A contract's policy number or id.")]
@@ -24,7 +24,7 @@ TicketArgument = Annotated[str, typer.Argument(metavar="TICKET", help="A ticket'
 _LONGEST_NUMBER: Final = 30
 
 
-def find_file(session: Connection, kind: FileKind, name: str, where: str) -> Target:
+def find_file(session: Reading, kind: FileKind, name: str, where: str) -> Target:
     """The one file of this kind that `name` is the id of, or what people call it by. Raises `CommandFailed`.
 
     `where` is the option or argument that gave the name.
@@ -57,14 +57,14 @@ def exactly_one(options: Mapping[Any, object]) -> None:
         raise typer.BadParameter(f"give exactly one of --{', --'.join(options)}")
 
 
-def find_the_one(session: Connection, named: Mapping[FileKind, str | None]) -> Target:
+def find_the_one(session: Reading, named: Mapping[FileKind, str | None]) -> Target:
     """The file that the one option given names. Raises `BadParameter` and `CommandFailed`."""
     exactly_one(named)
     ((kind, name),) = ((kind, name) for kind, name in named.items() if name is not None)
     return find_file(session, kind, name, f"--{kind}")
 
 
-def find_ticket(session: Connection, ticket: str, where: str = "TICKET") -> UUID:
+def find_ticket(session: Reading, ticket: str, where: str = "TICKET") -> UUID:
     """The ticket of this id or number. Raises `CommandFailed`."""
     if ticket.isdecimal() and len(ticket) <= _LONGEST_NUMBER:
         number = int(ticket)

@@ -43,6 +43,7 @@ from domain.events import UnknownTopic
 from projections.engine import UnknownView
 from projections.folding import CannotFold, no_progress
 from projections.paging import DEFAULT_LIMIT, MAX_LIMIT, BadCursor, Page
+from projections.reading import Reading
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -153,8 +154,12 @@ def bring_up_to_date(greffier: Greffier) -> None:
         raise CommandFailed("the views are behind the log, and the process that keeps them up isn't bringing them on")
 
 
-def viewer(greffier: Greffier, collaborator: str | None) -> Viewer:
-    return Viewer(collaborator_id=find_collaborator(greffier, collaborator))
+@contextmanager
+def reading(greffier: Greffier, collaborator: str | None) -> Iterator[Reading]:
+    """The views as the collaborator may see them; as the first one may, where none is named."""
+    viewer = Viewer(collaborator_id=find_collaborator(greffier, collaborator))
+    with greffier.views.reading() as connection:
+        yield Reading(connection, viewer)
 
 
 def print_json(value: Any) -> None:

@@ -9,10 +9,8 @@ from uuid import UUID, uuid4
 
 import typer
 from rich.text import Text
-from sqlalchemy import Connection
 
 from api import periods
-from api.bootstrap import Greffier
 from api.cli.naming import (
     ClaimOption,
     ClientOption,
@@ -35,11 +33,11 @@ from api.cli.session import (
     console,
     print_json,
     print_table,
+    reading,
     up_to_date_office,
 )
 from api.runs import changed
 from api.staff import find_collaborator
-from domain.access import Viewer
 from domain.aggregates import NotFound
 from domain.client import Company, Identity, Person
 from domain.email_address import Ownership
@@ -53,6 +51,7 @@ from projections import ticket_history, ticket_search
 from projections import tickets as read_model
 from projections.full_text import words_of
 from projections.paging import DEFAULT_LIMIT
+from projections.reading import Reading
 from projections.ticket_search import Found
 
 tickets = typer.Typer(
@@ -74,11 +73,9 @@ def list_tickets(
     as_json: JsonOption = False,
 ) -> None:
     """List tickets, newest first; those that were dismissed only where they are asked for."""
-    with up_to_date_office() as greffier, greffier.views.reading() as session:
-        viewer = _viewer(greffier, collaborator)
+    with up_to_date_office() as greffier, reading(greffier, collaborator) as session:
         page = read_model.inbox(
             session,
-            viewer,
             filed=filed,
             state=state,
             assigned=assigned,
@@ -150,11 +147,10 @@ def search(
     if text is not None and not words_of(text):
         raise typer.BadParameter("TEXT: has nothing that can be searched: give words or numbers")
     named = by_kind(client, contract, claim, company, contact)
-    with up_to_date_office() as greffier, greffier.views.reading() as session:
+    with up_to_date_office() as greffier, reading(greffier, collaborator) as session:
         zone = periods.time_zone(greffier)
         page = ticket_search.search(
             session,
-            _viewer(greffier, collaborator),
             text=text,
             since=since and periods.begin(since, zone),
             before=until and periods.end(until, zone),
@@ -176,7 +172,7 @@ def search(
     console.print(f"{len(page.items)} found" + (f", next: {page.next_cursor}" if page.next_cursor else ""))
 
 
-def _file_named(session: Connection, named: Mapping[FileKind, str | None]) -> Target | None:
+def _file_named(session: Reading, named: Mapping[FileKind, str | None]) -> Target | None:
     return find_the_one(session, named) if any(name is not None for name in named.values()) else None
 
 
@@ -196,9 +192,9 @@ def _as_found(found: Found) -> Text:
 @tickets.command()
 def show(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Show one ticket, without its body."""
-    with up_to_date_office() as greffier, greffier.views.reading() as session:
+    with up_to_date_office() as greffier, reading(greffier, collaborator) as session:
         ticket_id = find_ticket(session, ticket)
-        found = read_model.ticket(session, _viewer(greffier, collaborator), ticket_id)
+        found = read_model.ticket(session, ticket_id)
     if found is None:
         raise NotFound(kind="ticket", id=ticket_id)
     if as_json:
@@ -210,11 +206,10 @@ def show(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOpt
 @tickets.command()
 def history(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Tell what happened to a ticket: who, when, what and why."""
-    with up_to_date_office() as greffier, greffier.views.reading() as session:
+    with up_to_date_office() as greffier, reading(greffier, collaborator) as session:
         ticket_id = find_ticket(session, ticket)
         lines = ticket_history.history(
             session,
-            _viewer(greffier, collaborator),
             *_with_absorbed(session, ticket_id),
         )
     if not lines:
@@ -246,7 +241,7 @@ def file_ticket(
     is_new = new_person is not None or new_company is not None
     exactly_one({**named, "new-person": new_person, "new-company": new_company})
     with up_to_date_office() as greffier:
-        with greffier.views.reading() as session:
+        with reading(greffier, collaborator) as session:
             ticket_id = find_ticket(session, ticket)
             on: Any = _new_client(new_person, new_company, active=active) if is_new else find_the_one(session, named)
         command = ClassifyTicket(ticket_id=ticket_id, on=on, address=address)
@@ -263,7 +258,7 @@ def file_ticket(
 @tickets.command()
 def suggestions(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Show the files that a ticket could go to, the strongest first, and what speaks for each."""
-    with up_to_date_office() as greffier, greffier.views.reading() as session:
+    with up_to_date_office() as greffier, reading(greffier, collaborator) as session:
         ticket_id = find_ticket(session, ticket)
         found = suggestions_view.suggestions(session, [ticket_id]).get(ticket_id)
     if found is None:
@@ -286,11 +281,7 @@ def suggestions(ticket: TicketArgument, collaborator: AsOption = None, as_json: 
     )
 
 
-def _viewer(greffier: Greffier, collaborator: str | None) -> Viewer:
-    return Viewer(collaborator_id=find_collaborator(greffier, collaborator))
-
-
-def _with_absorbed(session: Any, ticket_id: UUID) -> list[UUID]:
+def _with_absorbed(session: Reading, ticket_id: UUID) -> list[UUID]:
     return [ticket_id, *read_model.absorbed_by(session, ticket_id)]
 
 

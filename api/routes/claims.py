@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.operations import Call, Listing, Operations, Reading, Reply, found
+from api.operations import AtPosition, Call, Listing, Operations, Reply, found
 from api.routes.contracts import ContractPath
 from api.routes.files import offer_documents, offer_tickets
 from domain.aggregates import NotFound
@@ -90,9 +90,7 @@ def list_claims(call: Call) -> Reply:
     with call.reading(contracts.contracts, claims.claims) as session:
         found(Contract.kind, contract_id, contracts.placed(session, [contract_id]))
         return Reply(
-            claims.of_contract(
-                session, call.viewer, contract_id, cursor=query.cursor, limit=query.limit, with_total=query.total
-            )
+            claims.of_contract(session, contract_id, cursor=query.cursor, limit=query.limit, with_total=query.total)
         )
 
 
@@ -102,7 +100,7 @@ def list_claims(call: Call) -> Reply:
     "One claim",
     "read",
     path_model=ClaimPath,
-    query_model=Reading,
+    query_model=AtPosition,
     answers={200: ClaimDetails},
     refuses=(NotFound,),
     versioned=True,
@@ -111,7 +109,7 @@ def show_claim(call: Call) -> Reply:
     """The claim and its contract."""
     claim_id: UUID = call.path.claim_id
     with call.reading(claims.claims) as session:
-        claim = found(Claim.kind, claim_id, claims.claim(session, call.viewer, claim_id))
+        claim = found(Claim.kind, claim_id, claims.claim(session, claim_id))
     return Reply(claim, version=claim.version)
 
 

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.operations import Call, Listing, Operations, Reading, Reply, found
-from api.routes.files import offer_addresses, offer_documents, offer_tickets
+from api.operations import AtPosition, Call, Listing, Operations, Reply, found
+from api.routes.files import TypedAddress, offer_addresses, offer_documents, offer_tickets
 from domain.aggregates import NotFound
 from domain.client import ActivateClient, Client, ClientStatus, Identity, RegisterClient
 from domain.commands import Answer
@@ -74,7 +74,6 @@ def search_clients(call: Call) -> Reply:
         return Reply(
             clients.search(
                 session,
-                call.viewer,
                 name=query.name,
                 status=query.status,
                 cursor=query.cursor,
@@ -112,7 +111,7 @@ def register_client(call: Call) -> Reply:
     "One dossier",
     "read",
     path_model=ClientPath,
-    query_model=Reading,
+    query_model=AtPosition,
     answers={200: ClientDetails},
     refuses=(NotFound,),
     versioned=True,
@@ -120,7 +119,7 @@ def register_client(call: Call) -> Reply:
 def show_client(call: Call) -> Reply:
     """The dossier's identity and addresses."""
     with call.reading(clients.clients, email_addresses.email_addresses) as session:
-        client = found(Client.kind, call.path.client_id, clients.client(session, call.viewer, call.path.client_id))
+        client = found(Client.kind, call.path.client_id, clients.client(session, call.path.client_id))
     return Reply(client, version=client.version)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.operations import Call, Listing, Operations, Reading, Reply, found
+from api.operations import AtPosition, Call, Listing, Operations, Reply, found
 from api.routes.files import offer_addresses, offer_tickets
 from domain.aggregates import NotFound
 from domain.company import Company, CompanyRole, RegisterCompany
@@ -87,7 +87,6 @@ def search_companies(call: Call) -> Reply:
         return Reply(
             companies.search(
                 session,
-                call.viewer,
                 name=query.name,
                 role=query.role,
                 cursor=query.cursor,
@@ -103,7 +102,7 @@ def search_companies(call: Call) -> Reply:
     "One company",
     "read",
     path_model=CompanyPath,
-    query_model=Reading,
+    query_model=AtPosition,
     answers={200: CompanyDetails},
     refuses=(NotFound,),
     versioned=True,
@@ -112,7 +111,7 @@ def show_company(call: Call) -> Reply:
     """The company and its addresses."""
     company_id: UUID = call.path.company_id
     with call.reading(companies.companies, email_addresses.email_addresses) as session:
-        company = found(Company.kind, company_id, companies.company(session, call.viewer, company_id))
+        company = found(Company.kind, company_id, companies.company(session, company_id))
     return Reply(company, version=company.version)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.operations import Call, Listing, Operations, Reading, Reply, found
+from api.operations import AtPosition, Call, Listing, Operations, Reply, found
 from api.routes.files import offer_addresses, offer_tickets
 from domain.aggregates import NotFound
 from domain.contact import Contact, ContactIdentity, RegisterContact
@@ -87,7 +87,6 @@ def search_contacts(call: Call) -> Reply:
         return Reply(
             contacts.search(
                 session,
-                call.viewer,
                 name=query.name,
                 company_id=query.company_id,
                 cursor=query.cursor,
@@ -103,7 +102,7 @@ def search_contacts(call: Call) -> Reply:
     "One contact",
     "read",
     path_model=ContactPath,
-    query_model=Reading,
+    query_model=AtPosition,
     answers={200: ContactDetails},
     refuses=(NotFound,),
     versioned=True,
@@ -112,7 +111,7 @@ def show_contact(call: Call) -> Reply:
     """The contact, their company and their addresses."""
     contact_id: UUID = call.path.contact_id
     with call.reading(contacts.contacts, email_addresses.email_addresses) as session:
-        contact = found(Contact.kind, contact_id, contacts.contact(session, call.viewer, contact_id))
+        contact = found(Contact.kind, contact_id, contacts.contact(session, contact_id))
     return Reply(contact, version=contact.version)
 
 

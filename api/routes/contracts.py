@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.operations import Call, Listing, Operations, Reading, Reply, found
+from api.operations import AtPosition, Call, Listing, Operations, Reply, found
 from api.routes.files import offer_documents, offer_tickets
 from domain.aggregates import NotFound
 from domain.client import Client
@@ -112,9 +112,7 @@ def list_contracts(call: Call) -> Reply:
     with call.reading(clients.clients, contracts.contracts) as session:
         found(Client.kind, client_id, clients.names(session, [client_id]))
         return Reply(
-            contracts.of_client(
-                session, call.viewer, client_id, cursor=query.cursor, limit=query.limit, with_total=query.total
-            )
+            contracts.of_client(session, client_id, cursor=query.cursor, limit=query.limit, with_total=query.total)
         )
 
 
@@ -124,7 +122,7 @@ def list_contracts(call: Call) -> Reply:
     "One contract",
     "read",
     path_model=ContractPath,
-    query_model=Reading,
+    query_model=AtPosition,
     answers={200: ContractDetails},
     refuses=(NotFound,),
     versioned=True,
@@ -133,7 +131,7 @@ def show_contract(call: Call) -> Reply:
     """The contract, its client and its insurer."""
     contract_id: UUID = call.path.contract_id
     with call.reading(contracts.contracts) as session:
-        contract = found(Contract.kind, contract_id, contracts.contract(session, call.viewer, contract_id))
+        contract = found(Contract.kind, contract_id, contracts.contract(session, contract_id))
     return Reply(contract, version=contract.version)
 
 

@@ -83,9 +83,7 @@ def list_messages(call: Call) -> Reply:
     with call.reading(tickets.tickets, messages.messages) as session:
         found(Ticket.kind, ticket_id, tickets.exists(session, ticket_id))
         query: Listing = call.query
-        page = messages.of_ticket(
-            session, call.viewer, ticket_id, cursor=query.cursor, limit=query.limit, with_total=query.total
-        )
+        page = messages.of_ticket(session, ticket_id, cursor=query.cursor, limit=query.limit, with_total=query.total)
     return Reply(page)
 
 

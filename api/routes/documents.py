@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.mail.parser import attachment_bytes
-from api.operations import Call, Listing, Media, Operations, Reading, Reply, found
+from api.operations import AtPosition, Call, Listing, Media, Operations, Reply, found
 from api.routes.conversations import MessageAttachmentPath
 from api.routes.tickets import NOT_IN_HAND, TicketPath
 from domain.aggregates import NotFound
@@ -128,9 +128,7 @@ def list_ticket_documents(call: Call) -> Reply:
     with call.reading(tickets.tickets, *documents.VIEWS) as session:
         found(Ticket.kind, ticket_id, tickets.exists(session, ticket_id))
         return Reply(
-            documents.of_ticket(
-                session, call.viewer, ticket_id, cursor=query.cursor, limit=query.limit, with_total=query.total
-            )
+            documents.of_ticket(session, ticket_id, cursor=query.cursor, limit=query.limit, with_total=query.total)
         )
 
 
@@ -140,7 +138,7 @@ def list_ticket_documents(call: Call) -> Reply:
     "One document",
     "read",
     path_model=DocumentPath,
-    query_model=Reading,
+    query_model=AtPosition,
     answers={200: DocumentDetails},
     refuses=(NotFound,),
     versioned=True,
@@ -149,7 +147,7 @@ def show_document(call: Call) -> Reply:
     """What it is, its file with all that stands above, and the attachment that it was made of."""
     document_id: UUID = call.path.document_id
     with call.reading(*documents.VIEWS) as session:
-        document = found(Document.kind, document_id, documents.document(session, call.viewer, document_id))
+        document = found(Document.kind, document_id, documents.document(session, document_id))
     return Reply(document, version=document.version)
 
 

@@ -54,13 +54,12 @@ def offer_tickets(operation: Operations, kind: FileKind, path: str, path_model: 
             found(kind, file.id, files.exists(session, file))
             page = tickets.of_targets(
                 session,
-                call.viewer,
                 files.with_everything_below(session, file),
                 cursor=query.cursor,
                 limit=query.limit,
                 with_total=query.total,
             )
-            return Reply(ticket_cards.rows(session, call.viewer, page))
+            return Reply(ticket_cards.rows(session, page))
 
     list_tickets.__name__ = f"list_{kind}_tickets"
     operation(
@@ -87,7 +86,6 @@ def offer_documents(operation: Operations, kind: FileKind, path: str, path_model
             return Reply(
                 documents.of_files(
                     session,
-                    call.viewer,
                     files.with_everything_below(session, file),
                     cursor=query.cursor,
                     limit=query.limit,

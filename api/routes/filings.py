@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api import runs
-from api.operations import Call, Listing, Operations, Reading, Reply, found
+from api.operations import AtPosition, Call, Listing, Operations, Reply, found
 from api.parameters import AS_JSON
 from api.runs import RunDone
 from domain.aggregates import NotFound
@@ -124,7 +124,6 @@ def preview_filings(call: Call) -> Reply:
         sender_id = email_address_id(call.greffier.log, selection.from_address) if selection.from_address else None
         page = tickets.selected(
             session,
-            call.viewer,
             ticket_ids=selection.ticket_ids,
             filed_on=selection.filed_on,
             sender_id=sender_id,
@@ -163,7 +162,6 @@ def show_run(call: Call) -> Reply:
         return Reply(
             tickets.of_run(
                 session,
-                call.viewer,
                 call.path.run_id,
                 cursor=query.cursor,
                 limit=query.limit,
@@ -178,7 +176,7 @@ def show_run(call: Call) -> Reply:
     "Undo a run",
     "file",
     path_model=RunPath,
-    query_model=Reading,
+    query_model=AtPosition,
     **_RUN,
 )
 def undo_run(call: Call) -> Reply:
@@ -187,7 +185,7 @@ def undo_run(call: Call) -> Reply:
     At most 200 tickets at a time: done again, it goes on with the rest.
     """
     with call.reading(tickets.tickets, *files.VIEWS) as session:
-        page = tickets.of_run(session, call.viewer, call.path.run_id, limit=MAX_LIMIT)
+        page = tickets.of_run(session, call.path.run_id, limit=MAX_LIMIT)
     return Reply(call.run(map(runs.undoing, page.items)))
 
 

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from api.operations import Call, Operations, Reading, Reply
+from api.operations import AtPosition, Call, Operations, Reply
+from api.routes.files import TypedAddress
 from domain.aggregates import NotFound
 from domain.commands import Answer
 from domain.email_address import AddressBelongsToAnother
@@ -46,12 +47,12 @@ class OwnAddressChanged(BaseModel):
 
 
 @operation(
-    "GET", "/office/addresses", "The office's addresses", "read", query_model=Reading, answers={200: OwnAddresses}
+    "GET", "/office/addresses", "The office's addresses", "read", query_model=AtPosition, answers={200: OwnAddresses}
 )
 def list_office_addresses(call: Call) -> Reply:
     """What comes from these is the office's: it joins its thread, or is filed on its recipient. Collaborators' are there."""
     with call.reading(office_addresses.office_addresses) as session:
-        return Reply(OwnAddresses(items=office_addresses.every(session, call.viewer)))
+        return Reply(OwnAddresses(items=office_addresses.every(session)))
 
 
 @operation(

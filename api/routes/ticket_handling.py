@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.operations import Call, Operations, Reading, Reply, found
+from api.operations import AtPosition, Call, Operations, Reply, found
 from api.routes.tickets import NOT_IN_HAND, TicketPath, change
 from api.runs import TicketChanged
 from domain.aggregates import NotFound
@@ -198,7 +198,7 @@ def comment_on_ticket(call: Call) -> Reply:
     "A ticket's comments",
     "read",
     path_model=TicketPath,
-    query_model=Reading,
+    query_model=AtPosition,
     answers={200: Comments},
     refuses=(NotFound,),
 )
@@ -208,4 +208,4 @@ def show_comments(call: Call) -> Reply:
     with call.reading(tickets.tickets, ticket_comments.ticket_comments, collaborators.collaborators) as session:
         found(Ticket.kind, ticket_id, tickets.exists(session, ticket_id))
         merged = [ticket_id, *tickets.absorbed_by(session, ticket_id)]
-        return Reply(Comments(items=ticket_comments.comments(session, call.viewer, *merged)))
+        return Reply(Comments(items=ticket_comments.comments(session, *merged)))

@@ -7,10 +7,9 @@ from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from sqlalchemy import Connection
 
 from api import periods, runs, ticket_cards
-from api.operations import Call, Listing, Operations, Paging, Reading, Reply, found
+from api.operations import AtPosition, Call, Listing, Operations, Paging, Reply, found
 from api.parameters import Flag
 from api.periods import DayOrMoment
 from api.problems import FieldError, Invalid
@@ -30,6 +29,7 @@ from domain.values import FileKind, Target
 from projections import collaborators, files, ticket_history, ticket_search, tickets
 from projections.full_text import words_of
 from projections.paging import MAX_LIMIT, Page
+from projections.reading import Reading
 from projections.ticket_history import HistoryLine
 from projections.ticket_search import Found
 from projections.tickets import TicketDetails
@@ -45,7 +45,7 @@ class TicketPath(BaseModel):
     ticket_id: UUID
 
 
-class Standing(Reading):
+class Standing(AtPosition):
     """How tickets stand."""
 
     filed: Annotated[Flag | None, Field(description="Only those on a file (true), or those on none (false)")] = None
@@ -175,7 +175,6 @@ def list_tickets(call: Call) -> Reply:
         query: Inbox = call.query
         page = tickets.inbox(
             session,
-            call.viewer,
             filed=query.filed,
             state=query.state,
             assigned=query.assigned,
@@ -186,7 +185,7 @@ def list_tickets(call: Call) -> Reply:
             limit=query.limit,
             with_total=query.total,
         )
-        return Reply(ticket_cards.rows(session, call.viewer, page))
+        return Reply(ticket_cards.rows(session, page))
 
 
 @operation("GET", "/tickets/search", "Search tickets", "read", query_model=Search, answers={200: Page[Found]})
@@ -205,7 +204,6 @@ def search_tickets(call: Call) -> Reply:
         return Reply(
             ticket_search.search(
                 session,
-                call.viewer,
                 text=query.text,
                 since=since,
                 before=before,
@@ -248,7 +246,7 @@ def _file(query: Search) -> Target | None:
     "One ticket",
     "read",
     path_model=TicketPath,
-    query_model=Reading,
+    query_model=AtPosition,
     answers={200: TicketCard},
     refuses=(NotFound,),
     versioned=True,
@@ -257,7 +255,7 @@ def show_ticket(call: Call) -> Reply:
     """What the ticket says of its first message, where it is filed, on what evidence, and where else it could go."""
     with call.reading(*ticket_cards.VIEWS) as session:
         ticket = _ticket(call, session)
-        return Reply(ticket_cards.card(session, call.viewer, ticket), version=ticket.version)
+        return Reply(ticket_cards.card(session, ticket), version=ticket.version)
 
 
 @operation(
@@ -266,7 +264,7 @@ def show_ticket(call: Call) -> Reply:
     "A ticket's history",
     "read",
     path_model=TicketPath,
-    query_model=Reading,
+    query_model=AtPosition,
     answers={200: History},
     refuses=(NotFound,),
 )
@@ -275,7 +273,7 @@ def show_history(call: Call) -> Reply:
     views = (tickets.tickets, ticket_history.ticket_history, *files.VIEWS, collaborators.collaborators)
     with call.reading(*views) as session:
         merged = [call.path.ticket_id, *tickets.absorbed_by(session, call.path.ticket_id)]
-        lines = ticket_history.history(session, call.viewer, *merged)
+        lines = ticket_history.history(session, *merged)
     return Reply(History(items=found(Ticket.kind, call.path.ticket_id, lines)))
 
 
@@ -285,7 +283,7 @@ def show_history(call: Call) -> Reply:
     "A new dossier's prefill",
     "read",
     path_model=TicketPath,
-    query_model=Reading,
+    query_model=AtPosition,
     answers={200: Prefill},
     refuses=(NotFound,),
 )
@@ -330,14 +328,13 @@ def list_same_sender(call: Call) -> Reply:
             return Reply(Page[TicketRow](items=[], total=0 if query.total else None))
         page = tickets.unfiled_of_sender(
             session,
-            call.viewer,
             email_address_id(call.greffier.log, address),
             but=ticket_id,
             cursor=query.cursor,
             limit=query.limit,
             with_total=query.total,
         )
-        return Reply(ticket_cards.rows(session, call.viewer, page))
+        return Reply(ticket_cards.rows(session, page))
 
 
 @operation(
@@ -406,5 +403,5 @@ def change(call: Call, command: Command) -> Reply:
     return Reply(ticket, version=ticket.version)
 
 
-def _ticket(call: Call, session: Connection) -> TicketDetails:
-    return found(Ticket.kind, call.path.ticket_id, tickets.ticket(session, call.viewer, call.path.ticket_id))
+def _ticket(call: Call, session: Reading) -> TicketDetails:
+    return found(Ticket.kind, call.path.ticket_id, tickets.ticket(session, call.path.ticket_id))

@@ -11,6 +11,7 @@ from adapters.event_store.log import EventLog
 from adapters.generated_office import Extent, Truth, generate
 from api.bootstrap import Greffier, create_office, open_greffier
 from api.settings import Settings
+from domain.access import Viewer
 from domain.claim import ClaimOpened
 from domain.client import ProspectRegistered
 from domain.company import CompanyRegistered
@@ -22,12 +23,14 @@ from domain.values import Target
 from projections import suggestions
 from projections.engine import Engine
 from projections.log import EventReader, LogBatch
+from projections.reading import Reading
 from tests.bench.bare_library import every_topic
 from tests.bench.measuring import fresh_folder
 
 CLIENTS = 300
 QUICK_CLIENTS = 10
 _SEEDS = (3, 7, 11)
+_ANYBODY = Viewer(collaborator_id=UUID(int=1))
 
 
 class AsItStood(EventReader):
@@ -173,7 +176,7 @@ def _arrivals(office: Greffier, truths: Mapping[UUID, Truth]) -> Iterator[Arriva
             if arrival.waits:
                 log.position = recorded.position
                 engine.catch_up()
-                with office.views.reading() as session:
-                    found = suggestions.suggestions(session, [ticket.id])[ticket.id]
+                with office.views.reading() as connection:
+                    found = suggestions.suggestions(Reading(connection, _ANYBODY), [ticket.id])[ticket.id]
                 arrival = arrival._replace(suggested=[one.file for one in found])
             yield arrival

@@ -40,6 +40,7 @@ from domain.values import Target
 from projections import messages, tickets
 from projections.engine import Engine
 from projections.office import office_projections
+from projections.reading import Reading
 from tests.correspondence import Letter, taken_in
 
 ANNE, BRUNO, CONTRACT = (UUID(int=number) for number in range(1, 4))
@@ -367,8 +368,9 @@ class ConversationMachine(RuleBasedStateMachine):
         run_id = data.draw(st.sampled_from([one.run for one in self.model.conversations if one.run]))
         ones = [one for one in self.model.conversations if one.run == run_id and not one.merged]
         self.engine.catch_up()
-        with self.store.reading() as session:
-            lines = tickets.of_run(session, self.viewer, run_id, limit=100).items
+        with self.store.reading() as connection:
+            session = Reading(connection, self.viewer)
+            lines = tickets.of_run(session, run_id, limit=100).items
         assert {line.ticket_id for line in lines} == {self.ids[one] for one in ones}
         self.run(uuid4(), map(runs.undoing, lines), {one: self.model.undo(one) for one in ones})
 
@@ -435,16 +437,17 @@ class ConversationMachine(RuleBasedStateMachine):
 
     def views_tell_the_same(self):
         self.engine.catch_up()
-        with self.store.reading() as session:
+        with self.store.reading() as connection:
+            session = Reading(connection, self.viewer)
             for one, ticket_id in self.ids.items():
-                shown = tickets.ticket(session, self.viewer, ticket_id)
-                listed = messages.of_ticket(session, self.viewer, ticket_id, limit=100)
+                shown = tickets.ticket(session, ticket_id)
+                listed = messages.of_ticket(session, ticket_id, limit=100)
                 assert {line.message_id for line in listed.items} == {came.letter.message_id for came in one.letters}
                 assert shown.message_count == len(one.letters)
                 if not one.merged:
                     assert (shown.filed_on, shown.state) == (one.on, one.state)
                     assert (shown.dismissed is not None) == one.dismissed
-            inbox = tickets.inbox(session, self.viewer, limit=100)
+            inbox = tickets.inbox(session, limit=100)
             assert {line.ticket_id for line in inbox.items} == {
                 self.ids[one] for one in self.model.conversations if one.answered and not (one.merged or one.dismissed)
             }
@@ -454,9 +457,10 @@ class ConversationMachine(RuleBasedStateMachine):
     def previewed(self, ones, file):
         """What would move: each ticket that isn't there already, and with which anything is done."""
         self.engine.catch_up()
-        with self.store.reading() as session:
+        with self.store.reading() as connection:
+            session = Reading(connection, self.viewer)
             ids = [self.ids[one] for one in ones]
-            lines = tickets.selected(session, self.viewer, ticket_ids=ids, limit=100).items
+            lines = tickets.selected(session, ticket_ids=ids, limit=100).items
         assert {line.ticket_id: runs.moves(line, file) for line in lines} == {
             self.ids[one]: one.on != file and not one.dismissed for one in ones if not one.merged
         }

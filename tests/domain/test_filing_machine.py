@@ -49,6 +49,7 @@ from domain.values import Target
 from projections import email_addresses, files, ticket_comments, tickets
 from projections.engine import Engine
 from projections.office import office_projections
+from projections.reading import Reading
 
 ADDRESSES = ("claire@example.fr", "famille@example.fr", None)
 WAYS = ("associate", "share", "move")
@@ -383,13 +384,14 @@ class FilingMachine(RuleBasedStateMachine):
 
     def views_equal_the_model(self):
         assert all(self.engine.verify(projection.name).equal for projection in office_projections())
-        with self.store.reading() as session:
+        with self.store.reading() as connection:
+            session = Reading(connection, self.viewer)
             for dismissed in (False, True):
-                listed = tickets.inbox(session, self.viewer, dismissed=dismissed, limit=1, with_total=True)
+                listed = tickets.inbox(session, dismissed=dismissed, limit=1, with_total=True)
                 expected = [one for one in self.model.tickets.values() if (one.dismissed is not None) == dismissed]
                 assert listed.total == len(expected)
             for key, ticket in self.model.tickets.items():
-                shown = tickets.ticket(session, self.viewer, self.ticket_ids[key])
+                shown = tickets.ticket(session, self.ticket_ids[key])
                 assert (shown.filed_on.id if shown.filed_on else None) == ticket.on
                 assert shown.unfiled_reason == ticket.reason
                 assert [candidate.target.id for candidate in shown.candidates] == ticket.candidates
@@ -398,7 +400,7 @@ class FilingMachine(RuleBasedStateMachine):
                     ticket.assigned_to,
                     ticket.dismissed,
                 )
-                noted = ticket_comments.comments(session, self.viewer, self.ticket_ids[key])
+                noted = ticket_comments.comments(session, self.ticket_ids[key])
                 assert [comment.comment_id for comment in noted] == ticket.comments
             for owner in (*self.model.clients, COMPANY, CONTACT):
                 assert {(each.address, each.shared) for each in email_addresses.of_owner(session, owner)} == {
@@ -414,7 +416,7 @@ class FilingMachine(RuleBasedStateMachine):
             COMPANY: {COMPANY, CONTACT},
         }
         ids = files.with_everything_below(session, target(file_id))
-        listed = tickets.of_targets(session, self.viewer, ids, limit=200)
+        listed = tickets.of_targets(session, ids, limit=200)
         assert {line.ticket_id for line in listed.items} == {
             self.ticket_ids[key]
             for key, ticket in self.model.tickets.items()

@@ -1,5 +1,5 @@
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -15,6 +15,7 @@ from domain.events import Actor, Context, Recorded, office_event_types
 from projections.engine import Engine
 from projections.log import EventReader, LogBatch
 from projections.projection import Projection, fold_all, stream
+from projections.reading import Reading
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -130,9 +131,10 @@ def make_names():
     return Names
 
 
-@pytest.fixture
-def viewer():
-    return Viewer(collaborator_id=UUID(int=4))
+@contextmanager
+def reading(store):
+    with store.reading() as connection:
+        yield Reading(connection, Viewer(collaborator_id=UUID(int=4)))
 
 
 class Telling:
@@ -165,7 +167,7 @@ class Telling:
         return len(self._log.events)
 
     def asked(self, query, *arguments, **options):
-        with self._store.reading() as session:
+        with reading(self._store) as session:
             return query(session, *arguments, **options)
 
     def equal_to_replay(self):

@@ -21,17 +21,17 @@ def views(telling):
 
 
 @pytest.fixture
-def search(views, viewer):
+def search(views):
     def found(name="", **options):
-        page = views.asked(clients.search, viewer, name=name, **{"limit": 50} | options)
+        page = views.asked(clients.search, name=name, **{"limit": 50} | options)
         return [line.display_name for line in page.items]
 
     return found
 
 
 @pytest.fixture
-def details(views, viewer):
-    return lambda client_id: views.asked(clients.client, viewer, client_id)
+def details(views):
+    return lambda client_id: views.asked(clients.client, client_id)
 
 
 def test_a_prospect_and_then_client_with_everything_known(views, details):
@@ -157,9 +157,9 @@ def test_prospects_and_clients_apart(views, search):
     assert search("dup") == ["Dupond", "Dupont"]
 
 
-def test_pages_hold_while_dossiers_are_added(views, viewer):
+def test_pages_hold_while_dossiers_are_added(views):
     def page(cursor=None, **options):
-        return views.asked(clients.search, viewer, cursor=cursor, limit=2, **options)
+        return views.asked(clients.search, cursor=cursor, limit=2, **options)
 
     for number, name in enumerate(["Aa", "Bb", "Bb", "Cc", "Dd"], 1):
         views.happened(UUID(int=number), person(name, number=number))
@@ -175,9 +175,9 @@ def test_pages_hold_while_dossiers_are_added(views, viewer):
 
 
 @pytest.mark.parametrize("cursor", ["", "nonsense", "WyJhIl0", "WzEsMl0"])
-def test_a_cursor_of_another_list(views, viewer, cursor):
+def test_a_cursor_of_another_list(views, cursor):
     with pytest.raises(BadCursor):
-        views.asked(clients.search, viewer, cursor=cursor, limit=2)
+        views.asked(clients.search, cursor=cursor, limit=2)
 
 
 def test_names_of_those_known(views):

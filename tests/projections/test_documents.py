@@ -78,22 +78,20 @@ def views(telling):
 
 
 @pytest.fixture
-def on_file(views, viewer):
+def on_file(views):
     """The documents of a file and of what stands under it."""
 
     def listed(kind, file_id, **how):
         below = views.asked(files.with_everything_below, Target(kind=kind, id=file_id))
-        page = views.asked(documents.of_files, viewer, below, **{"limit": 9} | how)
+        page = views.asked(documents.of_files, below, **{"limit": 9} | how)
         return [line.document_id for line in page.items]
 
     return listed
 
 
 @pytest.fixture
-def on_ticket(views, viewer):
-    return lambda ticket_id: [
-        line.document_id for line in views.asked(documents.of_ticket, viewer, ticket_id, limit=9).items
-    ]
+def on_ticket(views):
+    return lambda ticket_id: [line.document_id for line in views.asked(documents.of_ticket, ticket_id, limit=9).items]
 
 
 def test_a_document_stands_on_its_file_and_on_those_above(views, on_file):
@@ -105,37 +103,37 @@ def test_a_document_stands_on_its_file_and_on_those_above(views, on_file):
     assert on_file("client", BRUNO) == [THREE]
 
 
-def test_what_a_document_tells(views, viewer):
+def test_what_a_document_tells(views):
     position = views.happened(ONE, indexed(of("claim", CLAIM), "claim_report", name="Constat"))
     views.happened(TWO, indexed(of("client", BRUNO), mail_id=OTHER_MAIL, ticket_id=T2))
-    shown = views.asked(documents.document, viewer, ONE)
+    shown = views.asked(documents.document, ONE)
     assert (shown.document_type, shown.label, shown.name) == ("claim_report", "constat", "Constat")
     assert (shown.content_type, shown.size, shown.version) == ("application/pdf", 9, 1)
     assert shown.on == Target(kind="claim", id=CLAIM)
     assert [file.label for file in shown.filed_under] == ["sinistre n° 7", "contrat MRH-1", "Mme Claire Dupont"]
     assert shown.source == DocumentSource(ticket_id=T1, mail_id=MAIL, part=2)
     assert (views.noon - shown.indexed_at).total_seconds() == -position
-    assert views.asked(documents.document, viewer, THREE) is None
+    assert views.asked(documents.document, THREE) is None
 
 
-def test_a_corrected_document_stands_on_its_right_file_in_its_place(views, viewer, on_file):
+def test_a_corrected_document_stands_on_its_right_file_in_its_place(views, on_file):
     wrong, other = indexed(of("client", BRUNO), "quote"), indexed(of("client", CLAIRE), mail_id=OTHER_MAIL)
     views.happened(ONE, wrong)
     views.happened(TWO, other)
     views.happened(ONE, reclassified(wrong, of("contract", CONTRACT)))
     assert on_file("client", BRUNO) == []
     assert on_file("client", CLAIRE) == [TWO, ONE]
-    shown = views.asked(documents.document, viewer, ONE)
+    shown = views.asked(documents.document, ONE)
     assert (shown.document_type, shown.on.id, shown.version) == ("invoice", CONTRACT, 2)
 
 
-def test_a_removed_document_is_in_no_list(views, viewer, on_file, on_ticket):
+def test_a_removed_document_is_in_no_list(views, on_file, on_ticket):
     mine, other = indexed(of("client", CLAIRE)), indexed(of("client", CLAIRE), "quote")
     views.happened(ONE, mine)
     views.happened(TWO, other)
     views.happened(ONE, removed(mine))
     assert on_file("client", CLAIRE) == on_ticket(T1) == [TWO]
-    assert views.asked(documents.document, viewer, ONE) is None
+    assert views.asked(documents.document, ONE) is None
 
 
 def test_what_was_erased_is_in_no_list(views, on_file):
@@ -145,7 +143,7 @@ def test_what_was_erased_is_in_no_list(views, on_file):
     assert on_file("client", CLAIRE) == [TWO]
 
 
-def test_a_document_goes_with_its_message(views, viewer, on_ticket):
+def test_a_document_goes_with_its_message(views, on_ticket):
     views.happened(ONE, indexed(of("client", CLAIRE)))
     views.happened(TWO, indexed(of("client", BRUNO), mail_id=OTHER_MAIL, ticket_id=T2))
     assert (on_ticket(T1), on_ticket(T2)) == ([ONE], [TWO])
@@ -154,24 +152,24 @@ def test_a_document_goes_with_its_message(views, viewer, on_ticket):
     assert (on_ticket(T2), on_ticket(T3)) == ([], [TWO])
     views.happened(T3, TicketMerged(into=T1, mail_ids=(OTHER_MAIL,)))
     assert (on_ticket(T1), on_ticket(T3)) == ([TWO, ONE], [])
-    assert views.asked(documents.document, viewer, TWO).source.ticket_id == T1
+    assert views.asked(documents.document, TWO).source.ticket_id == T1
 
 
-def test_a_document_whose_message_is_gone_is_listed_all_the_same(views, viewer):
+def test_a_document_whose_message_is_gone_is_listed_all_the_same(views):
     views.happened(ONE, indexed(of("client", CLAIRE), mail_id=UUID(int=99)))
-    assert views.asked(documents.document, viewer, ONE).source.ticket_id == T1
+    assert views.asked(documents.document, ONE).source.ticket_id == T1
 
 
-def test_documents_come_in_pages(views, viewer, on_file):
+def test_documents_come_in_pages(views, on_file):
     for document_id in (ONE, TWO, THREE):
         views.happened(document_id, indexed(of("client", CLAIRE)))
     views.happened(UUID(int=34), indexed(of("client", BRUNO)))
-    first = views.asked(documents.of_files, viewer, [CLAIRE], limit=2, with_total=True)
+    first = views.asked(documents.of_files, [CLAIRE], limit=2, with_total=True)
     assert [line.document_id for line in first.items] == [THREE, TWO]
     assert first.total == 3
     assert on_file("client", CLAIRE, limit=2, cursor=first.next_cursor) == [ONE]
     with pytest.raises(BadCursor):
-        views.asked(documents.of_ticket, viewer, T1, limit=2, cursor="x")
+        views.asked(documents.of_ticket, T1, limit=2, cursor="x")
 
 
 def test_the_messages_with_an_attachment_of_a_number(views):

@@ -95,21 +95,21 @@ def test_what_several_contracts_are_called_names_them_all(views):
     assert set(views.asked(files.ids_of, "contract", "MRH-1")) == {CONTRACT, other}
 
 
-def test_what_was_erased_is_in_no_list(views, viewer):
+def test_what_was_erased_is_in_no_list(views):
     contract, claim, contact = UUID(int=11), UUID(int=12), UUID(int=13)
     views.happened(contract, ContractRegistered(dossier_id=CLAIRE, policy=ERASED), TERMINATED)
     views.happened(claim, ClaimOpened(number=8, contract_id=CONTRACT, dossier_id=CLAIRE, reference=ERASED))
     views.happened(contact, ContactRegistered(number=2, identity=ERASED))
     views.happened(UUID(int=15), CompanyRegistered(role="referrer", identity=ERASED))
-    assert views.asked(companies.company, viewer, UUID(int=15)) is None
-    assert views.asked(contracts.contract, viewer, contract) is None
-    assert views.asked(claims.claim, viewer, claim) is None
-    assert views.asked(contacts.contact, viewer, contact) is None
-    (left,) = views.asked(contacts.search, viewer, limit=5).items
+    assert views.asked(companies.company, UUID(int=15)) is None
+    assert views.asked(contracts.contract, contract) is None
+    assert views.asked(claims.claim, claim) is None
+    assert views.asked(contacts.contact, contact) is None
+    (left,) = views.asked(contacts.search, limit=5).items
     assert left.contact_id == CONTACT
 
 
-def test_a_contract_shows_the_days_of_its_cover_and_a_claim_that_of_the_loss(views, viewer):
+def test_a_contract_shows_the_days_of_its_cover_and_a_claim_that_of_the_loss(views):
     contract, claim = UUID(int=11), UUID(int=12)
     january, march = date(2026, 1, 1), date(2026, 3, 9)
     views.happened(
@@ -120,20 +120,20 @@ def test_a_contract_shows_the_days_of_its_cover_and_a_claim_that_of_the_loss(vie
         ClaimOpened(number=8, contract_id=contract, dossier_id=CLAIRE, occurred_on=march, reference=ClaimReference()),
         ClaimClosed(),
     )
-    lines = views.asked(contracts.of_client, viewer, CLAIRE, limit=5, with_total=False).items
+    lines = views.asked(contracts.of_client, CLAIRE, limit=5, with_total=False).items
     assert [(line.starts_on, line.ends_on) for line in lines] == [(january, TERMINATED.effective_on), (None, None)]
-    assert views.asked(contracts.contract, viewer, contract).ends_on == TERMINATED.effective_on
-    (line,) = views.asked(claims.of_contract, viewer, contract, limit=5, with_total=False).items
-    assert line.occurred_on == views.asked(claims.claim, viewer, claim).occurred_on == march
-    assert views.asked(claims.claim, viewer, CLAIM).occurred_on is None
+    assert views.asked(contracts.contract, contract).ends_on == TERMINATED.effective_on
+    (line,) = views.asked(claims.of_contract, contract, limit=5, with_total=False).items
+    assert line.occurred_on == views.asked(claims.claim, claim).occurred_on == march
+    assert views.asked(claims.claim, CLAIM).occurred_on is None
 
 
-def test_a_contract_whose_termination_was_corrected_ends_on_the_later_told_day(views, viewer):
+def test_a_contract_whose_termination_was_corrected_ends_on_the_later_told_day(views):
     views.happened(CONTRACT, TERMINATED, ContractTerminated(effective_on=date(2026, 12, 31)))
-    assert views.asked(contracts.contract, viewer, CONTRACT).ends_on == date(2026, 12, 31)
+    assert views.asked(contracts.contract, CONTRACT).ends_on == date(2026, 12, 31)
 
 
-def test_a_company_is_found_by_its_role(views, viewer):
+def test_a_company_is_found_by_its_role(views):
     views.happened(UUID(int=14), CompanyRegistered(role="referrer", identity=CompanyName(name="Immobilière Éole")))
-    found = views.asked(companies.search, viewer, role="referrer", limit=5, with_total=True)
+    found = views.asked(companies.search, role="referrer", limit=5, with_total=True)
     assert ([company.name for company in found.items], found.total) == (["Immobilière Éole"], 1)

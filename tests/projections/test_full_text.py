@@ -13,6 +13,7 @@ from projections import engine as engine_module
 from projections import full_text
 from projections.full_text import FullText, among, searchable
 from projections.projection import Projection, stream
+from tests.projections.conftest import reading
 from tests.projections.facts import person, received
 
 NOTES = {
@@ -61,7 +62,7 @@ class Notes:
         return {"position": recorded.position, "searched": searchable(note), "seen": 1}
 
     def found(self, store, query, *also, **options):
-        with store.reading() as session:
+        with reading(store) as session:
             hits = self.words.newest(session, query, [self.table.c.position], *also, **{"limit": 50} | options)
         return [hit["position"] for hit in hits]
 
@@ -185,7 +186,7 @@ def test_what_holds_the_words_is_told_row_by_row_alike(telling, notes, store):
 
     def held(query):
         rows = notes.table.alias("rows_of_notes")
-        with store.reading() as session:
+        with reading(store) as session:
             return list(session.scalars(select(rows.c.position).where(notes.words.holds(query, rows))))
 
     for query in (
@@ -221,18 +222,18 @@ def test_hits_are_sought_among_the_words_and_not_put_in_order_first(telling, not
     told = telling(notes.projection)
     written(told, *("Bonnet" for _ in range(20)))
     asked = []
-    with store.reading() as session:
-        event.listen(session, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+    with reading(store) as session:
+        event.listen(session.connection, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
         notes.words.newest(session, "bonnet martin", [*notes.table.c], limit=50)
-        if session.dialect.name == "sqlite":
+        if session.connection.dialect.name == "sqlite":
             ((statement, parameters),) = asked
-            plan = str(session.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
+            plan = str(session.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
             assert plan.index("SCAN notes_full_text VIRTUAL TABLE") < plan.index("SEARCH notes USING INDEX")
             assert "TEMP B-TREE" not in plan
         else:
             windows = [one for one in asked if " @@ " in one[0]]
-            session.exec_driver_sql("SET enable_seqscan = off")
-            plans = [str(session.exec_driver_sql(f"EXPLAIN {one}", given).all()) for one, given in windows]
+            session.connection.exec_driver_sql("SET enable_seqscan = off")
+            plans = [str(session.connection.exec_driver_sql(f"EXPLAIN {one}", given).all()) for one, given in windows]
             assert plans
             assert all("Bitmap Index Scan on notes__1_full_text" in plan for plan in plans)
 
@@ -240,7 +241,7 @@ def test_hits_are_sought_among_the_words_and_not_put_in_order_first(telling, not
 def test_every_column_can_be_asked_for(telling, notes, store):
     told = telling(notes.projection)
     first, _ = written(told, "Claire", "Bruno")
-    with store.reading() as session:
+    with reading(store) as session:
         assert notes.words.newest(session, "claire", [*notes.table.c], limit=9) == [
             {"client_id": first, "position": 1, "searched": "claire", "seen": 1}
         ]
@@ -281,7 +282,7 @@ def test_hits_far_apart_in_a_long_log_are_found_in_order(store, notes):
 @pytest.mark.parametrize("views_url", ["postgres"], indirect=True)
 def test_what_follows_in_the_transaction_is_planned_as_ever(telling, notes, store):
     written(telling(notes.projection), "Claire", "Bruno")
-    with store.reading() as session:
+    with reading(store) as session:
         notes.words.newest(session, "claire", [notes.table.c.position], limit=9)
         assert session.scalar(text("SHOW enable_seqscan")) == "on"
         assert session.scalar(text("SHOW work_mem")) == "4MB"
@@ -436,9 +437,9 @@ def test_who_searches_while_views_are_rebuilt_and_written_misses_nothing(office,
     def look():
         try:
             while not done.is_set():
-                with office.store.reading() as session:
+                with reading(office.store) as session:
                     hits = notes.words.newest(session, "bonnet", [notes.table.c.position], limit=500)
-                    at = office.store.views(session)["notes"].position
+                    at = office.store.views(session.connection)["notes"].position
                     looked.append(([hit["position"] for hit in hits], at))
         except Exception as error:
             failed.append(error)

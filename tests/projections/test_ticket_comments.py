@@ -30,8 +30,8 @@ def views(telling):
 
 
 @pytest.fixture
-def comments(views, viewer):
-    return lambda ticket_id: views.asked(ticket_comments.comments, viewer, ticket_id)
+def comments(views):
+    return lambda ticket_id: views.asked(ticket_comments.comments, ticket_id)
 
 
 def test_a_comment_says_who_wrote_it_and_when(views, comments):

@@ -57,8 +57,8 @@ def views(telling):
 
 
 @pytest.fixture
-def sentences(views, viewer):
-    return lambda: [line.sentence for line in views.asked(ticket_history.history, viewer, T1)]
+def sentences(views):
+    return lambda: [line.sentence for line in views.asked(ticket_history.history, T1)]
 
 
 def test_a_message_filed_on_arrival(views, sentences):
@@ -152,10 +152,10 @@ def test_who_saw_to_it(views, sentences):
         ("other", "autre motif"),
     ],
 )
-def test_why_it_was_put_aside(views, viewer, reason, why):
+def test_why_it_was_put_aside(views, reason, why):
     views.happened(T1, received())
     views.happened(T1, TicketDismissed(reason=reason, note="Démarchage"), TicketBroughtBack(), actor=BY_ANNE)
-    _, aside, back = views.asked(ticket_history.history, viewer, T1)
+    _, aside, back = views.asked(ticket_history.history, T1)
     assert (aside.sentence, aside.why) == (f"Anne Petit : Écarté ({why}).", why)
     assert (back.sentence, back.why) == ("Anne Petit : Rétabli.", None)
 
@@ -221,9 +221,9 @@ def test_a_dossier_created_from_the_ticket(views, sentences):
     assert sentences()[1:] == ["Anne Petit : Fiche créée depuis ce ticket : « Zoé Durand »."]
 
 
-def test_the_parts_of_a_line(views, viewer):
+def test_the_parts_of_a_line(views):
     position = views.happened(T1, filed(CLAIRE), actor=BY_ANNE)
-    (line,) = views.asked(ticket_history.history, viewer, T1)
+    (line,) = views.asked(ticket_history.history, T1)
     assert line.model_dump(exclude={"sentence"}) == {
         "position": position,
         "at": views.noon + timedelta(seconds=position),
@@ -246,8 +246,8 @@ def test_rules_act_under_their_name(views, sentences, rule, who):
     assert sentences() == [f"{who} : Message reçu, ticket n° 5 ouvert."]
 
 
-def test_a_ticket_that_does_not_exist_has_no_history(views, viewer):
-    assert views.asked(ticket_history.history, viewer, uuid4()) == []
+def test_a_ticket_that_does_not_exist_has_no_history(views):
+    assert views.asked(ticket_history.history, uuid4()) == []
 
 
 def test_no_personal_value_is_kept_in_a_history(views, store):

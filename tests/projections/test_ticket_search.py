@@ -36,9 +36,8 @@ ANNE, PAUL = UUID(int=20), UUID(int=21)
 class Mailbox:
     """The tickets of an office, by the number of each; `found` are those that a search gives, in its order."""
 
-    def __init__(self, views, viewer):
+    def __init__(self, views):
         self.views = views
-        self._viewer = viewer
         self._mails = 0
 
     def receive(self, number, text="", **more):
@@ -62,7 +61,7 @@ class Mailbox:
 
     def search(self, text=None, **options):
         options = {"limit": 50, "text": text} | options
-        return self.views.asked(ticket_search.search, self._viewer, **options)
+        return self.views.asked(ticket_search.search, **options)
 
     def found(self, text=None, **options):
         return numbers(self.search(text, **options))
@@ -83,12 +82,12 @@ def numbers(page):
 
 
 @pytest.fixture(params=["few", "many"])
-def mailbox(request, telling, viewer, monkeypatch):
+def mailbox(request, telling, monkeypatch):
     """Searched through the tickets' messages, and through the words' index: both find the same."""
     if request.param == "many":
         monkeypatch.setattr(ticket_search, "_FEW", -1)
     told = telling(*ticket_search.VIEWS)
-    yield Mailbox(told, viewer)
+    yield Mailbox(told)
     assert told.equal_to_replay()
 
 

@@ -35,13 +35,13 @@ def views(telling):
 
 
 @pytest.fixture
-def inbox(views, viewer):
-    return lambda **options: views.asked(tickets.inbox, viewer, **{"limit": 50} | options)
+def inbox(views):
+    return lambda **options: views.asked(tickets.inbox, **{"limit": 50} | options)
 
 
 @pytest.fixture
-def ticket(views, viewer):
-    return lambda ticket_id: views.asked(tickets.ticket, viewer, ticket_id)
+def ticket(views):
+    return lambda ticket_id: views.asked(tickets.ticket, ticket_id)
 
 
 def numbers(page):
@@ -127,9 +127,9 @@ def test_a_cursor_of_another_list(inbox, cursor):
         inbox(cursor=cursor)
 
 
-def test_the_tickets_of_a_file_follow_re_filing(views, viewer):
+def test_the_tickets_of_a_file_follow_re_filing(views):
     def of(*client_ids):
-        return numbers(views.asked(tickets.of_targets, viewer, client_ids, limit=50))
+        return numbers(views.asked(tickets.of_targets, client_ids, limit=50))
 
     views.happened(T1, received(1), filed(CLAIRE))
     views.happened(T2, received(2), filed(BRUNO))
@@ -139,10 +139,10 @@ def test_the_tickets_of_a_file_follow_re_filing(views, viewer):
     assert (of(CLAIRE), of(BRUNO)) == ([3], [2, 1])
     views.happened(T3, TicketUnclassified(previously_on=target(CLAIRE), former_dossier_id=CLAIRE))
     assert of(CLAIRE) == []
-    page = views.asked(tickets.of_targets, viewer, [BRUNO], limit=1, with_total=True)
+    page = views.asked(tickets.of_targets, [BRUNO], limit=1, with_total=True)
     assert (
         page.total,
-        numbers(views.asked(tickets.of_targets, viewer, [BRUNO], limit=1, cursor=page.next_cursor)),
+        numbers(views.asked(tickets.of_targets, [BRUNO], limit=1, cursor=page.next_cursor)),
     ) == (
         2,
         [1],
@@ -258,10 +258,10 @@ def test_a_comment_moves_its_ticket_s_version_alone(views, ticket):
     assert ticket(T2).version == 1
 
 
-def test_the_tickets_of_a_file_show_what_was_dismissed(views, viewer):
+def test_the_tickets_of_a_file_show_what_was_dismissed(views):
     views.happened(T1, received(1), filed(CLAIRE), TicketDismissed(reason="advertising"))
     views.happened(T2, received(2), filed(BRUNO))
-    page = views.asked(tickets.of_targets, viewer, [CLAIRE], limit=50)
+    page = views.asked(tickets.of_targets, [CLAIRE], limit=50)
     assert [(line.number, line.dismissed) for line in page.items] == [(1, "advertising")]
 
 
@@ -272,16 +272,16 @@ def test_a_ticket_by_its_number(views):
     assert views.asked(tickets.numbered, 9) is None
 
 
-def test_how_many_wait_and_why(views, viewer):
+def test_how_many_wait_and_why(views):
     views.happened(T1, received(1), UNKNOWN)
     views.happened(
         T2, received(2), filed(CLAIRE), TicketUnclassified(previously_on=target(CLAIRE), former_dossier_id=CLAIRE)
     )
     views.happened(T3, received(3), filed(CLAIRE))
     views.happened(T4, received(4), filed(BRUNO))
-    assert views.asked(tickets.counts, viewer) == {"unknown_address": 1, "unfiled": 1, "filed": 2}
+    assert views.asked(tickets.counts) == {"unknown_address": 1, "unfiled": 1, "filed": 2}
     views.happened(T3, TicketDismissed(reason="junk"))
-    assert views.asked(tickets.counts, viewer) == {"unknown_address": 1, "unfiled": 1, "filed": 1}
+    assert views.asked(tickets.counts) == {"unknown_address": 1, "unfiled": 1, "filed": 1}
 
 
 def test_an_erased_ticket_is_not_shown(views, inbox, ticket):

@@ -1,0 +1,31 @@
+import inspect
+import pkgutil
+from importlib import import_module
+from typing import get_type_hints
+
+import projections
+from projections.reading import Reading, reads
+from projections.tickets import tickets
+
+
+def queries():
+    """Every public function of a read model that reads the views."""
+    modules = (import_module(found.name) for found in pkgutil.walk_packages(projections.__path__, "projections."))
+    for module in modules:
+        for name, member in list(vars(module).items()):
+            if inspect.isfunction(member) and member.__module__ == module.__name__ and not name.startswith("_"):
+                if next(iter(inspect.signature(member).parameters), None) == "session":
+                    yield f"{module.__name__}.{name}", get_type_hints(member)["session"]
+
+
+def test_every_query_is_asked_by_a_viewer():
+    found = dict(queries())
+    assert "projections.tickets.inbox" in found
+    assert {name for name, asked_with in found.items() if asked_with is not Reading} == set()
+
+
+def test_a_query_says_what_it_reads():
+    @reads(tickets)
+    def counted(session: Reading) -> int: ...
+
+    assert counted.views == (tickets,)
