@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 GREFFIER = str(Path(sys.executable).with_name("greffier"))
 
@@ -43,16 +44,11 @@ def served(folder: Path, **environment: str) -> Iterator[tuple[str, str]]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
+    with ended_at_last(process) as output:
+        line = output.readline()
         found = re.search(r"http://\S+?:\d+", line)
-        assert found, line + process.stdout.read()
+        assert found, line + output.read()
         yield found[0], token
-    finally:
-        process.terminate()
-        process.stdout.close()
-        process.wait(timeout=30)
 
 
 @contextmanager
@@ -64,11 +60,23 @@ def projected_apart(folder: Path, **environment: str) -> Iterator[None]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    with ended_at_last(process) as output:
+        assert json.loads(output.readline()) == {"projecting": True}
+        yield
+
+
+@contextmanager
+def ended_at_last(process: subprocess.Popen[str]) -> Iterator[IO[str]]:
+    """Gives what the process prints; whatever happens, it doesn't run on."""
     assert process.stdout is not None
     try:
-        assert json.loads(process.stdout.readline()) == {"projecting": True}
-        yield
+        yield process.stdout
     finally:
         process.terminate()
         process.stdout.close()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
