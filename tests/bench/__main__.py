@@ -6,11 +6,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from tests.bench import appends, commands, intake, memory, quality, rebuilding, searching, visible
-from tests.bench.measuring import Figure, Measurement, measured, measured_quickly
+from tests.bench.measuring import Figure, Measurement, measured, measured_quickly, print_table, told
 
 MEASUREMENTS: Mapping[str, Sequence[Measurement]] = {
     "intake": (intake.STORED, intake.PARSED_AND_STORED),
@@ -26,7 +25,6 @@ MEASUREMENTS: Mapping[str, Sequence[Measurement]] = {
 
 QUALITY = "quality"
 """Not a speed: how well mail files itself."""
-_WIDTH_IN_A_FILE = 180
 
 
 def table(figures: Sequence[Figure]) -> Table:
@@ -41,7 +39,7 @@ def table(figures: Sequence[Figure]) -> Table:
             f"{figure.beside:,.0f}",
             f"{figure.ratio:.2f}",
             measurement.target or "none yet",
-            _told(figure.reached),
+            told(figure.reached),
             str(len(figure.pairs)),
         )
     return shown
@@ -50,7 +48,7 @@ def table(figures: Sequence[Figure]) -> Table:
 def memory_table(figures: Sequence[memory.Figure]) -> Table:
     shown = Table("store", "what", "memory", "target", "reached")
     for figure in figures:
-        shown.add_row(figure.store, figure.what, figure.told, figure.target, _told(figure.reached))
+        shown.add_row(figure.store, figure.what, figure.told, figure.target, told(figure.reached))
     return shown
 
 
@@ -58,17 +56,8 @@ def quality_table(rows: Sequence[quality.Row]) -> Table:
     shown = Table("what", "messages", "share", "target", "reached")
     for row in rows:
         target = "none" if row.none else ""
-        shown.add_row(row.what, f"{row.messages:,}", f"{row.messages / row.of:.1%}", target, _told(row.reached))
+        shown.add_row(row.what, f"{row.messages:,}", f"{row.messages / row.of:.1%}", target, told(row.reached))
     return shown
-
-
-def _print(shown: Table) -> None:
-    console = Console()
-    Console(width=console.width if console.is_terminal else _WIDTH_IN_A_FILE).print(shown)
-
-
-def _told(reached: bool | None) -> str:
-    return "" if reached is None else "yes" if reached else "no"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -84,7 +73,7 @@ def main(arguments: Sequence[str]) -> None:
         parser.error(f"{', '.join(unknown)}: there are {', '.join(names)}")
     if options.memory:
         taken = memory.measured(options.store, memory.QUICK_EVENTS if options.quick else memory.EVENTS)
-        _print(memory_table(taken))
+        print_table(memory_table(taken))
         return
     chosen = [
         measurement
@@ -97,11 +86,11 @@ def main(arguments: Sequence[str]) -> None:
         print(f"{figure.measurement.store}: {figure.measurement.what}: {figure.ratio:.2f}", file=sys.stderr, flush=True)
         figures.append(figure)
     if figures:
-        _print(table(figures))
+        print_table(table(figures))
     rows = []
     if not options.names or QUALITY in options.names:
         rows = quality.measured(quality.QUICK_CLIENTS if options.quick else quality.CLIENTS)
-        _print(quality_table(rows))
+        print_table(quality_table(rows))
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps([figure.as_json() for figure in figures], ensure_ascii=False, indent=2) + "\n")
     if not options.quick and (slow := [figure for figure in figures if figure.measurement.must and not figure.reached]):

@@ -12,7 +12,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.console import Console
+from rich.table import Table
+
 RUNS = 9
+_WIDTH_IN_A_FILE = 180
 
 
 class Pair(NamedTuple):
@@ -135,3 +139,12 @@ def seconds(work: Callable[[], object]) -> float:
         return time.perf_counter() - start
     finally:
         gc.enable()
+
+
+def print_table(shown: Table) -> None:
+    console = Console()
+    Console(width=console.width if console.is_terminal else _WIDTH_IN_A_FILE).print(shown)
+
+
+def told(reached: bool | None) -> str:
+    return "" if reached is None else "yes" if reached else "no"
