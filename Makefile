@@ -30,8 +30,12 @@ check: install
 	$(BIN)/lint-imports
 
 bench: install
+ifdef BEFORE
+	$(BIN)/python -m tests.bench.before $(BEFORE)
+else
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench --memory
+endif
 
 format: install
 	$(BIN)/ruff check --fix .

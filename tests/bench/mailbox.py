@@ -113,3 +113,8 @@ def _client(number: int) -> Correspondent:
 
 def _number(number: int) -> str:
     return f"VAL-2019-{number:05d}"
+
+
+def addresses() -> tuple[str, list[str]]:
+    """The office's own, and one of each of its clients."""
+    return _OFFICE.address, [_client(number).address for number in range(_CLIENTS // 2)]

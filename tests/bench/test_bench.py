@@ -2,11 +2,12 @@
 
 import json
 import math
+import subprocess
 from contextlib import contextmanager
 
 import pytest
 
-from tests.bench import quality
+from tests.bench import before, quality
 from tests.bench.__main__ import MEASUREMENTS, main
 from tests.bench.measuring import Figure, Measurement, Pair, measured
 
@@ -98,3 +99,82 @@ def test_a_ratio_is_of_medians():
         "reached": True,
         "runs": 3,
     }
+
+
+# --- beside a commit ------------------------------------------------------------------------------
+
+
+def test_a_commit_is_measured_beside_what_stands_here(tmp_path, capsys):
+    output = tmp_path / "build" / "before.json"
+    before.main(["HEAD", "--quick", "--output", str(output)])
+    written = json.loads(output.read_text())
+    lines = [(row, line.what) for row, measured in before.ROWS.items() for line in measured.lines]
+    assert [(figure["row"], figure["what"]) for figure in written["figures"]] == lines
+    assert written["now"].removesuffix("-dirty") == written["before"]
+    for figure in written["figures"]:
+        assert min(figure["before"], figure["now"], figure["ratio"]) > 0
+        assert len(figure["pairs"]) == 1
+    printed = capsys.readouterr().out
+    assert "within 5 %" in printed
+    assert written["before"] in printed
+
+
+def test_what_a_commit_is_measured_on_is_named(capsys):
+    for wrong, said in (
+        (["HEAD", "inbocks"], "inbocks: there are rebuild"),
+        (["no-such-commit"], "there is no commit"),
+    ):
+        with pytest.raises(SystemExit):
+            before.main(wrong)
+        assert said in capsys.readouterr().err
+
+
+def test_a_commits_worktree_is_removed_whatever_happens():
+    def interrupted():
+        with before.checked_out("HEAD") as tree:
+            assert (tree / "pyproject.toml").is_file()
+            trees.append(tree)
+            raise KeyboardInterrupt
+
+    trees = []
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not trees[0].parent.exists()
+    listed = subprocess.run(["git", "worktree", "list"], cwd=before.ROOT, capture_output=True, text=True, check=True)
+    assert str(trees[0]) not in listed.stdout
+
+
+@pytest.mark.parametrize(
+    ("unit", "faster"), [(before.PER_SECOND, (10.0, 20.0)), (before.SECONDS, (20.0, 10.0))], ids=["rate", "seconds"]
+)
+def test_what_is_faster_now_has_a_ratio_above_one(unit, faster):
+    figure = before.Figure("SQLite", "a", before.Shown("b", unit), (faster, (10.0, 10.0), faster))
+    assert math.isclose(figure.ratio, 2)
+    assert figure.spread == (1.5, 2)
+    assert figure.within
+    assert figure.reached is None
+    slower = before.Figure("SQLite", "a", before.Shown("b", unit), (faster[::-1],))
+    assert math.isclose(slower.ratio, 0.5)
+    assert not slower.within
+
+
+def test_a_target_is_an_amount_or_a_ratio():
+    def reached(target, pair):
+        return before.Figure("SQLite", "a", before.Shown("b", before.SECONDS, target), (pair,)).reached
+
+    assert reached(before.Target("≤ 0.3 s", now_at_most=0.3), (1.0, 0.3))
+    assert not reached(before.Target("≤ 0.3 s", now_at_most=0.3), (1.0, 0.31))
+    assert reached(before.Target("≤ 0.75 × before", ratio_at_least=1 / 0.75), (1.0, 0.74))
+    assert not reached(before.Target("≤ 0.75 × before", ratio_at_least=1 / 0.75), (1.0, 0.76))
+
+
+def test_each_pair_begins_with_the_other_one():
+    measured = []
+
+    def measure(side, _size):
+        measured.append(side)
+        return (1.0,)
+
+    row = before.Row((before.Shown("a"),), measure, 1, 1)
+    assert before._measured(row, ("before", "now"), 3) == [((1.0,), (1.0,))] * 3
+    assert measured == ["before", "now", "now", "before"] * 2
