@@ -150,12 +150,9 @@ def _arrivals(office: Greffier, truths: Mapping[UUID, Truth]) -> Iterator[Arriva
         for recorded in of_one_command:
             event = recorded.event
             match event:
-                case ContractRegistered():
+                case ContractRegistered() | ClaimOpened():
                     files.add(recorded.stream_id)
-                    clients[recorded.stream_id] = event.client_id
-                case ClaimOpened():
-                    files.add(recorded.stream_id)
-                    clients[recorded.stream_id] = clients[event.contract_id]
+                    clients[recorded.stream_id] = event.dossier_id
                 case ProspectRegistered() | CompanyRegistered() | ContactRegistered():
                     files.add(recorded.stream_id)
                 case TicketReceived() | TicketContinued():
