@@ -25,7 +25,7 @@ from adapters.databases import StoreUnavailable
 from adapters.event_store.log import IfMatch
 from adapters.spool import IN_MEMORY, Spool
 from api.bootstrap import Greffier
-from api.parameters import AS_DIGITS, Flag
+from api.parameters import Parameters
 from api.problems import (
     INTERNAL_ERROR,
     RETRY_AFTER_SECONDS,
@@ -48,7 +48,7 @@ from domain.commands import Answer, Command
 from domain.email_address import AddressBelongsToAnother
 from domain.events import Actor
 from projections import files
-from projections.paging import DEFAULT_LIMIT, MAX_LIMIT
+from projections.paging import Window
 from projections.projection import Projection
 from projections.reading import Reading
 
@@ -61,31 +61,17 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class AtPosition(BaseModel):
+class AtPosition(Parameters):
     """What every read takes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     min_position: Annotated[
         int,
         Field(ge=0, description="Answer once the views have reached this position of the log: read your own writes"),
-        AS_DIGITS,
     ] = 0
 
 
-class Paging(BaseModel):
-    """Which page of a list."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    cursor: Annotated[str | None, Field(max_length=2000, description="`next_cursor` of the page before")] = None
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="How many items at most"), AS_DIGITS] = DEFAULT_LIMIT
-
-
-class Listing(AtPosition, Paging):
+class Listing(AtPosition, Window):
     """What every list of a view takes."""
-
-    total: Annotated[Flag, Field(description="Whether to count all items, too")] = False
 
 
 class Nothing(BaseModel):

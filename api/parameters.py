@@ -5,9 +5,9 @@ body it refuses 2.0, which in JSON is a whole number.
 """
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, get_args
 
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
 
 _DIGITS: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 
@@ -32,3 +32,16 @@ def _whole(number: object) -> object:
 AS_DIGITS: Final = BeforeValidator(_in_digits)
 AS_JSON: Final = BeforeValidator(_whole)
 Flag = Annotated[bool, BeforeValidator(_flag)]
+
+
+class Parameters(BaseModel):
+    """What comes as text: its whole numbers and flags are taken so, whoever declared them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_promised(cls, text: object, info: ValidationInfo) -> object:
+        declared: Any = cls.model_fields[str(info.field_name)].annotation
+        kinds = {declared, *get_args(declared)}
+        return _in_digits(text) if int in kinds else _flag(text) if bool in kinds else text

@@ -7,13 +7,14 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Column, Index, Integer, String, Table, Uuid, func, select
+from sqlalchemy import Column, Index, Integer, String, Table, Uuid, select
 
 from domain.claim import ClaimClosed, ClaimEvent, ClaimOpened, ClaimReopened, ClaimStatus
-from domain.events import Recorded, Value, unsealed
-from projections.paging import Page, decode_cursor, encode_cursor, page_of
+from domain.events import Recorded, unsealed
+from projections import contracts
+from projections.paging import Page, Window, paged
 from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 _claims: Final = Table(
     "claims",
@@ -63,44 +64,51 @@ def reopened(recorded: Recorded[ClaimReopened]) -> Row:
 # --- queries ----------------------------------------------------------------------------------
 
 
-class ClaimLine(Value):
-    """A claim in a list. `number` is the office's, `insurer_reference` the insurer's, `occurred_on` the day of the loss."""
+class ClaimLine(Shown):
+    """A claim in a list."""
 
     claim_id: UUID
+    """For `/claims/{claim_id}`."""
     number: int
+    """The office's own, never given again."""
     contract_id: UUID
+    """The contract under which it was opened."""
     insurer_reference: str
+    """How the insurer names it; empty until it has."""
     status: ClaimStatus
+    """`closed` while nothing is left to do for it."""
     occurred_on: date | None
+    """The day of the loss; null where the office doesn't know it."""
 
 
 class ClaimDetails(ClaimLine):
+    """A claim."""
+
     version: int
+    """How many events it has had: for `If-Match`."""
     opened_at: datetime
+    """When the office opened it."""
     closed_at: datetime | None
+    """Null while it is open."""
 
 
-def of_contract(
-    session: Reading, contract_id: UUID, *, cursor: str | None = None, limit: int, with_total: bool
-) -> Page[ClaimLine]:
+@reads(contracts.contracts, claims)
+def of_contract(session: Reading, contract_id: UUID, window: Window) -> Page[ClaimLine] | None:
     """A contract's claims, the latest number first. Raises `BadCursor`."""
+    if not contracts.exists(session, contract_id):
+        return None
     listing = select(_claims).where(_claims.c.contract_id == contract_id)
-    total = session.scalar(select(func.count()).select_from(listing.subquery())) if with_total else None
-    if cursor is not None:
-        (before,) = decode_cursor(cursor, int)
-        listing = listing.where(_claims.c.number < before)
-    found = session.execute(listing.order_by(_claims.c.number.desc()).limit(limit + 1)).mappings().all()
-    rows, next_cursor = page_of(found, limit, lambda row: encode_cursor(row["number"]))
-    lines = [ClaimLine.model_validate({name: row[name] for name in ClaimLine.model_fields}) for row in rows]
-    return Page(items=lines, next_cursor=next_cursor, total=total)
+    return paged(session, listing, window, _claims.c.number.desc(), items=ClaimLine.each)
 
 
+@reads(claims)
 def claim(session: Reading, claim_id: UUID) -> ClaimDetails | None:
-    row = session.execute(select(_claims).where(_claims.c.claim_id == claim_id)).mappings().one_or_none()
-    return None if row is None else ClaimDetails.model_validate({name: row[name] for name in ClaimDetails.model_fields})
+    """The claim and its contract."""
+    row = session.row(_claims, claim_id)
+    return None if row is None else ClaimDetails.of(row)
 
 
-class Numbered(Value):
+class Numbered(Shown):
     """A claim's number, and its contract."""
 
     number: int
@@ -109,14 +117,12 @@ class Numbered(Value):
 
 def numbered(session: Reading, claim_ids: Collection[UUID]) -> dict[UUID, Numbered]:
     """The number and the contract of each, of those known."""
-    listing = select(_claims.c.claim_id, _claims.c.number, _claims.c.contract_id)
-    rows = session.execute(listing.where(_claims.c.claim_id.in_(claim_ids)))
-    return {row.claim_id: Numbered(number=row.number, contract_id=row.contract_id) for row in rows}
+    return session.known(_claims, Numbered, claim_ids)
 
 
 def ids_of_number(session: Reading, number: int) -> list[UUID]:
-    return list(session.scalars(select(_claims.c.claim_id).where(_claims.c.number == number)))
+    return session.keys(_claims, _claims.c.number == number)
 
 
 def ids_of_contracts(session: Reading, contract_ids: Collection[UUID]) -> list[UUID]:
-    return list(session.scalars(select(_claims.c.claim_id).where(_claims.c.contract_id.in_(contract_ids))))
+    return session.keys(_claims, _claims.c.contract_id.in_(contract_ids))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Final, Literal, cast
+from typing import Annotated, Final, Literal, cast
 from uuid import UUID
 
-from sqlalchemy import Column, Index, Integer, String, Table, Uuid, bindparam, select
+from pydantic import Field
+from sqlalchemy import Column, Index, Integer, String, Table, Uuid, select
 
 from domain.client import ClientActivated, ClientEvent, ClientStatus, Identity, Person, ProspectRegistered
-from domain.events import Recorded, Value, unsealed
+from domain.events import Recorded, unsealed
 from domain.values import Target
 from projections import email_addresses, name_search
 from projections.email_addresses import OwnedAddress
-from projections.name_search import found_by_name, name_key, searched
-from projections.paging import Page
+from projections.name_search import NameSought, found_by_name, name_key, searched
+from projections.paging import Page, Window
 from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 _clients: Final = Table(
     "clients",
@@ -82,65 +83,70 @@ def _sorted_name(identity: Identity) -> str:
 # --- queries ----------------------------------------------------------------------------------
 
 
-class ClientLine(Value):
+class ClientLine(Shown):
     """A dossier in a list."""
 
     client_id: UUID
+    """For `/clients/{client_id}`."""
     number: int
+    """The office's own, never given again."""
     kind: Literal["person", "company"]
+    """Whose dossier it is."""
     status: ClientStatus
+    """A `prospect`, until the office says that it is a client (`active`)."""
     display_name: str
+    """The name that screens show: « Mme Claire Dupont », or the company's."""
 
 
 class ClientDetails(ClientLine):
+    """A dossier with its identity and its addresses."""
+
     version: int
+    """How many events it has had: for `If-Match`."""
     title: str | None
+    """Null where the office doesn't know it, and for a company."""
     first_name: str | None
+    """Empty where the office doesn't know it; null for a company."""
     last_name: str | None
+    """Null for a company."""
     company_name: str | None
+    """Null for a person."""
     registered_at: datetime
+    """When the dossier was opened."""
     activated_at: datetime | None
+    """When the prospect became a client; null for a prospect."""
     email_addresses: list[OwnedAddress]
+    """Those that bring its messages to it, the one that it has had longest first."""
 
 
+@reads(clients)
 def search(
     session: Reading,
+    window: Window,
     *,
-    name: str = "",
-    status: ClientStatus | None = None,
-    cursor: str | None = None,
-    limit: int,
-    with_total: bool = False,
+    name: NameSought = "",
+    status: Annotated[ClientStatus | None, Field(description="Only prospects, or only clients")] = None,
 ) -> Page[ClientLine]:
-    """The dossiers whose name holds every word of `name`, in alphabetical order (T4). Raises `BadCursor`."""
-    return found_by_name(
-        session,
-        ClientLine,
-        _clients,
-        name,
-        *([] if status is None else [_clients.c.status == status]),
-        unique=_clients.c.number,
-        cursor=cursor,
-        limit=limit,
-        with_total=with_total,
-    )
+    """Clients and prospects whose name holds every word, in alphabetical order (T4). Raises `BadCursor`."""
+    wanted = [] if status is None else [_clients.c.status == status]
+    return found_by_name(session, window, ClientLine, _clients.c.number, name, *wanted)
 
 
-_one_client: Final = select(_clients).where(_clients.c.client_id == bindparam("client_id"))
-
-
+@reads(clients, email_addresses.email_addresses)
 def client(session: Reading, client_id: UUID) -> ClientDetails | None:
-    row = session.execute(_one_client, {"client_id": client_id}).mappings().one_or_none()
+    """The dossier's identity and addresses."""
+    row = session.row(_clients, client_id)
     if row is None:
         return None
-    known = ClientDetails.model_fields.keys() & row.keys()
-    return ClientDetails.model_validate(
-        {name: row[name] for name in known} | {"email_addresses": email_addresses.of_owner(session, client_id)}
-    )
+    return ClientDetails.of(row, email_addresses=email_addresses.of_owner(session, client_id))
+
+
+def exists(session: Reading, client_id: UUID) -> bool:
+    return session.row(_clients, client_id) is not None
 
 
 def ids_of_number(session: Reading, number: int) -> list[UUID]:
-    return list(session.scalars(select(_clients.c.client_id).where(_clients.c.number == number)))
+    return session.keys(_clients, _clients.c.number == number)
 
 
 def names(session: Reading, client_ids: Collection[UUID]) -> dict[UUID, str]:

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import Column, String, Table, Uuid, select
 
-from domain.events import Recorded, Value, unsealed
+from domain.events import Recorded, unsealed
 from domain.office import CollaboratorJoined
+from projections.paging import Page, Window, paged
 from projections.projection import Projection, Row, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 _collaborators: Final = Table(
     "collaborators",
@@ -29,15 +30,20 @@ def joined(recorded: Recorded[CollaboratorJoined]) -> Row:
     return {"display_name": f"{identity.first_name} {identity.last_name}".strip()}
 
 
-class CollaboratorLine(Value):
+class CollaboratorLine(Shown):
+    """Someone on the office's staff."""
+
     collaborator_id: UUID
+    """For what names a collaborator, such as `assigned_to`."""
     display_name: str
+    """First name, last name."""
 
 
-def everyone(session: Reading) -> list[CollaboratorLine]:
-    """All of the staff, in alphabetical order of their names as they are shown."""
-    listing = select(_collaborators).order_by(_collaborators.c.display_name, _collaborators.c.collaborator_id)
-    return [CollaboratorLine.model_validate(dict(row)) for row in session.execute(listing).mappings()]
+@reads(collaborators)
+def everyone(session: Reading, window: Window) -> Page[CollaboratorLine]:
+    """All of the staff, in alphabetical order of their names as they are shown. Raises `BadCursor`."""
+    order = (_collaborators.c.display_name, _collaborators.c.collaborator_id)
+    return paged(session, select(_collaborators), window, *order, items=CollaboratorLine.each)
 
 
 def names(session: Reading, collaborator_ids: Collection[UUID]) -> dict[UUID, str]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
+from pydantic import Field
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Uuid, select
 
 from domain.company import CompanyEvent, CompanyRegistered, CompanyRole
-from domain.events import Recorded, Value, unsealed
+from domain.events import Recorded, unsealed
 from domain.values import Target
 from projections import email_addresses, name_search
 from projections.email_addresses import OwnedAddress
-from projections.name_search import found_by_name, name_key, searched
-from projections.paging import Page
+from projections.name_search import NameSought, found_by_name, name_key, searched
+from projections.paging import Page, Window
 from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 _companies: Final = Table(
     "companies",
@@ -53,54 +54,53 @@ def registered(recorded: Recorded[CompanyRegistered]) -> Row:
 # --- queries ----------------------------------------------------------------------------------
 
 
-class CompanyLine(Value):
+class CompanyLine(Shown):
     """A company in a list."""
 
     company_id: UUID
+    """For `/companies/{company_id}`."""
     role: CompanyRole
+    """What it is to the office."""
     name: str
+    """As it was registered; a referrer’s may be a person’s."""
 
 
 class CompanyDetails(CompanyLine):
+    """A company with its addresses."""
+
     version: int
+    """How many events it has had: for `If-Match`."""
     registered_at: datetime
+    """When the office registered it."""
     email_addresses: list[OwnedAddress]
+    """Those that bring its messages to it, the one that it has had longest first."""
 
 
+@reads(companies)
 def search(
     session: Reading,
+    window: Window,
     *,
-    name: str = "",
-    role: CompanyRole | None = None,
-    cursor: str | None = None,
-    limit: int,
-    with_total: bool = False,
+    name: NameSought = "",
+    role: Annotated[CompanyRole | None, Field(description="Only companies of this role")] = None,
 ) -> Page[CompanyLine]:
-    """The companies whose name holds every word of `name`, in alphabetical order. Raises `BadCursor`."""
-    return found_by_name(
-        session,
-        CompanyLine,
-        _companies,
-        name,
-        *([] if role is None else [_companies.c.role == role]),
-        unique=_companies.c.registered_position,
-        cursor=cursor,
-        limit=limit,
-        with_total=with_total,
-    )
+    """Companies whose name holds every word, in alphabetical order. Raises `BadCursor`."""
+    wanted = [] if role is None else [_companies.c.role == role]
+    return found_by_name(session, window, CompanyLine, _companies.c.registered_position, name, *wanted)
 
 
+@reads(companies, email_addresses.email_addresses)
 def company(session: Reading, company_id: UUID) -> CompanyDetails | None:
-    row = session.execute(select(_companies).where(_companies.c.company_id == company_id)).mappings().one_or_none()
+    """The company and its addresses."""
+    row = session.row(_companies, company_id)
     if row is None:
         return None
-    known = {name: row[name] for name in CompanyDetails.model_fields.keys() & row.keys()}
-    return CompanyDetails.model_validate(known | {"email_addresses": email_addresses.of_owner(session, company_id)})
+    return CompanyDetails.of(row, email_addresses=email_addresses.of_owner(session, company_id))
 
 
 def ids_of_name(session: Reading, name: str) -> list[UUID]:
     """Those of this whole name, whatever its case and accents."""
-    return list(session.scalars(select(_companies.c.company_id).where(_companies.c.searched_name == searched(name))))
+    return session.keys(_companies, _companies.c.searched_name == searched(name))
 
 
 def names(session: Reading, company_ids: Collection[UUID]) -> dict[UUID, str]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
-from sqlalchemy import Column, Index, Integer, String, Table, Uuid, select
+from pydantic import Field
+from sqlalchemy import Column, Index, Integer, String, Table, Uuid
 
 from domain.contact import ContactEvent, ContactRegistered
-from domain.events import Recorded, Value, unsealed
+from domain.events import Recorded, unsealed
 from domain.values import Target
 from projections import email_addresses, name_search
 from projections.email_addresses import OwnedAddress
-from projections.name_search import found_by_name, name_key, searched
-from projections.paging import Page
+from projections.name_search import NameSought, found_by_name, name_key, searched
+from projections.paging import Page, Window
 from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 _contacts: Final = Table(
     "contacts",
@@ -62,57 +63,61 @@ def registered(recorded: Recorded[ContactRegistered]) -> Row:
 # --- queries ----------------------------------------------------------------------------------
 
 
-class ContactLine(Value):
+class ContactLine(Shown):
     """A contact in a list."""
 
     contact_id: UUID
+    """For `/contacts/{contact_id}`."""
     number: int
+    """The office's own, never given again."""
     company_id: UUID | None
+    """The company where they work; null for one of their own."""
     display_name: str
+    """The name that screens show: « M. Bruno Martin »."""
     function: str
+    """What they do at the company; empty where the office doesn't know it."""
 
 
 class ContactDetails(ContactLine):
+    """A contact with their addresses."""
+
     version: int
+    """How many events it has had: for `If-Match`."""
     title: str | None
+    """Null where the office doesn't know it."""
     first_name: str
+    """Empty where the office doesn't know it."""
     last_name: str
+    """Never empty."""
     registered_at: datetime
+    """When the office entered it."""
     email_addresses: list[OwnedAddress]
+    """Those that bring their messages to them, the one that they have had longest first."""
 
 
+@reads(contacts)
 def search(
     session: Reading,
+    window: Window,
     *,
-    name: str = "",
-    company_id: UUID | None = None,
-    cursor: str | None = None,
-    limit: int,
-    with_total: bool = False,
+    name: NameSought = "",
+    company_id: Annotated[UUID | None, Field(description="Only contacts at this company")] = None,
 ) -> Page[ContactLine]:
-    """The contacts whose name holds every word of `name`, in alphabetical order. Raises `BadCursor`."""
-    return found_by_name(
-        session,
-        ContactLine,
-        _contacts,
-        name,
-        *([] if company_id is None else [_contacts.c.company_id == company_id]),
-        unique=_contacts.c.number,
-        cursor=cursor,
-        limit=limit,
-        with_total=with_total,
-    )
+    """Contacts whose name holds every word, in alphabetical order. Raises `BadCursor`."""
+    wanted = [] if company_id is None else [_contacts.c.company_id == company_id]
+    return found_by_name(session, window, ContactLine, _contacts.c.number, name, *wanted)
 
 
+@reads(contacts, email_addresses.email_addresses)
 def contact(session: Reading, contact_id: UUID) -> ContactDetails | None:
-    row = session.execute(select(_contacts).where(_contacts.c.contact_id == contact_id)).mappings().one_or_none()
+    """The contact, their company and their addresses."""
+    row = session.row(_contacts, contact_id)
     if row is None:
         return None
-    known = {name: row[name] for name in ContactDetails.model_fields.keys() & row.keys()}
-    return ContactDetails.model_validate(known | {"email_addresses": email_addresses.of_owner(session, contact_id)})
+    return ContactDetails.of(row, email_addresses=email_addresses.of_owner(session, contact_id))
 
 
-class Placed(Value):
+class Placed(Shown):
     """A contact's name, and their company."""
 
     display_name: str
@@ -121,17 +126,15 @@ class Placed(Value):
 
 def placed(session: Reading, contact_ids: Collection[UUID]) -> dict[UUID, Placed]:
     """The name and the company of each, of those known."""
-    listing = select(_contacts.c.contact_id, _contacts.c.display_name, _contacts.c.company_id)
-    rows = session.execute(listing.where(_contacts.c.contact_id.in_(contact_ids)))
-    return {row.contact_id: Placed(display_name=row.display_name, company_id=row.company_id) for row in rows}
+    return session.known(_contacts, Placed, contact_ids)
 
 
 def ids_of_number(session: Reading, number: int) -> list[UUID]:
-    return list(session.scalars(select(_contacts.c.contact_id).where(_contacts.c.number == number)))
+    return session.keys(_contacts, _contacts.c.number == number)
 
 
 def ids_of_company(session: Reading, company_id: UUID) -> list[UUID]:
-    return list(session.scalars(select(_contacts.c.contact_id).where(_contacts.c.company_id == company_id)))
+    return session.keys(_contacts, _contacts.c.company_id == company_id)
 
 
 def of_name_keys(session: Reading, keys: Collection[str]) -> list[tuple[str, Target]]:

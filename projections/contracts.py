@@ -7,13 +7,14 @@ from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Uuid, func, select
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Uuid, select
 
 from domain.contract import ContractEvent, ContractRegistered, ContractStatus, ContractTerminated
-from domain.events import Recorded, Value, unsealed
-from projections.paging import Page, decode_cursor, encode_cursor, page_of
+from domain.events import Recorded, unsealed
+from projections import clients
+from projections.paging import Page, Window, paged
 from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 _contracts: Final = Table(
     "contracts",
@@ -67,50 +68,59 @@ def terminated(recorded: Recorded[ContractTerminated]) -> Row:
 # --- queries ----------------------------------------------------------------------------------
 
 
-class ContractLine(Value):
-    """A contract in a list. `policy_number` is the insurer's; its cover goes from `starts_on` to `ends_on`, where known."""
+class ContractLine(Shown):
+    """A contract in a list."""
 
     contract_id: UUID
+    """For `/contracts/{contract_id}`."""
     client_id: UUID
+    """Whose it is: a contract never changes client."""
     company_id: UUID | None
+    """The insurer, or the wholesale broker through whom it is placed; null where the office hasn't said."""
     policy_number: str
+    """The insurer's, as it stands on its papers."""
     product: str
+    """What is insured, in the insurer's words; empty where the office hasn't said."""
     status: ContractStatus
+    """`terminated` once the office knows its end, even one to come."""
     starts_on: date | None
+    """The first day of its cover; null where the office doesn't know it."""
     ends_on: date | None
+    """The day on which its cover ends; null as long as it goes on."""
 
 
 class ContractDetails(ContractLine):
+    """A contract."""
+
     version: int
+    """How many events it has had: for `If-Match`."""
     registered_at: datetime
+    """When the office registered it."""
     terminated_at: datetime | None
+    """When the office learned of its end, last; null while it is in force."""
 
 
-def of_client(
-    session: Reading, client_id: UUID, *, cursor: str | None = None, limit: int, with_total: bool
-) -> Page[ContractLine]:
+@reads(clients.clients, contracts)
+def of_client(session: Reading, client_id: UUID, window: Window) -> Page[ContractLine] | None:
     """A client's contracts, the latest registered first. Raises `BadCursor`."""
-    listing = select(_contracts).where(_contracts.c.client_id == client_id)
-    total = session.scalar(select(func.count()).select_from(listing.subquery())) if with_total else None
-    if cursor is not None:
-        (before,) = decode_cursor(cursor, int)
-        listing = listing.where(_contracts.c.registered_position < before)
-    listing = listing.order_by(_contracts.c.registered_position.desc()).limit(limit + 1)
-    rows, next_cursor = page_of(
-        session.execute(listing).mappings().all(), limit, lambda row: encode_cursor(row["registered_position"])
-    )
-    lines = [ContractLine.model_validate({name: row[name] for name in ContractLine.model_fields}) for row in rows]
-    return Page(items=lines, next_cursor=next_cursor, total=total)
-
-
-def contract(session: Reading, contract_id: UUID) -> ContractDetails | None:
-    row = session.execute(select(_contracts).where(_contracts.c.contract_id == contract_id)).mappings().one_or_none()
-    if row is None:
+    if not clients.exists(session, client_id):
         return None
-    return ContractDetails.model_validate({name: row[name] for name in ContractDetails.model_fields})
+    listing = select(_contracts).where(_contracts.c.client_id == client_id)
+    return paged(session, listing, window, _contracts.c.registered_position.desc(), items=ContractLine.each)
 
 
-class Placed(Value):
+@reads(contracts)
+def contract(session: Reading, contract_id: UUID) -> ContractDetails | None:
+    """The contract, its cover and its client."""
+    row = session.row(_contracts, contract_id)
+    return None if row is None else ContractDetails.of(row)
+
+
+def exists(session: Reading, contract_id: UUID) -> bool:
+    return session.row(_contracts, contract_id) is not None
+
+
+class Placed(Shown):
     """A contract's policy number, and its client."""
 
     policy_number: str
@@ -119,15 +129,13 @@ class Placed(Value):
 
 def placed(session: Reading, contract_ids: Collection[UUID]) -> dict[UUID, Placed]:
     """The number and the client of each, of those known."""
-    listing = select(_contracts.c.contract_id, _contracts.c.policy_number, _contracts.c.client_id)
-    rows = session.execute(listing.where(_contracts.c.contract_id.in_(contract_ids)))
-    return {row.contract_id: Placed(policy_number=row.policy_number, client_id=row.client_id) for row in rows}
+    return session.known(_contracts, Placed, contract_ids)
 
 
 def ids_of_policy_number(session: Reading, policy_number: str) -> list[UUID]:
     """Several, where insurers gave the same number."""
-    return list(session.scalars(select(_contracts.c.contract_id).where(_contracts.c.policy_number == policy_number)))
+    return session.keys(_contracts, _contracts.c.policy_number == policy_number)
 
 
 def ids_of_client(session: Reading, client_id: UUID) -> list[UUID]:
-    return list(session.scalars(select(_contracts.c.contract_id).where(_contracts.c.client_id == client_id)))
+    return session.keys(_contracts, _contracts.c.client_id == client_id)

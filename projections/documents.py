@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
@@ -17,7 +17,6 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
-    func,
     select,
 )
 
@@ -30,13 +29,13 @@ from domain.document import (
     DocumentSource,
     DocumentType,
 )
-from domain.events import Recorded, Value, unsealed
+from domain.events import Recorded, unsealed
 from domain.values import Target
-from projections import files, messages
+from projections import files, messages, tickets
 from projections.files import FileLine, Files
-from projections.paging import Page, decode_cursor, encode_cursor, page_of
+from projections.paging import Page, Window, paged
 from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 _documents: Final = Table(
     "documents",
@@ -59,9 +58,6 @@ _documents: Final = Table(
 )
 
 documents: Final = Projection("documents", version=2, table=_documents, of=DocumentEvent)
-
-VIEWS: Final[tuple[Projection, ...]] = (documents, messages.messages, *files.VIEWS)
-"""What these queries read."""
 
 
 # --- folds ------------------------------------------------------------------------------------
@@ -97,73 +93,70 @@ documents.ends(DocumentRemoved)
 # --- queries ----------------------------------------------------------------------------------
 
 
-class DocumentLine(Value):
-    """A document in a list. `label` is its type in French, `size` its bytes.
-
-    `filed_under` names the file of which it is, and everything above. `source` is the attachment that it was made of:
-    the ticket on which that message is now.
-    """
+class DocumentLine(Shown):
+    """A document in a list."""
 
     document_id: UUID
+    """For `/documents/{document_id}`."""
     document_type: DocumentType
+    """What kind of paper it is."""
     label: str
+    """Its type, as the office calls it in French."""
     name: str
+    """What it is called: as the attachment was, or as it was named when it was indexed."""
     content_type: str
+    """Its media type, as the message declared it."""
     size: int
+    """In bytes."""
     on: Target
+    """The client, contract or claim of which it is."""
     filed_under: list[FileLine]
+    """That file and everything above it: a claim, its contract, that one's client."""
     source: DocumentSource
+    """The attachment that it was made of; its ticket is the one on which the message is now."""
     indexed_at: datetime
+    """When the attachment became this document."""
 
 
 class DocumentDetails(DocumentLine):
+    """A document."""
+
     version: int
+    """How many events it has had: for `If-Match`."""
 
 
 L = TypeVar("L", bound=DocumentLine)
 
 
-def of_files(
-    session: Reading,
-    file_ids: Collection[UUID],
-    *,
-    cursor: str | None = None,
-    limit: int,
-    with_total: bool = False,
-) -> Page[DocumentLine]:
-    """The documents of any of these files, the latest indexed first. Raises `BadCursor`."""
-    return _page(session, _documents.c.file_id.in_(file_ids), cursor, limit, with_total=with_total)
+@reads(documents, messages.messages, *files.VIEWS)
+def of_file(session: Reading, file: Target, window: Window) -> Page[DocumentLine] | None:
+    """Its documents and those of what stands under it, the latest indexed first. Raises `BadCursor`."""
+    if not files.exists(session, file):
+        return None
+    return _page(session, window, _documents.c.file_id.in_(files.with_everything_below(session, file)))
 
 
-def of_ticket(
-    session: Reading,
-    ticket_id: UUID,
-    *,
-    cursor: str | None = None,
-    limit: int,
-    with_total: bool = False,
-) -> Page[DocumentLine]:
+@reads(documents, tickets.tickets, messages.messages, *files.VIEWS)
+def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[DocumentLine] | None:
     """What the attachments of a ticket's messages became, the latest indexed first. Raises `BadCursor`."""
-    mail_ids = messages.ids_on(session, ticket_id)
-    return _page(session, _documents.c.mail_id.in_(mail_ids), cursor, limit, with_total=with_total)
+    if not tickets.exists(session, ticket_id):
+        return None
+    return _page(session, window, _documents.c.mail_id.in_(messages.ids_on(session, ticket_id)))
 
 
+@reads(documents, messages.messages, *files.VIEWS)
 def document(session: Reading, document_id: UUID) -> DocumentDetails | None:
-    rows = session.execute(select(_documents).where(_documents.c.document_id == document_id)).mappings().all()
-    return next(iter(_told(session, rows, DocumentDetails)), None)
+    """What the document is, of which file, and the attachment that it was made of."""
+    row = session.row(_documents, document_id)
+    return None if row is None else _told(session, [row], DocumentDetails)[0]
 
 
-def _page(
-    session: Reading, wanted: ColumnElement[bool], cursor: str | None, limit: int, *, with_total: bool
-) -> Page[DocumentLine]:
-    listing = select(_documents).where(wanted).order_by(_documents.c.indexed_position.desc()).limit(limit + 1)
-    if cursor is not None:
-        (before,) = decode_cursor(cursor, int)
-        listing = listing.where(_documents.c.indexed_position < before)
-    found = session.execute(listing).mappings().all()
-    rows, next_cursor = page_of(found, limit, lambda row: encode_cursor(row["indexed_position"]))
-    total = session.scalar(select(func.count()).select_from(_documents).where(wanted)) if with_total else None
-    return Page(items=_told(session, rows, DocumentLine), next_cursor=next_cursor, total=total)
+def _page(session: Reading, window: Window, wanted: ColumnElement[bool]) -> Page[DocumentLine]:
+    def told(rows: Sequence[RowMapping]) -> list[DocumentLine]:
+        return _told(session, rows, DocumentLine)
+
+    listing = select(_documents).where(wanted)
+    return paged(session, listing, window, _documents.c.indexed_position.desc(), items=told)
 
 
 def _told(session: Reading, rows: Sequence[RowMapping], model: type[L]) -> list[L]:
@@ -171,13 +164,15 @@ def _told(session: Reading, rows: Sequence[RowMapping], model: type[L]) -> list[
     targets = [Target(kind=row["file_kind"], id=row["file_id"]) for row in rows]
     named = Files(session, targets)
     now_on = messages.tickets_of(session, {row["mail_id"] for row in rows})
-    told = []
-    for row, on in zip(rows, targets, strict=True):
-        source = DocumentSource(
-            ticket_id=now_on.get(row["mail_id"], row["ticket_id"]), mail_id=row["mail_id"], part=row["part"]
+    return [
+        model.of(
+            row,
+            label=DOCUMENT_LABELS[row["document_type"]],
+            on=on,
+            filed_under=named.line(on),
+            source=DocumentSource(
+                ticket_id=now_on.get(row["mail_id"], row["ticket_id"]), mail_id=row["mail_id"], part=row["part"]
+            ),
         )
-        label = DOCUMENT_LABELS[row["document_type"]]
-        derived = {"label": label, "on": on, "filed_under": named.line(on), "source": source}
-        facts = {name: row[name] for name in model.model_fields if name not in derived}
-        told.append(model.model_validate(facts | derived))
-    return told
+        for row, on in zip(rows, targets, strict=True)
+    ]

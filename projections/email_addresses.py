@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy import Column, Index, String, Table, Uuid, bindparam, func, select
 
 from domain.email_address import EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
-from domain.events import Recorded, Value, unsealed
+from domain.events import Recorded, unsealed
 from domain.values import Target
 from projections.projection import Key, Projection, Row, Utc, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown
 
 _addresses: Final = Table(
     "email_addresses",
@@ -49,13 +49,17 @@ email_addresses.ends(EmailAddressRemoved, key=_owner)
 # --- queries ----------------------------------------------------------------------------------
 
 
-class OwnedAddress(Value):
-    """An address of a file. One that other files own too is shared: its messages wait (X2)."""
+class OwnedAddress(Shown):
+    """An address of a file."""
 
     address_id: UUID
+    """For `…/email-addresses/{address_id}` of its file."""
     address: str
+    """As it was given, normalised."""
     since: datetime
+    """When it became this file's."""
     shared: bool
+    """Whether other files own it too: then its messages wait for someone to file them (X2)."""
 
 
 _others: Final = _addresses.alias()
@@ -72,7 +76,7 @@ _of_one: Final = (
 def of_owner(session: Reading, owner_id: UUID) -> list[OwnedAddress]:
     """A file's addresses, those that it has had longest first."""
     found = session.execute(_of_one, {"owner_id": owner_id}).mappings()
-    return [OwnedAddress.model_validate(dict(row)) for row in found]
+    return OwnedAddress.each(found)
 
 
 def owners_of(session: Reading, address_ids: Collection[UUID]) -> dict[UUID, list[Target]]:

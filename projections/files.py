@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-from domain.events import Value
 from domain.values import FILE_KINDS, FileKind, Target
 from projections import claims, clients, companies, contacts, contracts
 from projections.projection import Projection
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 VIEWS: Final[tuple[Projection, ...]] = (
     clients.clients,
@@ -28,12 +27,15 @@ UNKNOWN: Final = "fiche inconnue"
 """What a file is called that was erased, or never was."""
 
 
-class FileLine(Value):
+class FileLine(Shown):
     """A file by its kind, its id, and what it is called."""
 
     kind: FileKind
+    """What it is."""
     id: UUID
+    """For its own path: `/clients/{id}` for a client, `/contracts/{id}` for a contract, and so on."""
     label: str
+    """For people to read, in French: a name, « contrat MRH-1 », « sinistre n° 7 »; « fiche inconnue » once it was erased."""
 
 
 class Files:
@@ -102,6 +104,7 @@ NAMED_BY: Final[dict[FileKind, str]] = {
 """What people call a file by."""
 
 
+@reads(*VIEWS)
 def ids_of(session: Reading, kind: FileKind, name: str) -> list[UUID]:
     """The files of this kind that are called so: by their number, policy number or whole name (see `NAMED_BY`)."""
     number = int(name) if _NUMBER.fullmatch(name) else 0  # which nothing has
@@ -118,7 +121,8 @@ def ids_of(session: Reading, kind: FileKind, name: str) -> list[UUID]:
             return contacts.ids_of_number(session, number)
 
 
-def with_everything_below(session: Reading, file: Target) -> Collection[UUID]:
+@reads(*VIEWS)
+def with_everything_below(session: Reading, file: Target) -> list[UUID]:
     """The file's id, and those of the files under it, whose tickets are its own too (T11, T12, T17)."""
     match file.kind:
         case "client":
@@ -132,5 +136,6 @@ def with_everything_below(session: Reading, file: Target) -> Collection[UUID]:
             return [file.id]
 
 
+@reads(*VIEWS)
 def exists(session: Reading, file: Target) -> bool:
     return Files(session, [file]).knows(file)

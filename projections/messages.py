@@ -26,7 +26,7 @@ from sqlalchemy import (
     select,
 )
 
-from domain.events import Recorded, Value, unsealed
+from domain.events import Recorded, unsealed
 from domain.message import Direction, MessageTakenIn
 from domain.ticket_events import (
     Attachment,
@@ -37,11 +37,12 @@ from domain.ticket_events import (
     TicketReceived,
     TicketSplitOff,
 )
+from projections import tickets
 from projections.excerpts import excerpt_of
 from projections.full_text import FullText, among, searchable
-from projections.paging import Page, decode_cursor, encode_cursor, page_of
+from projections.paging import Page, Window, paged
 from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 _messages: Final = Table(
     "messages",
@@ -140,51 +141,59 @@ def merged(recorded: Recorded[TicketMerged]) -> Row:
 # --- queries ----------------------------------------------------------------------------------
 
 
-class MessageLine(Value):
-    """A message of a ticket, but for its body. `forwarded` is whose message it passes on."""
+class MessageLine(Shown):
+    """A message of a ticket, but for its body."""
 
     mail_id: UUID
+    """What the message goes by, on whatever ticket it stands."""
     ticket_id: UUID
+    """The ticket on which it stands now."""
     received_at: datetime
+    """When it came in."""
     sent_at: datetime | None
+    """When it was written, as it says; null where it says nothing that is a date."""
     direction: Direction
+    """Who wrote it: a correspondent (`incoming`), the office (`outgoing`), or a collaborator who passed on a message."""
     automatic: bool
+    """Whether it is an automatic reply or a delivery report."""
     same_message_id: bool
+    """Whether another message with another content came under the same Message-ID."""
     from_address: str | None
+    """Null where it has no usable address."""
     from_name: str
+    """The name that stands with the address; empty without one."""
     to: list[str]
+    """The addresses to which it was written."""
     cc: list[str]
+    """Those that got a copy."""
     subject: str
+    """« (sans objet) » where there is none."""
     excerpt: str
+    """How its body begins, on one line: 240 characters at most."""
     message_id: str | None
+    """Its Message-ID, without brackets; null where it has none."""
     attachments: list[Attachment]
+    """In their order in the message."""
     notes: list[str]
+    """What was irregular in it, a sentence each."""
     forwarded: Correspondent | None
+    """Whose message it passes on; null where it passes on none."""
 
 
-def of_ticket(
-    session: Reading,
-    ticket_id: UUID,
-    *,
-    cursor: str | None = None,
-    limit: int,
-    with_total: bool = False,
-) -> Page[MessageLine]:
+@reads(tickets.tickets, messages)
+def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[MessageLine] | None:
     """The messages of a ticket, in the order in which they came. Raises `BadCursor`."""
-    on_ticket = _messages.c.ticket_id == ticket_id
-    listing = select(_messages).where(on_ticket)
-    if cursor is not None:
-        (after,) = decode_cursor(cursor, int)
-        listing = listing.where(_messages.c.received_position > after)
-    found = session.execute(listing.order_by(_messages.c.received_position).limit(limit + 1)).mappings().all()
-    rows, next_cursor = page_of(found, limit, lambda row: encode_cursor(row["received_position"]))
-    total = session.scalar(select(func.count()).select_from(_messages).where(on_ticket)) if with_total else None
-    return Page(items=[_line(row) for row in rows], next_cursor=next_cursor, total=total)
+    if not tickets.exists(session, ticket_id):
+        return None
+    listing = select(_messages).where(_messages.c.ticket_id == ticket_id)
+    return paged(
+        session, listing, window, _messages.c.received_position, items=lambda rows: [_line(row) for row in rows]
+    )
 
 
 def ids_on(session: Reading, ticket_id: UUID) -> list[UUID]:
     """The messages that are on a ticket."""
-    return list(session.scalars(select(_messages.c.mail_id).where(_messages.c.ticket_id == ticket_id)))
+    return session.keys(_messages, _messages.c.ticket_id == ticket_id)
 
 
 def ids_with_attachment(session: Reading, ticket_id: UUID, part: int) -> list[UUID]:
@@ -200,7 +209,7 @@ def tickets_of(session: Reading, mail_ids: Collection[UUID]) -> dict[UUID, UUID]
     return {row.mail_id: row.ticket_id for row in session.execute(listing)}
 
 
-class FirstMessage(Value):
+class FirstMessage(Shown):
     """What a ticket's first message tells of who wrote it, and of the conversation it is part of."""
 
     ticket_id: UUID
@@ -219,7 +228,7 @@ def first_of(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, FirstMe
         .where(_messages.c.ticket_id.in_(list(ticket_ids)))
         .order_by(_messages.c.received_position.desc())
     )
-    return {row["ticket_id"]: FirstMessage.model_validate(dict(row)) for row in session.execute(listing).mappings()}
+    return {row["ticket_id"]: FirstMessage.of(row) for row in session.execute(listing).mappings()}
 
 
 def tickets_under(session: Reading, identity_ids: Collection[UUID]) -> dict[UUID, list[UUID]]:
@@ -243,7 +252,7 @@ class Sought:
     direction: Direction | None = None
 
 
-class Hit(Value):
+class Hit(Shown):
     """A message that was sought."""
 
     mail_id: UUID
@@ -287,7 +296,7 @@ def newest_hits(
         place = _messages.c.received_position
         listing = select(*columns).where(place >= since, *wanted).order_by(place.desc()).limit(limit)
         rows = list(session.execute(listing if before is None else listing.where(place < before)).mappings())
-    return [Hit.model_validate(dict(row)) for row in rows]
+    return Hit.each(rows)
 
 
 def newest_hits_on(
@@ -309,7 +318,7 @@ def newest_hits_on(
         .limit(limit)
     )
     found = session.execute(listing if before is None else listing.where(place < before))
-    return [Hit.model_validate(dict(row)) for row in found.mappings()]
+    return Hit.each(found.mappings())
 
 
 def _conditions(sought: Sought, rows: FromClause) -> list[ColumnElement[bool]]:
@@ -368,7 +377,4 @@ def _place_after(session: Reading, moment: datetime) -> int:
 
 
 def _line(row: RowMapping) -> MessageLine:
-    derived = {"excerpt": excerpt_of(row["text"]), "subject": row["subject"] or "(sans objet)"}
-    return MessageLine.model_validate(
-        {name: row[name] for name in MessageLine.model_fields if name not in derived} | derived
-    )
+    return MessageLine.of(row, excerpt=excerpt_of(row["text"]), subject=row["subject"] or "(sans objet)")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection
-from typing import Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Table, and_, false, func, or_, select, true
+from pydantic import Field
+from sqlalchemy import Column, ColumnElement, Table, false, select, true
 
-from domain.events import Value
 from domain.values import FileKind, Target
-from projections.paging import Page, decode_cursor, encode_cursor, page_of
-from projections.reading import Reading
+from projections.paging import Page, Window, paged
+from projections.reading import Reading, Shown
 
-V = TypeVar("V", bound=Value)
+M = TypeVar("M", bound=Shown)
 
 _TITLES: Final = frozenset(("m", "mr", "mme", "mlle", "monsieur", "madame", "mademoiselle", "dr", "me", "maitre"))
 
@@ -58,33 +58,19 @@ def of_name_keys(session: Reading, table: Table, kind: FileKind, keys: Collectio
     return [(key, Target(kind=kind, id=file_id)) for key, file_id in rows]
 
 
+NameSought = Annotated[
+    str, Field(max_length=200, description="Words of the name, in any order, case or accents; everyone, without any")
+]
+
+
 def found_by_name(
-    session: Reading,
-    shown: type[V],
-    table: Table,
-    name: str,
-    *also: ColumnElement[bool],
-    unique: Column[int],
-    cursor: str | None,
-    limit: int,
-    with_total: bool,
-) -> Page[V]:
-    """The rows whose `searched_name` holds every word of `name`, as `shown` has its fields of them; `unique` orders those
-    of one name. Raises `BadCursor`.
+    session: Reading, window: Window, shown: type[M], unique: Column[int], name: str, *also: ColumnElement[bool]
+) -> Page[M]:
+    """The rows of a table whose `searched_name` holds every word of `name`; `unique`, a column of it, orders those of one
+    name. Raises `BadCursor`.
     """
-    searched_name = table.c.searched_name
+    searched_name = unique.table.c.searched_name
     words = searched(name).split()
     # A name without anything that can be searched finds nobody; no name at all finds everyone.
-    wanted = and_(false() if name and not words else true(), *(searched_name.contains(w) for w in words), *also)
-    listing = select(table).where(wanted).order_by(searched_name, unique).limit(limit + 1)
-    if cursor is not None:
-        after_name, after = decode_cursor(cursor, str, int)
-        listing = listing.where(or_(searched_name > after_name, and_(searched_name == after_name, unique > after)))
-
-    def cursor_of(row: Any) -> str:
-        return encode_cursor(row["searched_name"], row[unique.name])
-
-    rows, next_cursor = page_of(session.execute(listing).mappings().all(), limit, cursor_of)
-    total = session.scalar(select(func.count()).select_from(table).where(wanted)) if with_total else None
-    lines = [shown.model_validate({field: row[field] for field in shown.model_fields}) for row in rows]
-    return Page(items=lines, next_cursor=next_cursor, total=total)
+    wanted = (false() if name and not words else true(), *(searched_name.contains(word) for word in words), *also)
+    return paged(session, select(unique.table).where(*wanted), window, searched_name, unique, items=shown.each)

@@ -9,9 +9,10 @@ from uuid import UUID
 from sqlalchemy import Column, String, Table, Uuid, select
 
 from domain.email_address import EmailAddressReleased, EmailAddressReserved
-from domain.events import Recorded, Value, unsealed
+from domain.events import Recorded, unsealed
+from projections.paging import Page, Window, paged
 from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 _addresses: Final = Table(
     "office_addresses",
@@ -32,13 +33,22 @@ def reserved(recorded: Recorded[EmailAddressReserved]) -> Row:
 office_addresses.ends(EmailAddressReleased)
 
 
-class OfficeAddress(Value):
+class OfficeAddress(Shown):
+    """An address of the office itself."""
+
     address_id: UUID
+    """For `/office/addresses/{address_id}`."""
     address: str
+    """As it was given, normalised."""
     since: datetime
+    """When it became the office's."""
 
 
-def every(session: Reading) -> list[OfficeAddress]:
-    """The office's own addresses, in alphabetical order: those that clients write to, and its collaborators'."""
-    found = session.execute(select(_addresses).order_by(_addresses.c.address)).mappings()
-    return [OfficeAddress.model_validate(dict(row)) for row in found]
+@reads(office_addresses)
+def every(session: Reading, window: Window) -> Page[OfficeAddress]:
+    """The office's own addresses, in alphabetical order: those that clients write to, and its collaborators'.
+
+    Raises `BadCursor`.
+    """
+    order = (_addresses.c.address, _addresses.c.address_id)
+    return paged(session, select(_addresses), window, *order, items=OfficeAddress.each)

@@ -1,19 +1,24 @@
-"""What queries read with: one state of the views, as one collaborator may see it."""
+"""What queries read with, one state of the views as one collaborator may see it; and what they show of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable, Collection, Iterable
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select
+from pydantic import ConfigDict
+from sqlalchemy import Column, ColumnElement, Connection, RowMapping, Select, Table, bindparam, select
 
 from domain.access import Viewer
+from domain.events import Value
 
 if TYPE_CHECKING:  # a projection knows what of it is searched, and that is a query
     from projections.projection import Projection
 
 Query = TypeVar("Query", bound=Callable[..., Any])
 S = TypeVar("S", bound=Select[Any])
+M = TypeVar("M", bound="Shown")
 
 
 class Reading:
@@ -32,6 +37,35 @@ class Reading:
         """What of a statement's rows the viewer may see, by the client under which each is: so far, all of them."""
         return statement
 
+    def row(self, table: Table, key: UUID) -> RowMapping | None:
+        """The row of a table whose key is one column."""
+        return self.execute(_by_key(table), {"key": key}).mappings().one_or_none()
+
+    def known(self, table: Table, model: type[M], keys: Collection[UUID]) -> dict[UUID, M]:
+        """What a model has of the rows at these keys, of those that are there."""
+        rows = self.execute(_by_keys(table, model), {"keys": list(keys)}).mappings()
+        return {row["key"]: model.of(row) for row in rows}
+
+    def keys(self, table: Table, *wanted: ColumnElement[bool]) -> list[UUID]:
+        """The keys of the rows that are so."""
+        return list(self.scalars(select(_key(table)).where(*wanted)))
+
+
+def _key(table: Table) -> Column[UUID]:
+    (key,) = table.primary_key.columns
+    return key
+
+
+@cache
+def _by_key(table: Table) -> Select[Any]:
+    return select(table).where(_key(table) == bindparam("key"))
+
+
+@cache
+def _by_keys(table: Table, model: type[Shown]) -> Select[Any]:
+    columns = (table.c[name] for name in model.model_fields)
+    return select(_key(table).label("key"), *columns).where(_key(table).in_(bindparam("keys", expanding=True)))
+
 
 def reads(*views: Projection) -> Callable[[Query], Query]:
     """Says which projections a query needs, with all that it calls: they stand in its `views`."""
@@ -41,3 +75,25 @@ def reads(*views: Projection) -> Callable[[Query], Query]:
         return query
 
     return mark
+
+
+def views_of(query: Callable[..., Any]) -> tuple[Projection, ...]:
+    """What `reads` said of a query."""
+    views: tuple[Projection, ...] = query.views  # type: ignore[attr-defined]
+    return views
+
+
+class Shown(Value):
+    """What a query answers with. Under each field stands what it says: the API's document takes it from there."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    @classmethod
+    def of(cls, row: RowMapping, **derived: Any) -> Self:
+        """A row as it is shown: its columns by the fields' names, but for what is `derived` of it."""
+        fields = cls.model_fields
+        return cls.model_validate({name: row[name] for name in fields if name not in derived} | derived)
+
+    @classmethod
+    def each(cls, rows: Iterable[RowMapping]) -> list[Self]:
+        return [cls.of(row) for row in rows]

@@ -7,22 +7,22 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from domain.events import Value
 from projections.full_text import Word, words_of
 from projections.name_search import plain, searched
+from projections.reading import Shown
 
 LENGTH: Final = 160
 _BEFORE: Final = 40
 """As much of what stands before the first word is shown, where there is place."""
 
 
-class Snippet(Value):
-    """A piece of a text on one line, « … » where more stands beside it; `hits` are the first character and the one after
-    the last of each word that was sought, counted in code points.
-    """
+class Snippet(Shown):
+    """A piece of a text on one line."""
 
     text: str
+    """« … » stands where more stands beside it."""
     hits: list[tuple[int, int]]
+    """The first character, and the one after the last, of each word that was sought, counted in code points from 0."""
 
 
 class _Place(NamedTuple):

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from domain.events import Value
 from domain.suggestions import Clues, Reason, suggest
 from domain.values import Target
 from projections import clients, companies, contacts, email_addresses, files, messages, tickets
@@ -14,7 +13,7 @@ from projections.files import FileLine, Files
 from projections.messages import FirstMessage
 from projections.name_search import name_key
 from projections.projection import Projection
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 from projections.signature import names_signed
 from projections.tickets import Traces
 
@@ -27,15 +26,20 @@ VIEWS: Final[tuple[Projection, ...]] = (
 """What these queries read."""
 
 
-class Suggestion(Value):
-    """A file that a ticket could go to, with everything above it; how much speaks for it, from 0 to 1, and what."""
+class Suggestion(Shown):
+    """A file that a ticket could go to."""
 
     file: Target
+    """Where the ticket could go."""
     filed_under: list[FileLine]
+    """The file and everything above it."""
     strength: float
+    """How much all of `reasons` speak for it together: from 0 to 1."""
     reasons: list[Reason]
+    """What speaks for it."""
 
 
+@reads(*VIEWS)
 def suggestions(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, list[Suggestion]]:
     """For each of these tickets, the files that it could go to but for the one that it is on: the strongest first."""
     traces = tickets.traces(session, ticket_ids)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Column, String, Table, Uuid, select
+from sqlalchemy import JSON, BigInteger, Column, RowMapping, String, Table, Uuid, select
 
-from domain.events import Actor, Recorded, Value, unsealed
+from domain.events import Actor, Recorded, unsealed
 from domain.ticket_events import TicketCommented
-from projections import actors
+from projections import actors, collaborators, tickets
+from projections.paging import Page, Window, paged
 from projections.projection import Key, Projection, Row, Utc, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 _comments: Final = Table(
     "ticket_comments",
@@ -48,23 +50,31 @@ def commented(recorded: Recorded[TicketCommented]) -> Row:
 # --- queries ----------------------------------------------------------------------------------
 
 
-class TicketComment(Value):
-    """A comment, and who wrote it when: `who` by name, `author` by id."""
+class TicketComment(Shown):
+    """A comment, and who wrote it."""
 
     comment_id: UUID
+    """The same at each reading."""
     at: datetime
+    """When it was written."""
     author: Actor
+    """Who wrote it."""
     who: str
+    """The author, by name."""
     text: str
+    """On several lines, where it was written so."""
 
 
-def comments(session: Reading, *ticket_ids: UUID) -> list[TicketComment]:
-    """The comments on a ticket and on those that were merged into it, oldest first."""
-    listing = select(_comments).where(_comments.c.ticket_id.in_(ticket_ids)).order_by(_comments.c.position)
-    rows = session.execute(listing).all()
-    authors = [Actor.model_validate(row.author) for row in rows]
-    names = actors.names(session, set(authors))
-    return [
-        TicketComment(comment_id=row.comment_id, at=row.at, author=author, who=names[author], text=row.text)
-        for row, author in zip(rows, authors, strict=True)
-    ]
+@reads(tickets.tickets, ticket_comments, collaborators.collaborators)
+def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[TicketComment] | None:
+    """What collaborators noted on the ticket and on those that were merged into it, oldest first. Raises `BadCursor`."""
+    if not tickets.exists(session, ticket_id):
+        return None
+
+    def told(rows: Sequence[RowMapping]) -> list[TicketComment]:
+        authors = [Actor.model_validate(row["author"]) for row in rows]
+        names = actors.names(session, set(authors))
+        return [TicketComment.of(row, who=names[author]) for row, author in zip(rows, authors, strict=True)]
+
+    listing = select(_comments).where(_comments.c.ticket_id.in_(tickets.with_absorbed(session, ticket_id)))
+    return paged(session, listing, window, _comments.c.position, items=told)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Column, String, Table, Uuid, select
+from sqlalchemy import JSON, BigInteger, Column, RowMapping, String, Table, Uuid, select
 
 from domain.client import ProspectRegistered
 from domain.document import (
@@ -19,7 +19,7 @@ from domain.document import (
     DocumentType,
 )
 from domain.email_address import EmailAddressAssociated, EmailAddressMoved
-from domain.events import Actor, Event, Recorded, Value
+from domain.events import Actor, Event, Recorded
 from domain.ticket_events import (
     TicketAbsorbed,
     TicketAssigned,
@@ -40,10 +40,11 @@ from domain.ticket_events import (
     TicketUnclassified,
 )
 from domain.values import Target
-from projections import actors
+from projections import actors, collaborators, files, tickets
 from projections.files import Files
+from projections.paging import Page, Window, paged
 from projections.projection import Key, Projection, Row, Utc, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 _history: Final = Table(
     "ticket_history",
@@ -116,28 +117,41 @@ def happened(row: Row | None, recorded: Recorded[Event]) -> Row | None:
 # --- queries ----------------------------------------------------------------------------------
 
 
-class HistoryLine(Value):
-    """One line of the history. `sentence` says it all in French; the other fields say it apart."""
+class HistoryLine(Shown):
+    """One line of the history."""
 
     position: int
+    """Of its event in the log."""
     at: datetime
+    """When it happened."""
     who: str
+    """Who did it, by name: a collaborator, or the rules of the office."""
     what: str
+    """The type of its event, such as `TicketClassified`."""
     why: str | None
+    """On what evidence, or for what reason, in French; null where there is nothing to say."""
     sentence: str
+    """All of it, in French."""
 
 
-def history(session: Reading, *ticket_ids: UUID) -> list[HistoryLine]:
-    """What happened to a ticket and to those that were merged into it, oldest first."""
-    listing = select(_history).where(_history.c.ticket_id.in_(ticket_ids)).order_by(_history.c.position)
-    rows = session.execute(listing).all()
-    people = {Actor.model_validate(row.actor) for row in rows}
-    people |= {_collaborator(told) for row in rows for told in _assignees(row.facts)}
-    names = _Names(
-        Files(session, (Target.model_validate(target) for row in rows for target in _targets(row.facts))),
-        actors.names(session, people),
-    )
-    return [_told(row, names) for row in rows]
+@reads(ticket_history, tickets.tickets, *files.VIEWS, collaborators.collaborators)
+def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[HistoryLine] | None:
+    """Who did what, when and why, in sentences, oldest first; what happened to tickets merged into it, too.
+
+    Raises `BadCursor`.
+    """
+    of_ticket = select(_history).where(_history.c.ticket_id.in_(tickets.with_absorbed(session, ticket_id)))
+    if session.scalar(of_ticket.with_only_columns(_history.c.position).limit(1)) is None:
+        return None
+
+    def told(rows: Sequence[RowMapping]) -> list[HistoryLine]:
+        people = {Actor.model_validate(row["actor"]) for row in rows}
+        people |= {_collaborator(assignee) for row in rows for assignee in _assignees(row["facts"])}
+        targets = (Target.model_validate(target) for row in rows for target in _targets(row["facts"]))
+        names = _Names(Files(session, targets), actors.names(session, people))
+        return [_told(row, names) for row in rows]
+
+    return paged(session, of_ticket, window, _history.c.position, items=told)
 
 
 _FILING_RULES: Final = "Classement automatique"
@@ -298,27 +312,18 @@ _SENTENCES: Final[dict[str, Callable[[dict[str, Any], _Names], str]]] = {
 }
 
 
-def _told(row: Any, names: _Names) -> HistoryLine:
+def _told(row: RowMapping, names: _Names) -> HistoryLine:
     # Whoever brings a message in doesn't file it: what the rules decided is told in their name.
-    who = _FILING_RULES if _decided_by_rule(row) else names.who(Actor.model_validate(row.actor))
-    why = _why(row.facts)
-    sentence = _SENTENCES[row.what](row.facts, names)
-    return HistoryLine(
-        position=row.position,
-        at=row.at,
-        who=who,
-        what=row.what,
-        why=why or _DISMISSALS.get(row.facts.get("reason")),
-        sentence=f"{who} : {sentence}{f' : {why}' if why else ''}.",
-    )
+    facts, what = row["facts"], row["what"]
+    who = _FILING_RULES if _decided_by_rule(what, facts) else names.who(Actor.model_validate(row["actor"]))
+    why = _why(facts)
+    sentence = f"{who} : {_SENTENCES[what](facts, names)}{f' : {why}' if why else ''}."
+    return HistoryLine.of(row, who=who, why=why or _DISMISSALS.get(facts.get("reason")), sentence=sentence)
 
 
-def _decided_by_rule(row: Any) -> bool:
-    if row.what == TicketClassified.topic():
-        evidence: str = row.facts["evidence"]["kind"]
-        return evidence != "collaborator_choice"
-    left_unfiled: bool = row.what == TicketLeftUnfiled.topic()
-    return left_unfiled
+def _decided_by_rule(what: str, facts: dict[str, Any]) -> bool:
+    by_evidence = what == TicketClassified.topic() and facts["evidence"]["kind"] != "collaborator_choice"
+    return by_evidence or what == TicketLeftUnfiled.topic()
 
 
 def _why(facts: dict[str, Any]) -> str | None:

@@ -9,23 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from domain.events import Value
+from pydantic import Field
+
 from domain.message import Direction
-from domain.ticket_events import TicketState
 from domain.values import Target
 from projections import files, messages, tickets
 from projections.messages import Hit
-from projections.paging import Page, decode_cursor, encode_cursor, page_of
-from projections.projection import Projection
-from projections.reading import Reading
+from projections.paging import Following, Page, decode_cursor, encode_cursor, page_of
+from projections.reading import Reading, Shown, reads
 from projections.snippets import Snippet, snippet
-from projections.tickets import TicketLine
-
-VIEWS: Final[tuple[Projection, ...]] = (messages.messages, tickets.tickets, *files.VIEWS)
-"""What the search reads."""
+from projections.tickets import Assigned, AssignedTo, Filed, InState, TicketLine
 
 _FEW: Final = 1000
 """So many tickets' messages are all looked into, however often the words occur elsewhere."""
@@ -33,43 +29,66 @@ _FEW: Final = 1000
 Part = Literal["body", "subject", "from", "to", "attachments"]
 
 
-class Found(Value):
-    """A ticket, and the newest of its messages that was sought. `snippet` is a piece of that `part` of it in which words
-    stand: of the body, if any do there; without words, how the body begins.
-    """
+TextSought = Annotated[
+    str | None,
+    Field(
+        max_length=1000,
+        description="Words that a message holds, all of them, in its subject, its body, the names and addresses of who "
+        "wrote it and to whom, or the names of its attachments. Case and accents don't count; `*` after a word asks for "
+        "all that begin so",
+        examples=["bonnet résil*", "sinistre"],
+    ),
+]
+DirectionSought = Annotated[
+    Direction | None, Field(description="Only messages that came in, went out, or were passed on")
+]
+WithDismissed = Annotated[bool, Field(description="The dismissed ones, too")]
+
+
+class Found(Shown):
+    """A ticket, and the newest of its messages that was sought."""
 
     ticket: TicketLine
+    """As lists show it."""
     mail_id: UUID
+    """The message that was found."""
     received_at: datetime
+    """When the message came."""
     direction: Direction
+    """Who wrote it: a correspondent (`incoming`), the office (`outgoing`), or a collaborator who passed on a message."""
     from_address: str | None
+    """Null where it has no usable address."""
     from_name: str
+    """The name that stands with the address; empty without one."""
     subject: str
+    """« (sans objet) » where there is none."""
     part: Part
+    """Where in the message the words of `snippet` stand: in the body, if any do there."""
     snippet: Snippet
+    """A piece of that part in which words stand; without words, how the body begins."""
 
 
+@reads(messages.messages, tickets.tickets, *files.VIEWS)
 def search(
     session: Reading,
+    window: Following,
     *,
-    text: str | None = None,
-    since: datetime | None = None,
-    before: datetime | None = None,
-    direction: Direction | None = None,
-    filed: bool | None = None,
-    state: TicketState | None = None,
-    assigned: bool | None = None,
-    assigned_to: UUID | None = None,
-    on: Target | None = None,
-    with_dismissed: bool = False,
-    cursor: str | None = None,
-    limit: int,
+    text: TextSought = None,
+    since: Annotated[datetime | None, Field(description="Only messages received at this moment or later")] = None,
+    before: Annotated[datetime | None, Field(description="Only messages received before this moment")] = None,
+    direction: DirectionSought = None,
+    filed: Filed = None,
+    state: InState = None,
+    assigned: Assigned = None,
+    assigned_to: AssignedTo = None,
+    on: Annotated[Target | None, Field(description="Only tickets on this file, or on one under it")] = None,
+    with_dismissed: WithDismissed = False,
 ) -> Page[Found]:
     """The tickets with a message that holds every word of `text`, came in the period and goes in that direction.
 
     Of them, those that stand so, and are `on` a file or on one under it. Raises `BadCursor`.
     """
-    upto, last = decode_cursor(cursor, int, int) if cursor is not None else (None, None)
+    upto, last = decode_cursor(window.cursor, int, int) if window.cursor is not None else (None, None)
     sought = messages.Sought(text=text, since=since, before=before, direction=direction)
     ids = tickets.ids_where(
         filed=filed,
@@ -81,11 +100,11 @@ def search(
     )
     few = list(session.scalars(ids.limit(_FEW + 1)))
     if len(few) > _FEW:
-        found = messages.newest_hits(session, sought, ids, upto=upto, before=last, limit=limit + 1)
+        found = messages.newest_hits(session, sought, ids, upto=upto, before=last, limit=window.limit + 1)
     else:
-        found = messages.newest_hits_on(session, sought, few, upto=upto, before=last, limit=limit + 1)
+        found = messages.newest_hits_on(session, sought, few, upto=upto, before=last, limit=window.limit + 1)
     first = found[0].received_position if upto is None and found else upto
-    hits, next_cursor = page_of(found, limit, lambda hit: encode_cursor(first, hit.received_position))
+    hits, next_cursor = page_of(found, window.limit, lambda hit: encode_cursor(first, hit.received_position))
     lines = tickets.lines(session, [hit.ticket_id for hit in hits])
     return Page(items=[_found(hit, lines[hit.ticket_id], text or "") for hit in hits], next_cursor=next_cursor)
 

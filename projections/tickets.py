@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from uuid import UUID
 
+from pydantic import Field
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -21,7 +22,6 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
-    and_,
     case,
     func,
     select,
@@ -55,17 +55,19 @@ from domain.ticket_events import (
     TicketUnclassified,
 )
 from domain.values import Target
+from projections import files
 from projections.excerpts import excerpt_of
 from projections.files import FileLine, Files
-from projections.paging import Page, decode_cursor, encode_cursor, page_of
+from projections.paging import Page, Window, paged
 from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading
+from projections.reading import Reading, Shown, reads
 
 _SHOWN_SUBJECT: Final = 200
 _LATEST: Final = 100
 """How many tickets of a sender are looked at to tell where its messages go."""
 
 T = TypeVar("T")
+L = TypeVar("L", bound="TicketLine")
 
 _tickets: Final = Table(
     "tickets",
@@ -274,75 +276,101 @@ _CHOSEN: Final = CollaboratorChoice().model_dump()
 # --- queries ----------------------------------------------------------------------------------
 
 
-class TicketLine(Value):
-    """A ticket in a list, as its first message has it. `subject` is shortened; without one it shows as « (sans objet) ».
+Filed = Annotated[bool | None, Field(description="Only those on a file (true), or those on none (false)")]
+InState = Annotated[TicketState | None, Field(description="Only those in this state")]
+Assigned = Annotated[bool | None, Field(description="Only somebody's (true), or nobody's (false)")]
+AssignedTo = Annotated[UUID | None, Field(description="Only this collaborator's")]
 
-    `latest_at` is when its last message came; `direction` tells what the office wrote from what it got.
 
-    `filed_under` names the file that it is on, and everything above: a claim, its contract, that one's client.
-    `dismissed` says why the ticket was put aside, where it was; its `state` is then what it is brought back to.
-    """
+class TicketLine(Shown):
+    """A ticket in a list, as its first message has it."""
 
     ticket_id: UUID
+    """For `/tickets/{ticket_id}`."""
     number: int
+    """The office's own, never given again."""
     received_at: datetime
+    """When its first message came."""
     latest_at: datetime
+    """When its last message came."""
     message_count: int
+    """How many messages stand on it: none, once it was merged into another."""
     direction: Direction
+    """Who wrote first: a correspondent (`incoming`), the office (`outgoing`), or a collaborator who passed on a message."""
     sent_at: datetime | None
+    """When the first message was written, as it says; null where it says nothing that is a date."""
     from_address: str | None
+    """Who wrote it; null where it has no usable address."""
     from_name: str
+    """The name that stands with the address; empty without one."""
     subject: str
+    """« (sans objet) » where there is none; in lists, 200 characters at most."""
     excerpt: str
+    """How its body begins, on one line: 240 characters at most."""
     automatic: bool
+    """Whether it is an automatic reply or a delivery report."""
     attachment_count: int
+    """Of the first message."""
     filed_on: Target | None
+    """The file that the ticket is on; null while it is on none."""
     filed_under: list[FileLine]
+    """That file and everything above it: a claim, its contract, that one's client. Empty while it is on none."""
     unfiled_reason: UnfiledReason | None
+    """Why it waits for someone to file it; null once it was filed."""
     state: TicketState
+    """Of a dismissed one: what it is brought back to."""
     assigned_to: UUID | None
+    """The collaborator who sees to it; null while nobody does."""
     dismissed: DismissalReason | None
+    """Why it was put aside; null if it wasn't."""
     merged_into: UUID | None
+    """The ticket where its messages stand now; null if they stand here."""
     version: int
+    """How many events it has had: for `If-Match`."""
 
 
 class TicketDetails(TicketLine):
-    """A ticket whole, but for its body. `evidence` says why it is filed there, `candidates` where else it could be."""
+    """A ticket whole, but for its bodies."""
 
     to: list[str]
+    """The addresses to which the first message was written."""
     cc: list[str]
+    """Those that got a copy."""
     message_id: str | None
+    """Its Message-ID, without brackets; null where it has none."""
     same_message_id: bool
+    """Whether another message with another content came under the same Message-ID."""
     attachments: list[Attachment]
+    """Of the first message, in their order in it."""
     notes: list[str]
+    """What was irregular in the message, a sentence each."""
     evidence: Evidence | None
+    """Why the ticket is on its file; null while it is on none."""
     candidates: list[Candidate]
+    """The other files that it could concern, as they were found when it was filed or left unfiled."""
     dismissal_note: str | None
+    """What was noted when it was put aside; null without a note."""
     forwarded: Correspondent | None
+    """Whose message the first one passes on; null where it passes on none."""
 
 
+@reads(tickets, *files.VIEWS)
 def inbox(
     session: Reading,
+    window: Window,
     *,
-    filed: bool | None = None,
-    state: TicketState | None = None,
-    assigned: bool | None = None,
-    assigned_to: UUID | None = None,
-    dismissed: bool = False,
-    sent: bool = False,
-    cursor: str | None = None,
-    limit: int,
-    with_total: bool = False,
+    filed: Filed = None,
+    state: InState = None,
+    assigned: Assigned = None,
+    assigned_to: AssignedTo = None,
+    dismissed: Annotated[bool, Field(description="The dismissed ones alone (true), or all others (false)")] = False,
+    sent: Annotated[bool, Field(description="Only what the office wrote first and nobody answered")] = False,
 ) -> Page[TicketLine]:
-    """The tickets that were not dismissed, or those alone, the last written first. Raises `BadCursor`.
-
-    All of them, or those that are on a file or not, in this state, somebody's or nobody's, this collaborator's. With
-    `sent`, what the office wrote and nobody answered.
-    """
+    """Tickets, the last written first; those that were dismissed only where they are asked for. Raises `BadCursor`."""
     left_out: LeftOut | None = "sent" if sent else "dismissed" if dismissed else None
     shown = _tickets.c.left_out == left_out if left_out else _tickets.c.left_out.is_(None)
     wanted = _standing(filed=filed, state=state, assigned=assigned, assigned_to=assigned_to)
-    return _page(session, and_(shown, *wanted), cursor, limit, with_total=with_total)
+    return _page(session, window, shown, *wanted)
 
 
 def ids_where(
@@ -382,32 +410,30 @@ def _holds(column: Column[Any], *, something: bool) -> ColumnElement[bool]:
     return column.is_not(None) if something else column.is_(None)
 
 
-def of_targets(
-    session: Reading,
-    targets: Collection[UUID],
-    *,
-    cursor: str | None = None,
-    limit: int,
-    with_total: bool = False,
-) -> Page[TicketLine]:
-    """The tickets filed on any of these files, newest first (T17). Raises `BadCursor`."""
-    wanted = and_(_tickets.c.filed_id.in_(targets), _tickets.c.left_out.is_distinct_from("merged"))
-    return _page(session, wanted, cursor, limit, with_total=with_total)
+_NOT_MERGED: Final = _tickets.c.left_out.is_distinct_from("merged")
 
 
+@reads(tickets, *files.VIEWS)
+def of_file(session: Reading, file: Target, window: Window) -> Page[TicketLine] | None:
+    """The tickets filed on it or on what stands under it, newest first (T17). Raises `BadCursor`."""
+    if not files.exists(session, file):
+        return None
+    below = files.with_everything_below(session, file)
+    return _page(session, window, _tickets.c.filed_id.in_(below), _NOT_MERGED)
+
+
+@reads(tickets, *files.VIEWS)
 def selected(
     session: Reading,
+    window: Window,
     *,
     ticket_ids: Collection[UUID] | None = None,
     filed_on: Target | None = None,
     sender_id: UUID | None = None,
     by_rule: bool = False,
-    cursor: str | None = None,
-    limit: int,
-    with_total: bool = False,
 ) -> Page[TicketLine]:
     """These tickets; or those that are filed on this very file, of this sender, by a rule. Raises `BadCursor`."""
-    wanted = [_tickets.c.left_out.is_distinct_from("merged")]
+    wanted = [_NOT_MERGED]
     if ticket_ids is not None:
         wanted.append(_tickets.c.ticket_id.in_(ticket_ids))
     if filed_on is not None:
@@ -416,61 +442,46 @@ def selected(
         wanted.append(_tickets.c.sender_id == sender_id)
     if by_rule:
         wanted.append(_tickets.c.evidence["kind"].as_string() != _CHOSEN["kind"])
-    return _page(session, and_(*wanted), cursor, limit, with_total=with_total)
+    return _page(session, window, *wanted)
 
 
-def of_run(
-    session: Reading,
-    run_id: UUID,
-    *,
-    cursor: str | None = None,
-    limit: int,
-    with_total: bool = False,
-) -> Page[TicketLine]:
-    """The tickets whose last filing was part of this run. Raises `BadCursor`."""
-    wanted = and_(_tickets.c.filed_run == run_id, _tickets.c.left_out.is_distinct_from("merged"))
-    return _page(session, wanted, cursor, limit, with_total=with_total)
+@reads(tickets, *files.VIEWS)
+def of_run(session: Reading, run_id: UUID, window: Window) -> Page[TicketLine]:
+    """The tickets that are where the run put them: not those that were filed again since. Raises `BadCursor`."""
+    return _page(session, window, _tickets.c.filed_run == run_id, _NOT_MERGED)
 
 
-def unfiled_of_sender(
-    session: Reading,
-    sender_id: UUID,
-    *,
-    but: UUID,
-    cursor: str | None = None,
-    limit: int,
-    with_total: bool = False,
-) -> Page[TicketLine]:
+@reads(tickets, *files.VIEWS)
+def unfiled_of_sender(session: Reading, sender_id: UUID, window: Window, *, but: UUID) -> Page[TicketLine]:
     """The tickets from this address that are on no file and to be seen to, but for that one. Raises `BadCursor`."""
-    unfiled = and_(_tickets.c.filed_id.is_(None), _tickets.c.left_out.is_(None))
-    wanted = and_(_tickets.c.sender_id == sender_id, unfiled, _tickets.c.ticket_id != but)
-    return _page(session, wanted, cursor, limit, with_total=with_total)
+    unfiled = (_tickets.c.filed_id.is_(None), _tickets.c.left_out.is_(None))
+    return _page(session, window, _tickets.c.sender_id == sender_id, *unfiled, _tickets.c.ticket_id != but)
 
 
+@reads(tickets, *files.VIEWS)
 def ticket(session: Reading, ticket_id: UUID) -> TicketDetails | None:
-    row = session.execute(select(_tickets).where(_tickets.c.ticket_id == ticket_id)).mappings().one_or_none()
-    return None if row is None else TicketDetails.model_validate(_shown(row, TicketDetails, _files(session, [row])))
+    """What the ticket says of its first message, where it is filed, on what evidence, and where else it could go."""
+    row = session.row(_tickets, ticket_id)
+    return None if row is None else _shown(row, TicketDetails, _files(session, [row]))
 
 
 def lines(session: Reading, ticket_ids: Collection[UUID]) -> dict[UUID, TicketLine]:
     """These tickets, each as lists show it."""
     rows = session.execute(select(_tickets).where(_tickets.c.ticket_id.in_(ticket_ids))).mappings().all()
-    files = _files(session, rows)
-    return {row["ticket_id"]: _line(row, files) for row in rows}
+    return {line.ticket_id: line for line in _lines(session, rows)}
 
 
+@reads(tickets)
 def exists(session: Reading, ticket_id: UUID) -> bool:
     return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.ticket_id == ticket_id)) is not None
 
 
-def absorbed_by(session: Reading, ticket_id: UUID) -> list[UUID]:
-    """The tickets that were merged into this one, and into those."""
-    found: list[UUID] = []
-    survivors = [ticket_id]
+def with_absorbed(session: Reading, ticket_id: UUID) -> list[UUID]:
+    """This ticket, those that were merged into it, and into those."""
+    found = survivors = [ticket_id]
     while survivors:
-        merged_into = select(_tickets.c.ticket_id).where(_tickets.c.merged_into.in_(survivors))
-        survivors = list(session.scalars(merged_into))
-        found += survivors
+        survivors = session.keys(_tickets, _tickets.c.merged_into.in_(survivors))
+        found = found + survivors
     return found
 
 
@@ -536,11 +547,13 @@ def _filed_for(session: Reading, column: Column[T], values: Collection[T]) -> di
     return found
 
 
+@reads(tickets)
 def numbered(session: Reading, number: int) -> UUID | None:
     """The ticket of this number."""
     return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.number == number))
 
 
+@reads(tickets)
 def counts(session: Reading) -> dict[UnfiledReason | Literal["filed", "unfiled"], int]:
     """How many tickets are filed, how many wait for each reason, and how many were taken off their file.
 
@@ -553,18 +566,9 @@ def counts(session: Reading) -> dict[UnfiledReason | Literal["filed", "unfiled"]
     return dict(session.execute(select(standing, func.count()).where(kept).group_by(standing)).all())
 
 
-def _page(
-    session: Reading, wanted: ColumnElement[bool], cursor: str | None, limit: int, *, with_total: bool
-) -> Page[TicketLine]:
-    listing = select(_tickets).where(wanted).order_by(_tickets.c.latest_position.desc()).limit(limit + 1)
-    if cursor is not None:
-        (before,) = decode_cursor(cursor, int)
-        listing = listing.where(_tickets.c.latest_position < before)
-    found = session.execute(listing).mappings().all()
-    rows, next_cursor = page_of(found, limit, lambda row: encode_cursor(row["latest_position"]))
-    total = session.scalar(select(func.count()).select_from(_tickets).where(wanted)) if with_total else None
-    files = _files(session, rows)
-    return Page(items=[_line(row, files) for row in rows], next_cursor=next_cursor, total=total)
+def _page(session: Reading, window: Window, *wanted: ColumnElement[bool]) -> Page[TicketLine]:
+    listing = select(_tickets).where(*wanted)
+    return paged(session, listing, window, _tickets.c.latest_position.desc(), items=lambda rows: _lines(session, rows))
 
 
 def _files(session: Reading, rows: Iterable[RowMapping]) -> Files:
@@ -575,19 +579,20 @@ def _filed_on(row: RowMapping) -> Target | None:
     return None if row["filed_id"] is None else Target(kind=row["filed_kind"], id=row["filed_id"])
 
 
-def _line(row: RowMapping, files: Files) -> TicketLine:
-    line = _shown(row, TicketLine, files)
-    if len(line["subject"]) > _SHOWN_SUBJECT:
-        line["subject"] = line["subject"][: _SHOWN_SUBJECT - 1] + "…"
-    return TicketLine.model_validate(line)
+def _lines(session: Reading, rows: Sequence[RowMapping]) -> list[TicketLine]:
+    named = _files(session, rows)
+    return [_shown(row, TicketLine, named, longest_subject=_SHOWN_SUBJECT) for row in rows]
 
 
-def _shown(row: RowMapping, model: type[TicketLine], files: Files) -> dict[str, Any]:
+def _shown(row: RowMapping, model: type[L], named: Files, longest_subject: int | None = None) -> L:
     filed_on = _filed_on(row)
-    derived = {
-        "filed_on": filed_on,
-        "filed_under": files.line(filed_on) if filed_on else [],
-        "attachment_count": len(row["attachments"]),
-        "subject": row["subject"] or "(sans objet)",
-    }
-    return {name: row[name] for name in model.model_fields if name not in derived} | derived
+    subject: str = row["subject"] or "(sans objet)"
+    if longest_subject and len(subject) > longest_subject:
+        subject = subject[: longest_subject - 1] + "…"
+    return model.of(
+        row,
+        filed_on=filed_on,
+        filed_under=named.line(filed_on) if filed_on else [],
+        attachment_count=len(row["attachments"]),
+        subject=subject,
+    )

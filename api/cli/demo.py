@@ -14,6 +14,7 @@ from api.cli.session import JsonOption, as_shown, bring_up_to_date, console, pri
 from api.demo import furnish
 from api.staff import find_collaborator
 from projections import clients, tickets
+from projections.paging import Window
 
 _FOLDER: Final = Path("greffier-demo")
 _WHY: Final = {
@@ -66,7 +67,7 @@ def demo(
 def _summary(greffier: Greffier, imported: dict[str, int]) -> dict[str, Any]:
     with reading(greffier, None) as session:
         standing = tickets.counts(session)
-        dossiers = clients.search(session, limit=1, with_total=True).total
+        dossiers = clients.search(session, Window(limit=1, total=True)).total
     quarantined = [{"origin": e.origin, "reason": e.reason} for e in greffier.desk.quarantined(limit=20)]
     return {"dossiers": dossiers, "imported": imported, "tickets": standing, "quarantined": quarantined}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -50,8 +50,9 @@ from projections import suggestions as suggestions_view
 from projections import ticket_history, ticket_search
 from projections import tickets as read_model
 from projections.full_text import words_of
-from projections.paging import DEFAULT_LIMIT
+from projections.paging import DEFAULT_LIMIT, MAX_LIMIT, Following, Window
 from projections.reading import Reading
+from projections.ticket_history import HistoryLine
 from projections.ticket_search import Found
 
 tickets = typer.Typer(
@@ -76,14 +77,12 @@ def list_tickets(
     with up_to_date_office() as greffier, reading(greffier, collaborator) as session:
         page = read_model.inbox(
             session,
+            Window(cursor=cursor, limit=limit, total=True),
             filed=filed,
             state=state,
             assigned=assigned,
             assigned_to=None if assigned_to is None else find_collaborator(greffier, assigned_to),
             dismissed=dismissed,
-            cursor=cursor,
-            limit=limit,
-            with_total=True,
         )
     if as_json:
         print_json(page)
@@ -151,6 +150,7 @@ def search(
         zone = periods.time_zone(greffier)
         page = ticket_search.search(
             session,
+            Following(cursor=cursor, limit=limit),
             text=text,
             since=since and periods.begin(since, zone),
             before=until and periods.end(until, zone),
@@ -161,8 +161,6 @@ def search(
             assigned_to=None if assigned_to is None else find_collaborator(greffier, assigned_to),
             on=_file_named(session, named),
             with_dismissed=with_dismissed,
-            cursor=cursor,
-            limit=limit,
         )
     if as_json:
         print_json(page)
@@ -208,10 +206,7 @@ def history(ticket: TicketArgument, collaborator: AsOption = None, as_json: Json
     """Tell what happened to a ticket: who, when, what and why."""
     with up_to_date_office() as greffier, reading(greffier, collaborator) as session:
         ticket_id = find_ticket(session, ticket)
-        lines = ticket_history.history(
-            session,
-            *_with_absorbed(session, ticket_id),
-        )
+        lines = list(_history(session, ticket_id))
     if not lines:
         raise NotFound(kind="ticket", id=ticket_id)
     if as_json:
@@ -281,8 +276,14 @@ def suggestions(ticket: TicketArgument, collaborator: AsOption = None, as_json: 
     )
 
 
-def _with_absorbed(session: Reading, ticket_id: UUID) -> list[UUID]:
-    return [ticket_id, *read_model.absorbed_by(session, ticket_id)]
+def _history(session: Reading, ticket_id: UUID) -> Iterator[HistoryLine]:
+    """All of it."""
+    window = Window(limit=MAX_LIMIT)
+    while page := ticket_history.of_ticket(session, ticket_id, window):
+        yield from page.items
+        if page.next_cursor is None:
+            return
+        window = Window(limit=MAX_LIMIT, cursor=page.next_cursor)
 
 
 def _new_client(person: str | None, company: str | None, *, active: bool) -> ClientToCreate:

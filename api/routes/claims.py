@@ -17,9 +17,10 @@ from domain.claim import Claim, CloseClaim, OpenClaim, ReopenClaim
 from domain.commands import Answer
 from domain.contract import Contract
 from domain.values import ShortLine
-from projections import claims, contracts
+from projections import claims
 from projections.claims import ClaimDetails, ClaimLine
 from projections.paging import Page
+from projections.reading import views_of
 
 operation: Final = Operations("claims")
 
@@ -85,13 +86,9 @@ def open_claim(call: Call) -> Reply:
 )
 def list_claims(call: Call) -> Reply:
     """A contract's claims, the latest number first."""
-    query: Listing = call.query
     contract_id: UUID = call.path.contract_id
-    with call.reading(contracts.contracts, claims.claims) as session:
-        found(Contract.kind, contract_id, contracts.placed(session, [contract_id]))
-        return Reply(
-            claims.of_contract(session, contract_id, cursor=query.cursor, limit=query.limit, with_total=query.total)
-        )
+    with call.reading(*views_of(claims.of_contract)) as session:
+        return Reply(found(Contract.kind, contract_id, claims.of_contract(session, contract_id, call.query)))
 
 
 @operation(

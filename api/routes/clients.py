@@ -71,16 +71,7 @@ def search_clients(call: Call) -> Reply:
     """Clients and prospects whose name holds every word, in alphabetical order."""
     query: ClientSearch = call.query
     with call.reading(clients.clients) as session:
-        return Reply(
-            clients.search(
-                session,
-                name=query.name,
-                status=query.status,
-                cursor=query.cursor,
-                limit=query.limit,
-                with_total=query.total,
-            )
-        )
+        return Reply(clients.search(session, query, name=query.name, status=query.status))
 
 
 @operation(

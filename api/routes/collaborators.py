@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydantic import BaseModel
-
-from api.operations import AtPosition, Call, Operations, Reply
+from api.operations import Call, Listing, Operations, Reply
 from projections import collaborators
 from projections.collaborators import CollaboratorLine
+from projections.paging import Page
 
 operation: Final = Operations("collaborators")
 
 
-class Collaborators(BaseModel):
-    """Everyone on the office's staff, by name."""
-
-    items: list[CollaboratorLine]
-
-
-@operation("GET", "/collaborators", "The collaborators", "read", query_model=AtPosition, answers={200: Collaborators})
+@operation(
+    "GET", "/collaborators", "The collaborators", "read", query_model=Listing, answers={200: Page[CollaboratorLine]}
+)
 def list_collaborators(call: Call) -> Reply:
     """Everyone on the office's staff, in alphabetical order: whom a ticket can be assigned to."""
     with call.reading(collaborators.collaborators) as session:
-        return Reply(Collaborators(items=collaborators.everyone(session)))
+        return Reply(collaborators.everyone(session, call.query))

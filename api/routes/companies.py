@@ -84,16 +84,7 @@ def search_companies(call: Call) -> Reply:
     """Companies whose name holds every word, in alphabetical order."""
     query: CompanySearch = call.query
     with call.reading(companies.companies) as session:
-        return Reply(
-            companies.search(
-                session,
-                name=query.name,
-                role=query.role,
-                cursor=query.cursor,
-                limit=query.limit,
-                with_total=query.total,
-            )
-        )
+        return Reply(companies.search(session, query, name=query.name, role=query.role))
 
 
 @operation(

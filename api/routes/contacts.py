@@ -84,16 +84,7 @@ def search_contacts(call: Call) -> Reply:
     """Contacts whose name holds every word, in alphabetical order: all, or those of one company."""
     query: ContactSearch = call.query
     with call.reading(contacts.contacts) as session:
-        return Reply(
-            contacts.search(
-                session,
-                name=query.name,
-                company_id=query.company_id,
-                cursor=query.cursor,
-                limit=query.limit,
-                with_total=query.total,
-            )
-        )
+        return Reply(contacts.search(session, query, name=query.name, company_id=query.company_id))
 
 
 @operation(

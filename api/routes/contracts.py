@@ -16,9 +16,10 @@ from domain.client import Client
 from domain.commands import Answer
 from domain.contract import Contract, RegisterContract, TerminateContract
 from domain.values import Name, ShortLine
-from projections import clients, contracts
+from projections import contracts
 from projections.contracts import ContractDetails, ContractLine
 from projections.paging import Page
+from projections.reading import views_of
 
 operation: Final = Operations("contracts")
 
@@ -107,13 +108,9 @@ def register_contract(call: Call) -> Reply:
 )
 def list_contracts(call: Call) -> Reply:
     """A client's contracts, the latest registered first."""
-    query: Listing = call.query
     client_id: UUID = call.path.client_id
-    with call.reading(clients.clients, contracts.contracts) as session:
-        found(Client.kind, client_id, clients.names(session, [client_id]))
-        return Reply(
-            contracts.of_client(session, client_id, cursor=query.cursor, limit=query.limit, with_total=query.total)
-        )
+    with call.reading(*views_of(contracts.of_client)) as session:
+        return Reply(found(Client.kind, client_id, contracts.of_client(session, client_id, call.query)))
 
 
 @operation(

@@ -18,9 +18,10 @@ from domain.conversation import MergedWithItself, MergeTickets, SplitMessageOff
 from domain.ticket import Ticket
 from domain.ticket_events import MessageContent, TicketMessage
 from domain.ticket_refusals import FirstMessageStays, MessageErased, NoSuchAttachment, NotOnTicket
-from projections import messages, tickets
+from projections import messages
 from projections.messages import MessageLine
 from projections.paging import Page
+from projections.reading import views_of
 
 operation: Final = Operations("tickets")
 
@@ -80,11 +81,8 @@ _FILE: Final = Media("application/octet-stream", "The attachment's bytes")
 def list_messages(call: Call) -> Reply:
     """The messages of the ticket's conversation, in the order in which they came."""
     ticket_id: UUID = call.path.ticket_id
-    with call.reading(tickets.tickets, messages.messages) as session:
-        found(Ticket.kind, ticket_id, tickets.exists(session, ticket_id))
-        query: Listing = call.query
-        page = messages.of_ticket(session, ticket_id, cursor=query.cursor, limit=query.limit, with_total=query.total)
-    return Reply(page)
+    with call.reading(*views_of(messages.of_ticket)) as session:
+        return Reply(found(Ticket.kind, ticket_id, messages.of_ticket(session, ticket_id, call.query)))
 
 
 @operation(

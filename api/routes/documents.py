@@ -27,9 +27,10 @@ from domain.document import (
 from domain.ticket import Ticket
 from domain.ticket_refusals import MessageErased, NoSuchAttachment, NotOnTicket
 from domain.values import Name
-from projections import documents, tickets
+from projections import documents
 from projections.documents import DocumentDetails, DocumentLine
 from projections.paging import Page
+from projections.reading import views_of
 
 operation: Final = Operations("documents")
 
@@ -123,13 +124,9 @@ def index_attachment(call: Call) -> Reply:
 )
 def list_ticket_documents(call: Call) -> Reply:
     """The documents that were made of its messages' attachments, on whatever file, the latest indexed first."""
-    query: Listing = call.query
     ticket_id: UUID = call.path.ticket_id
-    with call.reading(tickets.tickets, *documents.VIEWS) as session:
-        found(Ticket.kind, ticket_id, tickets.exists(session, ticket_id))
-        return Reply(
-            documents.of_ticket(session, ticket_id, cursor=query.cursor, limit=query.limit, with_total=query.total)
-        )
+    with call.reading(*views_of(documents.of_ticket)) as session:
+        return Reply(found(Ticket.kind, ticket_id, documents.of_ticket(session, ticket_id, call.query)))
 
 
 @operation(
@@ -146,7 +143,7 @@ def list_ticket_documents(call: Call) -> Reply:
 def show_document(call: Call) -> Reply:
     """What it is, its file with all that stands above, and the attachment that it was made of."""
     document_id: UUID = call.path.document_id
-    with call.reading(*documents.VIEWS) as session:
+    with call.reading(*views_of(documents.document)) as session:
         document = found(Document.kind, document_id, documents.document(session, document_id))
     return Reply(document, version=document.version)
 

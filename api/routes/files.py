@@ -15,9 +15,10 @@ from domain.commands import Answer
 from domain.email_address import AddressBelongsToAnother, AddressIsOffices, AddressNotOnFile, Ownership
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
 from domain.values import EmailAddressText, FileKind, Target
-from projections import documents, files, tickets
+from projections import documents, tickets
 from projections.documents import DocumentLine
 from projections.paging import Page
+from projections.reading import views_of
 
 
 class AddressToGive(BaseModel):
@@ -48,18 +49,9 @@ def offer_tickets(operation: Operations, kind: FileKind, path: str, path_model: 
 
     def list_tickets(call: Call) -> Reply:
         """The tickets filed on it or on what stands under it, newest first."""
-        query: Listing = call.query
         file = Target(kind=kind, id=_id_in(call, kind))
         with call.reading(*ticket_cards.VIEWS) as session:
-            found(kind, file.id, files.exists(session, file))
-            page = tickets.of_targets(
-                session,
-                files.with_everything_below(session, file),
-                cursor=query.cursor,
-                limit=query.limit,
-                with_total=query.total,
-            )
-            return Reply(ticket_cards.rows(session, page))
+            return Reply(ticket_cards.rows(session, found(kind, file.id, tickets.of_file(session, file, call.query))))
 
     list_tickets.__name__ = f"list_{kind}_tickets"
     operation(
@@ -79,19 +71,9 @@ def offer_documents(operation: Operations, kind: FileKind, path: str, path_model
 
     def list_documents(call: Call) -> Reply:
         """Its documents and those of what stands under it, the latest indexed first."""
-        query: Listing = call.query
         file = Target(kind=kind, id=_id_in(call, kind))
-        with call.reading(*documents.VIEWS) as session:
-            found(kind, file.id, files.exists(session, file))
-            return Reply(
-                documents.of_files(
-                    session,
-                    files.with_everything_below(session, file),
-                    cursor=query.cursor,
-                    limit=query.limit,
-                    with_total=query.total,
-                )
-            )
+        with call.reading(*views_of(documents.of_file)) as session:
+            return Reply(found(kind, file.id, documents.of_file(session, file, call.query)))
 
     list_documents.__name__ = f"list_{kind}_documents"
     operation(

@@ -18,7 +18,8 @@ from domain.files import AGGREGATES
 from domain.values import EmailAddressText, Target
 from projections import files, tickets
 from projections.files import FileLine, Files
-from projections.paging import MAX_LIMIT, Page
+from projections.paging import MAX_LIMIT, Page, Window
+from projections.reading import views_of
 from projections.tickets import TicketLine
 
 operation: Final = Operations("filings")
@@ -124,13 +125,11 @@ def preview_filings(call: Call) -> Reply:
         sender_id = email_address_id(call.greffier.log, selection.from_address) if selection.from_address else None
         page = tickets.selected(
             session,
+            query,
             ticket_ids=selection.ticket_ids,
             filed_on=selection.filed_on,
             sender_id=sender_id,
             by_rule=selection.by_rule,
-            cursor=query.cursor,
-            limit=query.limit,
-            with_total=query.total,
         )
         to = [] if selection.on is None else Files(session, [selection.on]).line(selection.on)
     changes = [Change(ticket=line, to=to, changes=runs.moves(line, selection.on)) for line in page.items]
@@ -157,17 +156,8 @@ def file_many(call: Call) -> Reply:
 )
 def show_run(call: Call) -> Reply:
     """The tickets that are where the run put them: not those that were filed again since."""
-    query: Listing = call.query
-    with call.reading(tickets.tickets, *files.VIEWS) as session:
-        return Reply(
-            tickets.of_run(
-                session,
-                call.path.run_id,
-                cursor=query.cursor,
-                limit=query.limit,
-                with_total=query.total,
-            )
-        )
+    with call.reading(*views_of(tickets.of_run)) as session:
+        return Reply(tickets.of_run(session, call.path.run_id, call.query))
 
 
 @operation(
@@ -185,7 +175,7 @@ def undo_run(call: Call) -> Reply:
     At most 200 tickets at a time: done again, it goes on with the rest.
     """
     with call.reading(tickets.tickets, *files.VIEWS) as session:
-        page = tickets.of_run(session, call.path.run_id, limit=MAX_LIMIT)
+        page = tickets.of_run(session, call.path.run_id, Window(limit=MAX_LIMIT))
     return Reply(call.run(map(runs.undoing, page.items)))
 
 

@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 
 from adapters.desk import QuarantineEntry
 from adapters.mail.intake import Outcome, TakenIn
-from api.operations import Call, Media, Operations, Paging, Reply, found
+from api.operations import Call, Media, Operations, Reply, found
+from api.parameters import Parameters
 from domain.aggregates import NotFound
-from projections.paging import BadCursor, Page, decode_cursor, encode_cursor, page_of
+from projections.paging import BadCursor, Following, Page, decode_cursor, encode_cursor, page_of
 
 operation: Final = Operations("messages")
 
@@ -22,7 +23,7 @@ class QuarantinePath(BaseModel):
     entry_id: UUID
 
 
-class QuarantineListing(Paging):
+class QuarantineListing(Parameters, Following):
     """Quarantine is no view: it has no position to wait for."""
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from api.operations import AtPosition, Call, Operations, Reply
+from api.operations import Call, Listing, Operations, Reply
 from api.routes.files import TypedAddress
 from domain.aggregates import NotFound
 from domain.commands import Answer
@@ -16,6 +16,7 @@ from domain.office import OfficeNotOpen, ReleaseOfficeAddress, ReserveOfficeAddr
 from domain.values import EmailAddressText
 from projections import office_addresses
 from projections.office_addresses import OfficeAddress
+from projections.paging import Page
 
 operation: Final = Operations("office")
 
@@ -32,12 +33,6 @@ class OwnAddress(BaseModel):
     address: EmailAddressText
 
 
-class OwnAddresses(BaseModel):
-    """The office's own addresses, in alphabetical order."""
-
-    items: list[OfficeAddress]
-
-
 class OwnAddressChanged(BaseModel):
     """The address as the command left it; read them with this `position` as `min_position`."""
 
@@ -47,12 +42,17 @@ class OwnAddressChanged(BaseModel):
 
 
 @operation(
-    "GET", "/office/addresses", "The office's addresses", "read", query_model=AtPosition, answers={200: OwnAddresses}
+    "GET",
+    "/office/addresses",
+    "The office's addresses",
+    "read",
+    query_model=Listing,
+    answers={200: Page[OfficeAddress]},
 )
 def list_office_addresses(call: Call) -> Reply:
     """What comes from these is the office's: it joins its thread, or is filed on its recipient. Collaborators' are there."""
     with call.reading(office_addresses.office_addresses) as session:
-        return Reply(OwnAddresses(items=office_addresses.every(session)))
+        return Reply(office_addresses.every(session, call.query))
 
 
 @operation(

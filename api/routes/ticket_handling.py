@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.operations import AtPosition, Call, Operations, Reply, found
+from api.operations import Call, Listing, Operations, Reply, found
 from api.routes.tickets import NOT_IN_HAND, TicketPath, change
 from api.runs import TicketChanged
 from domain.aggregates import NotFound
@@ -24,7 +24,9 @@ from domain.ticket_handling import (
 )
 from domain.ticket_refusals import TicketIsClosed, TicketWasMerged
 from domain.values import CommentText
-from projections import collaborators, ticket_comments, tickets
+from projections import ticket_comments
+from projections.paging import Page
+from projections.reading import views_of
 from projections.ticket_comments import TicketComment
 
 operation: Final = Operations("tickets")
@@ -72,12 +74,6 @@ class CommentAdded(BaseModel):
     comment_id: UUID
     version: int
     position: int
-
-
-class Comments(BaseModel):
-    """A ticket's comments, oldest first."""
-
-    items: list[TicketComment]
 
 
 _COMMAND: Final[dict[str, Any]] = {
@@ -198,14 +194,12 @@ def comment_on_ticket(call: Call) -> Reply:
     "A ticket's comments",
     "read",
     path_model=TicketPath,
-    query_model=AtPosition,
-    answers={200: Comments},
+    query_model=Listing,
+    answers={200: Page[TicketComment]},
     refuses=(NotFound,),
 )
 def show_comments(call: Call) -> Reply:
     """What collaborators noted on the ticket, and who did when, oldest first."""
     ticket_id: UUID = call.path.ticket_id
-    with call.reading(tickets.tickets, ticket_comments.ticket_comments, collaborators.collaborators) as session:
-        found(Ticket.kind, ticket_id, tickets.exists(session, ticket_id))
-        merged = [ticket_id, *tickets.absorbed_by(session, ticket_id)]
-        return Reply(Comments(items=ticket_comments.comments(session, *merged)))
+    with call.reading(*views_of(ticket_comments.of_ticket)) as session:
+        return Reply(found(Ticket.kind, ticket_id, ticket_comments.of_ticket(session, ticket_id, call.query)))

@@ -9,8 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api import periods, runs, ticket_cards
-from api.operations import AtPosition, Call, Listing, Operations, Paging, Reply, found
-from api.parameters import Flag
+from api.operations import AtPosition, Call, Listing, Operations, Reply, found
 from api.periods import DayOrMoment
 from api.problems import FieldError, Invalid
 from api.runs import RunDone, Step, TicketChanged
@@ -19,20 +18,19 @@ from domain.aggregates import NotFound
 from domain.client import Identity
 from domain.commands import Command
 from domain.email_address import AddressBelongsToAnother, AddressIsOffices, Ownership, email_address_id
-from domain.message import Direction
 from domain.prefill import prefilled_identity
 from domain.ticket import Ticket
-from domain.ticket_events import Correspondent, TicketState
+from domain.ticket_events import Correspondent
 from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
 from domain.ticket_refusals import NoSenderAddress, NothingToUndo, TicketIsDismissed, TicketWasMerged
 from domain.values import FileKind, Target
-from projections import collaborators, files, ticket_history, ticket_search, tickets
+from projections import files, ticket_history, ticket_search, tickets
 from projections.full_text import words_of
-from projections.paging import MAX_LIMIT, Page
-from projections.reading import Reading
+from projections.paging import MAX_LIMIT, Following, Page
+from projections.reading import Reading, views_of
 from projections.ticket_history import HistoryLine
-from projections.ticket_search import Found
-from projections.tickets import TicketDetails
+from projections.ticket_search import DirectionSought, Found, TextSought, WithDismissed
+from projections.tickets import Assigned, AssignedTo, Filed, InState, TicketDetails
 
 operation: Final = Operations("tickets")
 
@@ -48,15 +46,15 @@ class TicketPath(BaseModel):
 class Standing(AtPosition):
     """How tickets stand."""
 
-    filed: Annotated[Flag | None, Field(description="Only those on a file (true), or those on none (false)")] = None
-    state: Annotated[TicketState | None, Field(description="Only those in this state")] = None
-    assigned: Annotated[Flag | None, Field(description="Only somebody's (true), or nobody's (false)")] = None
-    assigned_to: Annotated[UUID | None, Field(description="Only this collaborator's")] = None
+    filed: Filed = None
+    state: InState = None
+    assigned: Assigned = None
+    assigned_to: AssignedTo = None
 
 
 class Inbox(Standing, Listing):
-    dismissed: Annotated[Flag, Field(description="The dismissed ones alone (true), or all others (false)")] = False
-    sent: Annotated[Flag, Field(description="Only what the office wrote first and nobody answered")] = False
+    dismissed: Annotated[bool, Field(description="The dismissed ones alone (true), or all others (false)")] = False
+    sent: Annotated[bool, Field(description="Only what the office wrote first and nobody answered")] = False
 
 
 def _searchable(text: str) -> str:
@@ -65,18 +63,8 @@ def _searchable(text: str) -> str:
     return text
 
 
-class Search(Standing, Paging):
-    text: Annotated[
-        str | None,
-        Field(
-            max_length=1000,
-            description="Words that a message holds, all of them, in its subject, its body, the names and addresses of "
-            "who wrote it and to whom, or the names of its attachments. Case and accents don't count; `*` after a word "
-            "asks for all that begin so",
-            examples=["bonnet résil*", "sinistre"],
-        ),
-        AfterValidator(_searchable),
-    ] = None
+class Search(Standing, Following):
+    text: Annotated[TextSought, AfterValidator(_searchable)] = None
     since: Annotated[
         DayOrMoment | None,
         Field(
@@ -92,20 +80,12 @@ class Search(Standing, Paging):
             examples=["2026-03-31", "2026-04-01T00:00:00+02:00"],
         ),
     ] = None
-    direction: Annotated[Direction | None, Field(description="Only messages that came in, went out, or passed on")] = (
-        None
-    )
+    direction: DirectionSought = None
     on_kind: Annotated[
         FileKind | None, Field(description="Only tickets on this file, or on one under it: its kind …")
     ] = None
     on_id: Annotated[UUID | None, Field(description="… and its id")] = None
-    with_dismissed: Annotated[Flag, Field(description="The dismissed ones, too")] = False
-
-
-class History(BaseModel):
-    """A ticket's history, oldest first."""
-
-    items: list[HistoryLine]
+    with_dismissed: WithDismissed = False
 
 
 class Prefill(BaseModel):
@@ -175,15 +155,13 @@ def list_tickets(call: Call) -> Reply:
         query: Inbox = call.query
         page = tickets.inbox(
             session,
+            query,
             filed=query.filed,
             state=query.state,
             assigned=query.assigned,
             assigned_to=query.assigned_to,
             dismissed=query.dismissed,
             sent=query.sent,
-            cursor=query.cursor,
-            limit=query.limit,
-            with_total=query.total,
         )
         return Reply(ticket_cards.rows(session, page))
 
@@ -198,12 +176,13 @@ def search_tickets(call: Call) -> Reply:
     query: Search = call.query
     since, before = _period(call)
     on = _file(query)
-    with call.reading(*ticket_search.VIEWS) as session:
+    with call.reading(*views_of(ticket_search.search)) as session:
         if on is not None and not files.exists(session, on):
             raise Invalid([FieldError(field="query.on_id", message=f"there is no {on.kind} {on.id}")])
         return Reply(
             ticket_search.search(
                 session,
+                query,
                 text=query.text,
                 since=since,
                 before=before,
@@ -214,8 +193,6 @@ def search_tickets(call: Call) -> Reply:
                 assigned_to=query.assigned_to,
                 on=on,
                 with_dismissed=query.with_dismissed,
-                cursor=query.cursor,
-                limit=query.limit,
             )
         )
 
@@ -264,17 +241,15 @@ def show_ticket(call: Call) -> Reply:
     "A ticket's history",
     "read",
     path_model=TicketPath,
-    query_model=AtPosition,
-    answers={200: History},
+    query_model=Listing,
+    answers={200: Page[HistoryLine]},
     refuses=(NotFound,),
 )
 def show_history(call: Call) -> Reply:
     """Who did what, when and why, in sentences, oldest first; what happened to tickets merged into it, too."""
-    views = (tickets.tickets, ticket_history.ticket_history, *files.VIEWS, collaborators.collaborators)
-    with call.reading(*views) as session:
-        merged = [call.path.ticket_id, *tickets.absorbed_by(session, call.path.ticket_id)]
-        lines = ticket_history.history(session, *merged)
-    return Reply(History(items=found(Ticket.kind, call.path.ticket_id, lines)))
+    ticket_id: UUID = call.path.ticket_id
+    with call.reading(*views_of(ticket_history.of_ticket)) as session:
+        return Reply(found(Ticket.kind, ticket_id, ticket_history.of_ticket(session, ticket_id, call.query)))
 
 
 @operation(
@@ -329,10 +304,8 @@ def list_same_sender(call: Call) -> Reply:
         page = tickets.unfiled_of_sender(
             session,
             email_address_id(call.greffier.log, address),
+            query,
             but=ticket_id,
-            cursor=query.cursor,
-            limit=query.limit,
-            with_total=query.total,
         )
         return Reply(ticket_cards.rows(session, page))
 

@@ -123,6 +123,8 @@ class RealValues:
         ]
         self._cursors = {
             "/clients": encode_cursor("m", 1),
+            "/collaborators": encode_cursor("m", self.clients[0]),
+            "/office/addresses": encode_cursor("m", self.clients[0]),
             "/companies": encode_cursor("m", 1),
             "/contacts": encode_cursor("m", 1),
             "/quarantine": encode_cursor("2026-01-01T00:00:00+00:00", self.clients[0]),
@@ -156,6 +158,7 @@ class RealValues:
 
     def _put_into_query(self, case, drawn):
         if "cursor" in case.query:
+            case.query.pop("page", None)  # one or the other: a document can't say so
             case.query["cursor"] = self._cursors.get(case.path, encode_cursor(drawn % 300))
         if "min_position" in case.query:
             case.query["min_position"] = int(case.query["min_position"]) % (self._head + 1)

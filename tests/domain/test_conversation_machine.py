@@ -40,6 +40,7 @@ from domain.values import Target
 from projections import messages, tickets
 from projections.engine import Engine
 from projections.office import office_projections
+from projections.paging import Window
 from projections.reading import Reading
 from tests.correspondence import Letter, taken_in
 
@@ -370,7 +371,7 @@ class ConversationMachine(RuleBasedStateMachine):
         self.engine.catch_up()
         with self.store.reading() as connection:
             session = Reading(connection, self.viewer)
-            lines = tickets.of_run(session, run_id, limit=100).items
+            lines = tickets.of_run(session, run_id, Window(limit=100)).items
         assert {line.ticket_id for line in lines} == {self.ids[one] for one in ones}
         self.run(uuid4(), map(runs.undoing, lines), {one: self.model.undo(one) for one in ones})
 
@@ -441,13 +442,13 @@ class ConversationMachine(RuleBasedStateMachine):
             session = Reading(connection, self.viewer)
             for one, ticket_id in self.ids.items():
                 shown = tickets.ticket(session, ticket_id)
-                listed = messages.of_ticket(session, ticket_id, limit=100)
+                listed = messages.of_ticket(session, ticket_id, Window(limit=100))
                 assert {line.message_id for line in listed.items} == {came.letter.message_id for came in one.letters}
                 assert shown.message_count == len(one.letters)
                 if not one.merged:
                     assert (shown.filed_on, shown.state) == (one.on, one.state)
                     assert (shown.dismissed is not None) == one.dismissed
-            inbox = tickets.inbox(session, limit=100)
+            inbox = tickets.inbox(session, Window(limit=100))
             assert {line.ticket_id for line in inbox.items} == {
                 self.ids[one] for one in self.model.conversations if one.answered and not (one.merged or one.dismissed)
             }
@@ -460,7 +461,7 @@ class ConversationMachine(RuleBasedStateMachine):
         with self.store.reading() as connection:
             session = Reading(connection, self.viewer)
             ids = [self.ids[one] for one in ones]
-            lines = tickets.selected(session, ticket_ids=ids, limit=100).items
+            lines = tickets.selected(session, Window(limit=100), ticket_ids=ids).items
         assert {line.ticket_id: runs.moves(line, file) for line in lines} == {
             self.ids[one]: one.on != file and not one.dismissed for one in ones if not one.merged
         }

@@ -46,9 +46,10 @@ from domain.ticket_handling import (
 )
 from domain.ticket_refusals import NoSenderAddress, TicketIsClosed, TicketIsDismissed
 from domain.values import Target
-from projections import email_addresses, files, ticket_comments, tickets
+from projections import email_addresses, ticket_comments, tickets
 from projections.engine import Engine
 from projections.office import office_projections
+from projections.paging import Window
 from projections.reading import Reading
 
 ADDRESSES = ("claire@example.fr", "famille@example.fr", None)
@@ -387,7 +388,7 @@ class FilingMachine(RuleBasedStateMachine):
         with self.store.reading() as connection:
             session = Reading(connection, self.viewer)
             for dismissed in (False, True):
-                listed = tickets.inbox(session, dismissed=dismissed, limit=1, with_total=True)
+                listed = tickets.inbox(session, Window(limit=1, total=True), dismissed=dismissed)
                 expected = [one for one in self.model.tickets.values() if (one.dismissed is not None) == dismissed]
                 assert listed.total == len(expected)
             for key, ticket in self.model.tickets.items():
@@ -400,7 +401,7 @@ class FilingMachine(RuleBasedStateMachine):
                     ticket.assigned_to,
                     ticket.dismissed,
                 )
-                noted = ticket_comments.comments(session, self.ticket_ids[key])
+                noted = ticket_comments.of_ticket(session, self.ticket_ids[key], Window()).items
                 assert [comment.comment_id for comment in noted] == ticket.comments
             for owner in (*self.model.clients, COMPANY, CONTACT):
                 assert {(each.address, each.shared) for each in email_addresses.of_owner(session, owner)} == {
@@ -415,9 +416,8 @@ class FilingMachine(RuleBasedStateMachine):
             CONTRACT: {CONTRACT, CLAIM},
             COMPANY: {COMPANY, CONTACT},
         }
-        ids = files.with_everything_below(session, target(file_id))
-        listed = tickets.of_targets(session, ids, limit=200)
-        assert {line.ticket_id for line in listed.items} == {
+        listed = tickets.of_file(session, target(file_id), Window(limit=200))
+        assert {line.ticket_id for line in (listed.items if listed else ())} == {
             self.ticket_ids[key]
             for key, ticket in self.model.tickets.items()
             if ticket.on in below.get(file_id, {file_id})

@@ -14,6 +14,7 @@ from domain.client import ActivateClient, ClientActivated, Person, ProspectRegis
 from domain.events import Actor, Context, Recorded, office_event_types
 from projections.engine import Engine
 from projections.log import EventReader, LogBatch
+from projections.paging import Window
 from projections.projection import Projection, fold_all, stream
 from projections.reading import Reading
 
@@ -147,8 +148,8 @@ class Telling:
         self._store = store
         self._engine = Engine(self._log, store, projections)
 
-    def happened(self, stream_id, *events, actor=None):
-        """Records events, a second apart, and projects them. Gives the last position."""
+    def recorded(self, stream_id, *events, actor=None):
+        """Records events, a second apart."""
         for event in events:
             position = len(self._log.events) + 1
             at = self.noon + timedelta(seconds=position)
@@ -162,6 +163,10 @@ class Telling:
                     context=Context(actor=actor or Actor.rule("mail_import"), at=at, command_id=uuid4()),
                 )
             )
+
+    def happened(self, stream_id, *events, actor=None):
+        """Records events, and projects them. Gives the last position."""
+        self.recorded(stream_id, *events, actor=actor)
         self._engine.catch_up()
         assert not [view.error for view in self._engine.status() if view.error]
         return len(self._log.events)
@@ -169,6 +174,10 @@ class Telling:
     def asked(self, query, *arguments, **options):
         with reading(self._store) as session:
             return query(session, *arguments, **options)
+
+    def page(self, query, *ids, cursor=None, limit=50, page=None, total=False, **filters):
+        window = Window(cursor=cursor, limit=limit, page=page, total=total)
+        return self.asked(query, *ids, window, **filters)
 
     def equal_to_replay(self):
         return all(self._engine.verify(view.name).equal for view in self._engine.status())

@@ -23,7 +23,7 @@ def views(telling):
 @pytest.fixture
 def search(views):
     def found(name="", **options):
-        page = views.asked(clients.search, name=name, **{"limit": 50} | options)
+        page = views.page(clients.search, name=name, **options)
         return [line.display_name for line in page.items]
 
     return found
@@ -159,11 +159,11 @@ def test_prospects_and_clients_apart(views, search):
 
 def test_pages_hold_while_dossiers_are_added(views):
     def page(cursor=None, **options):
-        return views.asked(clients.search, cursor=cursor, limit=2, **options)
+        return views.page(clients.search, cursor=cursor, limit=2, **options)
 
     for number, name in enumerate(["Aa", "Bb", "Bb", "Cc", "Dd"], 1):
         views.happened(UUID(int=number), person(name, number=number))
-    first = page(with_total=True)
+    first = page(total=True)
     assert ([line.number for line in first.items], first.total) == ([1, 2], 5)
     views.happened(UUID(int=6), person("Ab", number=6))  # before the cursor: not seen again
     views.happened(UUID(int=7), person("Bc", number=7))  # after it: seen
@@ -171,13 +171,13 @@ def test_pages_hold_while_dossiers_are_added(views):
     third = page(second.next_cursor)
     assert [line.number for line in second.items] == [3, 7]
     assert ([line.number for line in third.items], third.next_cursor, third.total) == ([4, 5], None, None)
-    assert page(name="bb", with_total=True).total == 2
+    assert page(name="bb", total=True).total == 2
 
 
 @pytest.mark.parametrize("cursor", ["", "nonsense", "WyJhIl0", "WzEsMl0"])
 def test_a_cursor_of_another_list(views, cursor):
     with pytest.raises(BadCursor):
-        views.asked(clients.search, cursor=cursor, limit=2)
+        views.page(clients.search, cursor=cursor, limit=2)
 
 
 def test_names_of_those_known(views):

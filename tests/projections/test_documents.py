@@ -15,8 +15,9 @@ from domain.document import (
 from domain.events import ERASED
 from domain.ticket_events import Attachment, StoredFile, TicketMerged, TicketSplitOff
 from domain.values import Target
-from projections import documents, files, messages
+from projections import documents, messages
 from projections.paging import BadCursor
+from projections.reading import views_of
 from tests.projections.facts import MAIL, person, received
 
 CLAIRE, BRUNO, CONTRACT, CLAIM = (UUID(int=number) for number in range(1, 5))
@@ -66,7 +67,7 @@ def removed(before):
 @pytest.fixture
 def views(telling):
     """Claire, who has a contract and a claim under it; Bruno; and a ticket with a message of each."""
-    told = telling(*documents.VIEWS)
+    told = telling(*views_of(documents.of_ticket))
     told.happened(CLAIRE, person("Dupont", "Claire", "Mme"))
     told.happened(BRUNO, person("Martin", number=2))
     told.happened(CONTRACT, ContractRegistered(dossier_id=CLAIRE, policy=Policy(number="MRH-1")))
@@ -82,8 +83,7 @@ def on_file(views):
     """The documents of a file and of what stands under it."""
 
     def listed(kind, file_id, **how):
-        below = views.asked(files.with_everything_below, Target(kind=kind, id=file_id))
-        page = views.asked(documents.of_files, below, **{"limit": 9} | how)
+        page = views.page(documents.of_file, Target(kind=kind, id=file_id), **how)
         return [line.document_id for line in page.items]
 
     return listed
@@ -91,7 +91,7 @@ def on_file(views):
 
 @pytest.fixture
 def on_ticket(views):
-    return lambda ticket_id: [line.document_id for line in views.asked(documents.of_ticket, ticket_id, limit=9).items]
+    return lambda ticket_id: [line.document_id for line in views.page(documents.of_ticket, ticket_id).items]
 
 
 def test_a_document_stands_on_its_file_and_on_those_above(views, on_file):
@@ -164,12 +164,12 @@ def test_documents_come_in_pages(views, on_file):
     for document_id in (ONE, TWO, THREE):
         views.happened(document_id, indexed(of("client", CLAIRE)))
     views.happened(UUID(int=34), indexed(of("client", BRUNO)))
-    first = views.asked(documents.of_files, [CLAIRE], limit=2, with_total=True)
+    first = views.page(documents.of_file, Target(kind="client", id=CLAIRE), limit=2, total=True)
     assert [line.document_id for line in first.items] == [THREE, TWO]
     assert first.total == 3
     assert on_file("client", CLAIRE, limit=2, cursor=first.next_cursor) == [ONE]
     with pytest.raises(BadCursor):
-        views.asked(documents.of_ticket, T1, limit=2, cursor="x")
+        views.page(documents.of_ticket, T1, limit=2, cursor="x")
 
 
 def test_the_messages_with_an_attachment_of_a_number(views):

@@ -105,7 +105,7 @@ def test_what_was_erased_is_in_no_list(views):
     assert views.asked(contracts.contract, contract) is None
     assert views.asked(claims.claim, claim) is None
     assert views.asked(contacts.contact, contact) is None
-    (left,) = views.asked(contacts.search, limit=5).items
+    (left,) = views.page(contacts.search).items
     assert left.contact_id == CONTACT
 
 
@@ -120,10 +120,10 @@ def test_a_contract_shows_the_days_of_its_cover_and_a_claim_that_of_the_loss(vie
         ClaimOpened(number=8, contract_id=contract, dossier_id=CLAIRE, occurred_on=march, reference=ClaimReference()),
         ClaimClosed(),
     )
-    lines = views.asked(contracts.of_client, CLAIRE, limit=5, with_total=False).items
+    lines = views.page(contracts.of_client, CLAIRE).items
     assert [(line.starts_on, line.ends_on) for line in lines] == [(january, TERMINATED.effective_on), (None, None)]
     assert views.asked(contracts.contract, contract).ends_on == TERMINATED.effective_on
-    (line,) = views.asked(claims.of_contract, contract, limit=5, with_total=False).items
+    (line,) = views.page(claims.of_contract, contract).items
     assert line.occurred_on == views.asked(claims.claim, claim).occurred_on == march
     assert views.asked(claims.claim, CLAIM).occurred_on is None
 
@@ -135,5 +135,5 @@ def test_a_contract_whose_termination_was_corrected_ends_on_the_later_told_day(v
 
 def test_a_company_is_found_by_its_role(views):
     views.happened(UUID(int=14), CompanyRegistered(role="referrer", identity=CompanyName(name="Immobilière Éole")))
-    found = views.asked(companies.search, role="referrer", limit=5, with_total=True)
+    found = views.page(companies.search, role="referrer", total=True)
     assert ([company.name for company in found.items], found.total) == (["Immobilière Éole"], 1)

@@ -1,17 +1,19 @@
 from base64 import urlsafe_b64encode
 from contextlib import suppress
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.values import storable
 from projections.paging import BadCursor, decode_cursor, encode_cursor, page_of
 
 
-@given(st.text(), st.integers(1 - 2**63, 2**63 - 1))
-def test_a_cursor_says_what_was_put_in(name, number):
-    cursor = encode_cursor(name, number)
-    assert decode_cursor(cursor, str, int) == [name, number]
+@given(st.text().map(storable), st.integers(1 - 2**63, 2**63 - 1), st.uuids())
+def test_a_cursor_says_what_was_put_in(name, number, item_id):
+    cursor = encode_cursor(name, number, item_id)
+    assert decode_cursor(cursor, str, int, UUID) == [name, number, item_id]
     assert cursor.isascii()
     assert "=" not in cursor
 
@@ -31,7 +33,7 @@ def test_what_is_no_cursor_of_this_list_is_refused(cursor):
         decode_cursor(cursor, int)
 
 
-@given(st.text(), st.sampled_from([(int,), (str,), (str, int)]))
+@given(st.text(), st.sampled_from([(int,), (str,), (str, int), (str, UUID)]))
 def test_no_text_does_worse_than_be_refused(cursor, types):
     with suppress(BadCursor):
         assert len(decode_cursor(cursor, *types)) == len(types)

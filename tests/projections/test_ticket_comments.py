@@ -6,7 +6,8 @@ import pytest
 from domain.events import ERASED, Actor
 from domain.office import OFFICE_ID
 from domain.ticket_events import TicketCommented, TicketPutOnHold
-from projections import collaborators, ticket_comments
+from projections import ticket_comments
+from projections.reading import views_of
 from tests.projections.facts import joined, received
 
 ANNE = UUID(int=20)
@@ -21,7 +22,7 @@ def commented(comment_id, text):
 
 @pytest.fixture
 def views(telling):
-    told = telling(collaborators.collaborators, ticket_comments.ticket_comments)
+    told = telling(*views_of(ticket_comments.of_ticket))
     told.happened(OFFICE_ID, joined(ANNE, "Anne", "Petit"))
     told.happened(T1, received(1))
     told.happened(T2, received(2), commented(OTHER, "Un autre ticket"))
@@ -31,7 +32,7 @@ def views(telling):
 
 @pytest.fixture
 def comments(views):
-    return lambda ticket_id: views.asked(ticket_comments.comments, ticket_id)
+    return lambda ticket_id: views.page(ticket_comments.of_ticket, ticket_id).items
 
 
 def test_a_comment_says_who_wrote_it_and_when(views, comments):
@@ -50,7 +51,7 @@ def test_the_comments_of_a_ticket_stand_in_the_order_in_which_they_were_written(
     views.happened(T1, commented(SECOND, "un"), TicketPutOnHold(), commented(FIRST, "deux"), actor=BY_ANNE)
     assert [comment.text for comment in comments(T1)] == ["un", "deux"]
     assert [comment.text for comment in comments(T2)] == ["Un autre ticket"]
-    assert comments(uuid4()) == []
+    assert views.page(ticket_comments.of_ticket, uuid4()) is None
 
 
 @pytest.mark.parametrize(

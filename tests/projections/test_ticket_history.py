@@ -26,7 +26,8 @@ from domain.ticket_events import (
     TicketReopened,
     TicketUnclassified,
 )
-from projections import clients, collaborators, ticket_history
+from projections import ticket_history
+from projections.reading import views_of
 from tests.projections.facts import (
     ADDRESS,
     associated,
@@ -47,7 +48,7 @@ BY_ANNE = Actor.collaborator(ANNE)
 
 @pytest.fixture
 def views(telling):
-    told = telling(clients.clients, collaborators.collaborators, ticket_history.ticket_history)
+    told = telling(*views_of(ticket_history.of_ticket))
     told.happened(CLAIRE, person("Dupont", "Claire", "Mme"))
     told.happened(BRUNO, person("Martin", number=2))
     told.happened(OFFICE_ID, joined(ANNE, "Anne", "Petit"))
@@ -58,7 +59,7 @@ def views(telling):
 
 @pytest.fixture
 def sentences(views):
-    return lambda: [line.sentence for line in views.asked(ticket_history.history, T1)]
+    return lambda: [line.sentence for line in views.page(ticket_history.of_ticket, T1).items]
 
 
 def test_a_message_filed_on_arrival(views, sentences):
@@ -155,7 +156,7 @@ def test_who_saw_to_it(views, sentences):
 def test_why_it_was_put_aside(views, reason, why):
     views.happened(T1, received())
     views.happened(T1, TicketDismissed(reason=reason, note="Démarchage"), TicketBroughtBack(), actor=BY_ANNE)
-    _, aside, back = views.asked(ticket_history.history, T1)
+    _, aside, back = views.page(ticket_history.of_ticket, T1).items
     assert (aside.sentence, aside.why) == (f"Anne Petit : Écarté ({why}).", why)
     assert (back.sentence, back.why) == ("Anne Petit : Rétabli.", None)
 
@@ -223,7 +224,7 @@ def test_a_dossier_created_from_the_ticket(views, sentences):
 
 def test_the_parts_of_a_line(views):
     position = views.happened(T1, filed(CLAIRE), actor=BY_ANNE)
-    (line,) = views.asked(ticket_history.history, T1)
+    (line,) = views.page(ticket_history.of_ticket, T1).items
     assert line.model_dump(exclude={"sentence"}) == {
         "position": position,
         "at": views.noon + timedelta(seconds=position),
@@ -247,7 +248,7 @@ def test_rules_act_under_their_name(views, sentences, rule, who):
 
 
 def test_a_ticket_that_does_not_exist_has_no_history(views):
-    assert views.asked(ticket_history.history, uuid4()) == []
+    assert views.page(ticket_history.of_ticket, uuid4()) is None
 
 
 def test_no_personal_value_is_kept_in_a_history(views, store):

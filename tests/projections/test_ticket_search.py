@@ -27,6 +27,7 @@ from domain.ticket_events import (
 from domain.values import Target
 from projections import ticket_search
 from projections.paging import BadCursor
+from projections.reading import views_of
 from tests.projections.facts import filed, person, received, target
 
 CLAIRE, BRUNO, CONTRACT = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -60,8 +61,7 @@ class Mailbox:
         self.views.happened(ticket(number), *events)
 
     def search(self, text=None, **options):
-        options = {"limit": 50, "text": text} | options
-        return self.views.asked(ticket_search.search, **options)
+        return self.views.page(ticket_search.search, text=text, **options)
 
     def found(self, text=None, **options):
         return numbers(self.search(text, **options))
@@ -86,7 +86,7 @@ def mailbox(request, telling, monkeypatch):
     """Searched through the tickets' messages, and through the words' index: both find the same."""
     if request.param == "many":
         monkeypatch.setattr(ticket_search, "_FEW", -1)
-    told = telling(*ticket_search.VIEWS)
+    told = telling(*views_of(ticket_search.search))
     yield Mailbox(told)
     assert told.equal_to_replay()
 
