@@ -60,15 +60,15 @@ DOCUMENT_LABELS: Final[dict[DocumentType, str]] = {
 class DocumentTarget(Target):
     """What a document is of: a client, a contract or a claim, by its id."""
 
-    kind: Annotated[Literal["client", "contract", "claim"], Field(description="The kind of file")]
+    kind: Annotated[Literal["client", "contract", "claim"], Field(description="What the file is")]
 
 
 class DocumentSource(Value):
     """The attachment that became a document: the ticket from which that was done, the message, its part."""
 
-    ticket_id: UUID
-    mail_id: UUID
-    part: int
+    ticket_id: Annotated[UUID, Field(description="The ticket")]
+    mail_id: Annotated[UUID, Field(description="The message, on whatever ticket it stands")]
+    part: Annotated[int, Field(description="The attachment's place in the raw message")]
 
 
 class DocumentContent(Value):

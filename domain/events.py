@@ -75,8 +75,8 @@ E_co = TypeVar("E_co", bound=Event, covariant=True, default=Event)
 class Actor(Value):
     """Who acted: a collaborator, by id, or a rule of the office, by name."""
 
-    kind: Literal["collaborator", "rule"]
-    id: str
+    kind: Annotated[Literal["collaborator", "rule"], Field(description="A person, or the office's own rules")]
+    id: Annotated[str, Field(description="The collaborator's id, or the rule's name, such as `mail_import`")]
 
     @classmethod
     def collaborator(cls, collaborator_id: UUID) -> Actor:

@@ -19,28 +19,28 @@ from domain.values import Target, dossier_among
 class AddressOwned(Value):
     """The sender's address belonged to that file, and to it alone, when the message came (T2)."""
 
-    kind: Literal["address_owned"] = "address_owned"
-    address_id: UUID
+    kind: Annotated[Literal["address_owned"], Field(description="What the evidence is")] = "address_owned"
+    address_id: Annotated[UUID, Field(description="The sender's address")]
 
 
 class NumberQuoted(Value):
     """The subject named that file, or one under the same client, by its number; the sender's address is its client's (T19)."""
 
-    kind: Literal["number_quoted"] = "number_quoted"
-    address_id: UUID
+    kind: Annotated[Literal["number_quoted"], Field(description="What the evidence is")] = "number_quoted"
+    address_id: Annotated[UUID, Field(description="The sender's address")]
 
 
 class RecipientOwned(Value):
     """The office wrote to that file: the recipient's address belonged to it, and to it alone (T21)."""
 
-    kind: Literal["recipient_owned"] = "recipient_owned"
-    address_id: UUID
+    kind: Annotated[Literal["recipient_owned"], Field(description="What the evidence is")] = "recipient_owned"
+    address_id: Annotated[UUID, Field(description="The recipient's address")]
 
 
 class CollaboratorChoice(Value):
     """A collaborator chose: who and when stand in the envelope."""
 
-    kind: Literal["collaborator_choice"] = "collaborator_choice"
+    kind: Annotated[Literal["collaborator_choice"], Field(description="What the evidence is")] = "collaborator_choice"
 
 
 Evidence = Annotated[AddressOwned | NumberQuoted | RecipientOwned | CollaboratorChoice, Field(discriminator="kind")]
@@ -54,8 +54,15 @@ passed on; or the office wrote to it.
 class Candidate(Value):
     """A file that the message could also concern, and why."""
 
-    target: Target
-    reason: CandidateReason
+    target: Annotated[Target, Field(description="The file")]
+    reason: Annotated[
+        CandidateReason,
+        Field(
+            description="The sender's address is that file's (`owns_address`), or its among others' (`shares_address`); the "
+            "subject names it (`number_quoted`); it is whose message a collaborator passed on (`original_sender`); or the "
+            "office wrote to it (`receives`)"
+        ),
+    ]
 
 
 UnfiledReason = Literal[

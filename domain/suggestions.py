@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
+
+from pydantic import Field
 
 from domain.events import Value
 from domain.filing import Candidate
@@ -38,8 +40,17 @@ where the message is signed; or messages from this sender, or from others of its
 class Reason(Value):
     """One thing that speaks for a file, and how much: from 0 to 1."""
 
-    reason: SuggestionReason
-    strength: float
+    reason: Annotated[
+        SuggestionReason,
+        Field(
+            description="The sender's address is that file's (`owns_address`), or its among others' (`shares_address`); the "
+            "subject quotes a number of it (`number_quoted`); it is whose message was forwarded (`original_sender`); the office "
+            "wrote to it (`receives`); the message refers to one that is there (`conversation`); its name is shown with the "
+            "address (`name_shown`), or stands where the message is signed (`name_signed`); or messages from this sender, or "
+            "from others of its domain, were filed there before (`filed_for_sender`, `filed_for_domain`)"
+        ),
+    ]
+    strength: Annotated[float, Field(description="From 0 to 1")]
 
 
 class Suggested(Value):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
+
+from pydantic import Field
 
 from domain.events import Event, Sealed, Value
 from domain.filing import UNDECIDED, Candidate, Evidence, Filing, UnfiledReason
@@ -23,12 +25,12 @@ DismissalReason = Literal["advertising", "junk", "not_for_us", "other"]
 
 
 class Attachment(Value):
-    """A file that came with the message. `part` is its place in the raw message, `size` its decoded bytes."""
+    """A file that came with the message."""
 
-    part: int
-    name: str
-    content_type: str
-    size: int
+    part: Annotated[int, Field(description="Its place in the raw message, for `…/attachments/{part}`")]
+    name: Annotated[str, Field(description="As the message gives it")]
+    content_type: Annotated[str, Field(description="Its media type, as the message declares it")]
+    size: Annotated[int, Field(description="In bytes, decoded")]
 
 
 class StoredFile(Value):
@@ -42,8 +44,8 @@ class StoredFile(Value):
 class Correspondent(Value):
     """Who wrote a message, as it tells."""
 
-    address: str | None
-    name: str = ""
+    address: Annotated[str | None, Field(description="Null where it tells none that can be used")]
+    name: Annotated[str, Field(description="Empty where it tells none")] = ""
 
 
 class MessageContent(Value):

@@ -133,8 +133,8 @@ FILE_KINDS: Final[tuple[FileKind, ...]] = get_args(FileKind)
 class Target(Value):
     """What a ticket is filed on and an address belongs to: the kind of file, and its id."""
 
-    kind: Annotated[FileKind, Field(description="The kind of file")]
-    id: Annotated[UUID, Field(description="The file's id")]
+    kind: Annotated[FileKind, Field(description="What the file is")]
+    id: Annotated[UUID, Field(description="The id of that client, contract, claim, company or contact")]
 
 
 def dossier_among(files: Iterable[Target]) -> UUID | None:
