@@ -22,47 +22,12 @@ from starlette.routing import Route
 from api.bootstrap import Greffier
 from api.docs_page import documentation_page
 from api.health import Health, check_health
+from api.http import problem_response, respond
 from api.metrics import Metrics
 from api.openapi import Public, openapi_document
-from api.operations import Media, Operation, answer, problem_response
+from api.operations import Media, Operation
 from api.problems import RETRY_AFTER_SECONDS, Malformed, MethodNotAllowed, NoSuchRoute, Problem
-from api.routes import (
-    claims,
-    clients,
-    collaborators,
-    companies,
-    contacts,
-    contracts,
-    conversations,
-    documents,
-    filings,
-    messages,
-    office,
-    projections,
-    ticket_handling,
-    tickets,
-)
-
-OPERATIONS: Final[tuple[Operation, ...]] = tuple(
-    one
-    for module in (
-        tickets,
-        ticket_handling,
-        conversations,
-        filings,
-        documents,
-        clients,
-        contracts,
-        claims,
-        companies,
-        contacts,
-        collaborators,
-        messages,
-        office,
-        projections,
-    )
-    for one in module.operation.all
-)
+from api.routes import office_operations
 
 
 class Document(RootModel[dict[str, Any]]):
@@ -80,7 +45,7 @@ PUBLIC: Final = (
 def create_app(greffier: Greffier, *, projects: bool = True) -> Starlette:
     """The application of one office; where it `projects`, it keeps the views up for as long as it runs."""
     metrics = Metrics(greffier)
-    document = openapi_document(OPERATIONS, PUBLIC)
+    document = openapi_document(office_operations(), PUBLIC)
     openapi_json = orjson.dumps(document)
     page = documentation_page(document)
 
@@ -127,11 +92,11 @@ def create_app(greffier: Greffier, *, projects: bool = True) -> Starlette:
 
 def _routes(greffier: Greffier, metrics: Metrics) -> list[Route]:
     by_path: defaultdict[str, dict[str, Operation]] = defaultdict(dict)
-    for operation in OPERATIONS:
+    for operation in office_operations():
         by_path[operation.path][operation.method] = operation
     return [
         Route(path, _endpoint(greffier, metrics, by_method), methods=list(by_method))
-        for path, by_method in by_path.items()
+        for path, by_method in sorted(by_path.items(), key=lambda found: found[0].count("{"))  # a name before any id
     ]
 
 
@@ -139,8 +104,8 @@ def _endpoint(greffier: Greffier, metrics: Metrics, by_method: dict[str, Operati
     async def endpoint(request: Request) -> Response:
         started = time.perf_counter()
         operation = by_method["GET" if request.method == "HEAD" else request.method]
-        response = await answer(operation, greffier, request)
-        metrics.answered(operation.route.__name__, response.status_code, time.perf_counter() - started)
+        response = await respond(operation, greffier, request)
+        metrics.answered(operation.name, response.status_code, time.perf_counter() - started)
         return response
 
     return endpoint

@@ -1,34 +1,33 @@
 """The composition root: builds the office from its settings. Nothing else constructs adapters, but for the vault,
-which `api/master_key.py` opens under the key in force.
+which `adapters/master_key.py` opens under the key in force.
 """
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
-from adapters.backup import is_restoring
 from adapters.databases import open_database, shown_url
 from adapters.desk import Desk
 from adapters.event_store.log import EventLog
 from adapters.files import FileStore
-from adapters.mail.intake import MailIntake
-from adapters.read_store import ReadStore, open_read_store
+from adapters.master_key import create_vault, has_vault, open_vault
+from adapters.numbering import number_after, remember_numbered
+from adapters.projecting import ViewKeeping
+from adapters.read_store import open_read_store
+from adapters.restore_marker import is_restoring
 from adapters.vault import Vault
-from api.master_key import create_vault, has_vault, open_vault
-from api.numbering import number_after, remember_numbered
 from api.settings import Settings
 from domain.events import office_event_types
 from projections.engine import Engine
-from projections.folding import Progress, no_progress
 from projections.office import office_projections
 
-_LOOK_AGAIN_SECONDS: Final = 0.2
+if TYPE_CHECKING:
+    from adapters.mail.intake import MailIntake
 
 
 class NoOffice(Exception):
@@ -54,58 +53,26 @@ class OfficeExists(Exception):
         super().__init__(f"there is an office in {place} already")
 
 
-@dataclass(frozen=True)
-class Greffier:
+@dataclass(frozen=True, kw_only=True)
+class Greffier(ViewKeeping):
     """An office's parts, put together."""
 
     settings: Settings
     vault: Vault
     desk: Desk
-    log: EventLog
     files: FileStore
-    intake: MailIntake
-    views: ReadStore
-    engine: Engine
 
-    @contextmanager
-    def projecting(self, tell: Callable[[bool], None] = lambda _: None) -> Iterator[None]:
-        """Keeps the views up with the log, in a thread, for as long as no other process does.
+    @cached_property
+    def intake(self) -> MailIntake:
+        """What takes messages in: its readers of mail are loaded where there is mail to read."""
+        from adapters.mail.intake import MailIntake
 
-        `tell` hears whether it is this process that does, at first and whenever that changes.
-        """
-        stop = threading.Event()
-        thread = threading.Thread(
-            target=self.engine.run, args=(stop,), kwargs={"tell": tell}, name="projections", daemon=True
-        )
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
-
-    def catch_up(self, progress: Progress = no_progress, *, timeout: float = 30.0) -> bool:
-        """Brings the views to the head of the log, here or by whichever process projects them: whether they are.
-
-        That one may be a command that ends before our events: then it falls to us.
-        """
-        head = self.log.head()
-        deadline = time.monotonic() + timeout
-        while True:
-            with self.views.lock() as held:
-                if held:
-                    self.engine.catch_up(progress)
-                    return True
-            following = [view.name for view in self.engine.status() if view.state != "faulted"]
-            if self.engine.wait_for(head, following, _LOOK_AGAIN_SECONDS):
-                return True
-            if time.monotonic() > deadline:
-                return False
+        return MailIntake(self.log, self.files, self.desk, max_bytes=self.settings.max_message_bytes)
 
 
 def has_office(settings: Settings) -> bool:
     """Whether an office was made; its opening may have been cut short since. Raises `StoreUnavailable`."""
-    return has_vault(settings)
+    return has_vault(settings.key_place)
 
 
 def place_of(settings: Settings) -> str:
@@ -129,7 +96,7 @@ def create_office(settings: Settings) -> None:
     for name, url in settings.stores._asdict().items():
         with closing(open_database(name, url, durable=True)) as database:
             database.create()
-    create_vault(settings)
+    create_vault(settings.key_place)
 
 
 @contextmanager
@@ -153,7 +120,7 @@ def open_unchecked(settings: Settings) -> Iterator[Greffier]:
     """The office of which a restore is not finished yet, or which was found already."""
     stores = settings.stores
     with ExitStack() as opened:
-        vault = open_vault(settings)
+        vault = open_vault(settings.key_place)
         opened.callback(vault.close)
         desk = Desk(stores.desk, vault)
         opened.callback(desk.close)
@@ -163,14 +130,12 @@ def open_unchecked(settings: Settings) -> Iterator[Greffier]:
         opened.callback(remember_numbered, log, desk)
         views = open_read_store(stores.views)
         opened.callback(views.close)
-        files = FileStore(settings.files)
         yield Greffier(
             settings=settings,
             vault=vault,
             desk=desk,
             log=log,
-            files=files,
-            intake=MailIntake(log, files, desk, max_bytes=settings.max_message_bytes),
+            files=FileStore(settings.files),
             views=views,
             engine=Engine(log, views, office_projections()),
         )

@@ -20,8 +20,8 @@ _NOT_THERE: Final = frozenset({"missing", "building", "outdated"})
 class ViewHealth(BaseModel):
     """A view: its state, and how far it lies behind the head of the log."""
 
-    name: str
-    state: str
+    name: str = Field(description="The view's name")
+    state: str = Field(description="As `GET /projections` has it: `live`, `faulted`, `building` …")
     lag: int = Field(description="In events")
     lag_seconds: float = Field(description="How long the oldest event that it has still to take in has waited")
     rebuilding: bool = Field(description="Whether a rebuild of it goes on; readers see the former one meanwhile")
@@ -32,10 +32,10 @@ class Health(BaseModel):
     events of unknown types.
     """
 
-    status: Literal["ok", "degraded", "not_ready"]
+    status: Literal["ok", "degraded", "not_ready"] = Field(description="How the office stands, all in all")
     head: int = Field(description="The position of the log's last event")
     lag_seconds: float = Field(description="The age of the oldest event that a view has still to take in")
-    views: list[ViewHealth]
+    views: list[ViewHealth] = Field(description="Every view")
     unknown_topics: dict[str, int] = Field(description="Event types that this version doesn't know, and where")
 
 

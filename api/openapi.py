@@ -14,7 +14,8 @@ from pydantic.json_schema import models_json_schema
 
 from adapters.databases import StoreUnavailable
 from adapters.event_store.log import CommandIdReused, StaleVersion
-from api.operations import Media, Nothing, Operation
+from api.calls import Nothing
+from api.operations import Media, Operation
 from api.problems import (
     RETRY_AFTER_SECONDS,
     STATUS,
@@ -129,7 +130,7 @@ def _page(page: Public, schema_of: dict[Any, Any]) -> dict[str, Any]:
 
 def _operation(operation: Operation, schema_of: dict[Any, Any]) -> dict[str, Any]:
     described = {
-        "operationId": operation.route.__name__,
+        "operationId": operation.name,
         "tags": [operation.tag],
         "summary": operation.summary,
         "parameters": [

@@ -4,24 +4,32 @@ Of text, which is what paths and queries are, pydantic takes "1_0" and "1.0" for
 body it refuses 2.0, which in JSON is a whole number.
 """
 
-import re
-from typing import Annotated, Any, Final, get_args
+from __future__ import annotations
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, field_validator
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, BeforeValidator
+
+from api.problems import FieldError
 
 _DIGITS: Final = re.compile(r"-?(0|[1-9][0-9]*)")
+_FLAGS: Final = frozenset({"true", "false"})
 
 
-def _in_digits(text: object) -> object:
-    if isinstance(text, str) and not _DIGITS.fullmatch(text):
-        raise ValueError("Input should be a whole number, in digits")
-    return text
+def misspelt(model: type[BaseModel], values: Mapping[str, str], where: str) -> Iterator[FieldError]:
+    """What is no number, and no flag, of the texts that a model's whole numbers and flags are given as."""
+    for name, text in values.items():
+        kinds = _kinds(model.model_fields[name].annotation) if name in model.model_fields else ()
+        if int in kinds and not _DIGITS.fullmatch(text):
+            yield FieldError(field=f"{where}.{name}", message="Input should be a whole number, in digits")
+        elif bool in kinds and text not in _FLAGS:
+            yield FieldError(field=f"{where}.{name}", message="Input should be 'true' or 'false'")
 
 
-def _flag(text: object) -> object:
-    if isinstance(text, str) and text not in {"true", "false"}:
-        raise ValueError("Input should be 'true' or 'false'")
-    return text
+def _kinds(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) or (annotation,)
 
 
 def _whole(number: object) -> object:
@@ -29,19 +37,4 @@ def _whole(number: object) -> object:
 
 
 # After the `Field` that bounds the number: bounds that follow a validator are left out of the document.
-AS_DIGITS: Final = BeforeValidator(_in_digits)
 AS_JSON: Final = BeforeValidator(_whole)
-Flag = Annotated[bool, BeforeValidator(_flag)]
-
-
-class Parameters(BaseModel):
-    """What comes as text: its whole numbers and flags are taken so, whoever declared them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _as_promised(cls, text: object, info: ValidationInfo) -> object:
-        declared: Any = cls.model_fields[str(info.field_name)].annotation
-        kinds = {declared, *get_args(declared)}
-        return _in_digits(text) if int in kinds else _flag(text) if bool in kinds else text

@@ -134,9 +134,9 @@ class Problem(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     type: str = Field(description="A stable name of the kind of problem, such as `/problems/not-found`")
-    title: str
-    status: int
-    detail: str
+    title: str = Field(description="The same for people, in English")
+    status: int = Field(description="The status of the answer")
+    detail: str = Field(description="What happened, in a sentence; decide by `type`")
     errors: list[FieldError] | None = Field(None, description="Each wrong field of the request")
 
 

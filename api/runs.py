@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,39 +10,30 @@ from pydantic import BaseModel, Field
 
 from adapters.databases import StoreUnavailable
 from adapters.event_store.log import EventLog, IfMatch
+from api.calls import Call, Changed
 from api.problems import Problem, problem_of
 from domain.aggregates import Refusal
-from domain.commands import Answer, Command
+from domain.commands import Command
 from domain.events import Actor
-from domain.ticket import Ticket
 from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
 from domain.values import Target
 from projections.tickets import TicketLine
 
 
-class TicketChanged(BaseModel):
-    """The ticket as the command left it; read it with this `position` as `min_position`."""
-
-    ticket_id: UUID
-    filed_on: Target | None = None
-    version: int
-    position: int
-
-
-class TicketNotChanged(BaseModel):
+class NotChanged(BaseModel):
     """A ticket that stayed as it was, and why."""
 
-    ticket_id: UUID
-    problem: Problem
+    id: UUID = Field(description="The ticket")
+    problem: Problem = Field(description="Why it stayed as it was")
 
 
 class RunDone(BaseModel):
     """What became of each ticket of a run; read them with this `position` as `min_position`."""
 
     run_id: UUID = Field(description="What the run goes by: all of it can be undone")
-    changed: list[TicketChanged]
-    failed: list[TicketNotChanged]
-    position: int
+    changed: list[Changed] = Field(description="The tickets that were changed")
+    failed: list[NotChanged] = Field(description="The tickets that stayed as they were")
+    position: int = Field(description="The position in the log of the last event, for `min_position`")
 
 
 class Step(NamedTuple):
@@ -69,38 +60,27 @@ def undoing(line: TicketLine) -> Step:
     return Step(line.ticket_id, UndoFiling(ticket_id=line.ticket_id), line.version)
 
 
-def run(
-    log: EventLog,
-    actor: Actor,
-    steps: Iterable[Step],
-    run_id: UUID,
-    command_id: Callable[[UUID], UUID | None] = lambda _: None,
-) -> RunDone:
-    """Gives the commands one by one. `command_id` gives that of a ticket's command, where a retry must be safe."""
-    done: list[TicketChanged] = []
-    failed: list[TicketNotChanged] = []
+def run_for(call: Call, steps: Iterable[Step]) -> RunDone:
+    """Gives the commands in the viewer's name; under the call's `Idempotency-Key`, each only once."""
+    return run(call.greffier.log, call.actor, steps, call.new_id("run"), call.command_id)
+
+
+def run(log: EventLog, actor: Actor, steps: Iterable[Step], run_id: UUID, whole: UUID | None = None) -> RunDone:
+    """Gives the commands one by one; each only once, where `whole` is the id of all of them together."""
+    done: list[Changed] = []
+    failed: list[NotChanged] = []
     for step in steps:
         try:
             answer = log.execute(
                 step.command,
                 actor,
-                command_id=command_id(step.ticket_id),
+                command_id=whole and log.keyed_id("step", f"{whole}{step.ticket_id}"),
                 if_match=None if step.version is None else IfMatch(step.ticket_id, step.version),
                 correlation_id=run_id,
             )
         except (Refusal, StoreUnavailable) as error:
-            failed.append(TicketNotChanged(ticket_id=step.ticket_id, problem=problem_of(error)))
+            failed.append(NotChanged(id=step.ticket_id, problem=problem_of(error)))
         else:
-            done.append(changed(log, step.ticket_id, answer))
+            done.append(Changed.by(answer))
     position = max((one.position for one in done), default=0) or log.head()
     return RunDone(run_id=run_id, changed=done, failed=failed, position=position)
-
-
-def changed(log: EventLog, ticket_id: UUID, answer: Answer) -> TicketChanged:
-    """What a command on a ticket answers."""
-    return TicketChanged(
-        ticket_id=ticket_id,
-        filed_on=log.state(Ticket, ticket_id).filed_on,
-        version=answer.version or 0,
-        position=answer.position,
-    )

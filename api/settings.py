@@ -18,6 +18,7 @@ from pydantic_settings import (
 from sqlalchemy import URL
 
 from adapters.databases import shown_url, sqlite_url, store_url
+from adapters.master_key import KeyPlace
 
 SETTINGS_FILE: Final = "greffier.toml"
 
@@ -133,6 +134,11 @@ class Settings(BaseSettings):
             return place.set(database=f"{database}_{name}")
 
         return Stores(*(getattr(self, name) or default(name) for name in Stores._fields))
+
+    @property
+    def key_place(self) -> KeyPlace:
+        given = self.master_key.get_secret_value() if self.master_key else None
+        return KeyPlace(self.stores.vault, self.key_file, given)
 
     @property
     def files(self) -> Path:

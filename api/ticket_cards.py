@@ -3,58 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal, NamedTuple
-from uuid import UUID
+from typing import Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from domain.access import Action, Viewer, may
+from api.operations import Method
+from domain.access import Viewer, may
 from projections import suggestions
 from projections.paging import Page
-from projections.projection import Projection
-from projections.reading import Reading
+from projections.reading import Reading, reads
 from projections.suggestions import Suggestion
 from projections.tickets import TicketDetails, TicketLine
 
-VIEWS: Final[tuple[Projection, ...]] = suggestions.VIEWS
-"""What tickets are answered from."""
-
-ActionName = Literal[
-    "file",
-    "refile",
-    "unfile",
-    "wait",
-    "close",
-    "reopen",
-    "assign",
-    "dismiss",
-    "bring_back",
-    "comment",
-    "merge",
-]
+_TICKET: Final = "/tickets/{ticket_id}/"
 
 
 class ActionLink(BaseModel):
-    """Something that the viewer may do with the ticket, and where: a POST to `href`."""
+    """Something that the viewer may do with the ticket, and where."""
 
-    action: ActionName
-    href: str
+    action: str = Field(description="A stable name of what is done, such as `close`")
+    method: Method = Field(description="The method to ask `href` with")
+    href: str = Field(description="The path to ask")
+    templated: bool = Field(
+        description="Whether `href` still has `{mail_id}`, or `{part}` too, for one of the ticket's messages or attachments"
+    )
 
 
 class TicketRow(TicketLine):
     """A ticket in a list, with what its viewer may do. `suggestions` say where one that is on no file could go."""
 
-    actions: list[ActionLink]
-    suggestions: list[Suggestion]
+    actions: list[ActionLink] = Field(description="All that the viewer may do with it as it stands now")
+    suggestions: list[Suggestion] = Field(description="Where it could go, the strongest first; none once it is filed")
 
 
 class TicketCard(TicketDetails):
     """A ticket whole, but for its bodies, with what its viewer may do, and the files that it could go to."""
 
-    actions: list[ActionLink]
-    suggestions: list[Suggestion]
+    actions: list[ActionLink] = Field(description="All that the viewer may do with it as it stands now")
+    suggestions: list[Suggestion] = Field(description="Where else it could go, the strongest first")
 
 
+@reads(*suggestions.VIEWS)
 def rows(session: Reading, page: Page[TicketLine]) -> Page[TicketRow]:
     """A page of tickets with their actions and suggestions."""
     unfiled = [line.ticket_id for line in page.items if line.filed_on is None and not line.dismissed]
@@ -68,42 +57,21 @@ def rows(session: Reading, page: Page[TicketLine]) -> Page[TicketRow]:
     return Page(items=items, next_cursor=page.next_cursor, total=page.total)
 
 
+@reads(*suggestions.VIEWS)
 def card(session: Reading, ticket: TicketDetails) -> TicketCard:
     suggested = suggestions.suggestions(session, [ticket.ticket_id])
     return TicketCard(
-        **dict(ticket), actions=list(_actions(session.viewer, ticket)), suggestions=suggested.get(ticket.ticket_id, [])
+        **dict(ticket),
+        actions=list(_actions(session.viewer, ticket)),
+        suggestions=suggested.get(ticket.ticket_id, []),
     )
-
-
-class _Offer(NamedTuple):
-    action: ActionName
-    path: str
-    may: Action
-    is_open_to: bool
 
 
 def _actions(viewer: Viewer, ticket: TicketLine) -> Iterator[ActionLink]:
-    """What the ticket's own decisions would not refuse, of what the viewer may do."""
-    here = ticket.merged_into is None
-    in_hand = here and ticket.dismissed is None
-    filed = ticket.filed_on is not None
-    offers = (
-        _Offer("file", "file", "file", in_hand and not filed),
-        _Offer("refile", "file", "file", in_hand and filed),
-        _Offer("unfile", "unfile", "file", in_hand and filed),
-        _Offer("wait", "wait", "handle", in_hand and ticket.state == "open"),
-        _Offer("close", "close", "handle", in_hand and ticket.state != "closed"),
-        _Offer("reopen", "reopen", "handle", in_hand and ticket.state != "open"),
-        _Offer("assign", "assign", "handle", in_hand and ticket.state != "closed"),
-        _Offer("dismiss", "dismiss", "handle", in_hand),
-        _Offer("bring_back", "bring-back", "handle", here and not in_hand),
-        _Offer("comment", "comments", "handle", here),
-        _Offer("merge", "merge", "handle", in_hand),
-    )
-    for offer in offers:
-        if offer.is_open_to and may(viewer, offer.may):
-            yield ActionLink(action=offer.action, href=_href(ticket.ticket_id, offer.path))
+    """What the operations on a ticket offer as it stands, of what the viewer may do."""
+    from api.routes import offered_under
 
-
-def _href(ticket_id: UUID, path: str) -> str:
-    return f"/tickets/{ticket_id}/{path}"
+    for operation, action, is_open_to in offered_under(_TICKET):
+        if is_open_to(ticket) and may(viewer, operation.action):
+            href = operation.path.replace("{ticket_id}", str(ticket.ticket_id))
+            yield ActionLink.model_construct(action=action, method=operation.method, href=href, templated="{" in href)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Column, Index, Integer, String, Table, Uuid, select
+from sqlalchemy import Column, Index, Integer, Select, String, Table, Uuid, cast
 
 from domain.claim import ClaimClosed, ClaimEvent, ClaimOpened, ClaimReopened, ClaimStatus
 from domain.events import Recorded, unsealed
-from projections import contracts
+from projections import contracts, name_search
+from projections.name_search import number_in
 from projections.paging import Page, Window, paged
 from projections.projection import Projection, Row, Utc, views
 from projections.reading import Reading, Shown, reads
@@ -23,12 +24,14 @@ _claims: Final = Table(
     Column("number", Integer, nullable=False),
     Column("version", Integer, nullable=False),
     Column("contract_id", Uuid, nullable=False),
+    Column("dossier_id", Uuid, nullable=False),
     Column("insurer_reference", String, nullable=False),
     Column("status", String, nullable=False),
     Column("occurred_on", String),  # ISO 8601
     Column("opened_at", Utc, nullable=False),
     Column("closed_at", Utc),
     Index("claims_by_contract", "contract_id", "number"),
+    Index("claims_by_dossier", "dossier_id", "number"),
     Index("claims_by_number", "number"),
 )
 
@@ -44,6 +47,7 @@ def opened(recorded: Recorded[ClaimOpened]) -> Row:
     return {
         "number": event.number,
         "contract_id": event.contract_id,
+        "dossier_id": event.dossier_id,
         "insurer_reference": unsealed(event.reference).insurer_reference,
         "status": "open",
         "occurred_on": event.occurred_on and event.occurred_on.isoformat(),
@@ -73,6 +77,8 @@ class ClaimLine(Shown):
     """The office's own, never given again."""
     contract_id: UUID
     """The contract under which it was opened."""
+    dossier_id: UUID
+    """The client whose contract that is."""
     insurer_reference: str
     """How the insurer names it; empty until it has."""
     status: ClaimStatus
@@ -97,7 +103,7 @@ def of_contract(session: Reading, contract_id: UUID, window: Window) -> Page[Cla
     """A contract's claims, the latest number first. Raises `BadCursor`."""
     if not contracts.exists(session, contract_id):
         return None
-    listing = select(_claims).where(_claims.c.contract_id == contract_id)
+    listing = session.rows(_claims).where(_claims.c.contract_id == contract_id)
     return paged(session, listing, window, _claims.c.number.desc(), items=ClaimLine.each)
 
 
@@ -120,9 +126,13 @@ def numbered(session: Reading, claim_ids: Collection[UUID]) -> dict[UUID, Number
     return session.known(_claims, Numbered, claim_ids)
 
 
-def ids_of_number(session: Reading, number: int) -> list[UUID]:
-    return session.keys(_claims, _claims.c.number == number)
+def ids_under(session: Reading, contract_id: UUID) -> list[UUID]:
+    return session.keys(_claims, _claims.c.contract_id == contract_id)
 
 
-def ids_of_contracts(session: Reading, contract_ids: Collection[UUID]) -> list[UUID]:
-    return session.keys(_claims, _claims.c.contract_id.in_(contract_ids))
+def called(session: Reading, name: str) -> Select[Any]:
+    """The one of this number, and those to which the insurer's reference gives it (see `name_search.called`)."""
+    sorted_by = cast(_claims.c.number, String)
+    by_reference = _claims.c.insurer_reference.startswith(name, autoescape=True)
+    exactly = _claims.c.number == number_in(name)
+    return name_search.called(session, "claim", _claims, name, sorted_by, exactly, by_reference)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Annotated, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import Column, Index, Integer, String, Table, Uuid, select
+from sqlalchemy import Column, Index, Integer, Select, String, Table, Uuid
 
 from domain.client import ClientActivated, ClientEvent, ClientStatus, Identity, Person, ProspectRegistered
 from domain.events import Recorded, unsealed
@@ -18,12 +18,12 @@ from projections.email_addresses import OwnedAddress
 from projections.name_search import NameSought, found_by_name, name_key, searched
 from projections.paging import Page, Window
 from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading, Shown, reads
+from projections.reading import DOSSIER, Reading, Shown, reads
 
 _clients: Final = Table(
     "clients",
     views,
-    Column("client_id", Uuid, primary_key=True),
+    Column("client_id", Uuid, primary_key=True, info=DOSSIER),
     Column("number", Integer, nullable=False),
     Column("version", Integer, nullable=False),
     Column("kind", String, nullable=False),
@@ -145,14 +145,15 @@ def exists(session: Reading, client_id: UUID) -> bool:
     return session.row(_clients, client_id) is not None
 
 
-def ids_of_number(session: Reading, number: int) -> list[UUID]:
-    return session.keys(_clients, _clients.c.number == number)
+def called(session: Reading, name: str) -> Select[Any]:
+    """Those of this number or name (see `name_search.called`)."""
+    return name_search.called_by_name(session, "client", _clients, name, _clients.c.number)
 
 
 def names(session: Reading, client_ids: Collection[UUID]) -> dict[UUID, str]:
     """The display name of each, of those known."""
-    listing = select(_clients.c.client_id, _clients.c.display_name).where(_clients.c.client_id.in_(client_ids))
-    return dict(session.execute(listing).all())
+    listing = session.rows(_clients, _clients.c.client_id, _clients.c.display_name)
+    return dict(session.execute(listing.where(_clients.c.client_id.in_(client_ids))).all())
 
 
 def of_name_keys(session: Reading, keys: Collection[str]) -> list[tuple[str, Target]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Uuid, select
+from sqlalchemy import BigInteger, Column, Index, Integer, Select, String, Table, Uuid, select
 
 from domain.company import CompanyEvent, CompanyRegistered, CompanyRole
 from domain.events import Recorded, unsealed
@@ -98,9 +98,9 @@ def company(session: Reading, company_id: UUID) -> CompanyDetails | None:
     return CompanyDetails.of(row, email_addresses=email_addresses.of_owner(session, company_id))
 
 
-def ids_of_name(session: Reading, name: str) -> list[UUID]:
-    """Those of this whole name, whatever its case and accents."""
-    return session.keys(_companies, _companies.c.searched_name == searched(name))
+def called(session: Reading, name: str) -> Select[Any]:
+    """Those of this name (see `name_search.called`)."""
+    return name_search.called_by_name(session, "company", _companies, name)
 
 
 def names(session: Reading, company_ids: Collection[UUID]) -> dict[UUID, str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import Column, Index, Integer, String, Table, Uuid
+from sqlalchemy import Column, Index, Integer, Select, String, Table, Uuid
 
 from domain.contact import ContactEvent, ContactRegistered
 from domain.events import Recorded, unsealed
@@ -129,8 +129,9 @@ def placed(session: Reading, contact_ids: Collection[UUID]) -> dict[UUID, Placed
     return session.known(_contacts, Placed, contact_ids)
 
 
-def ids_of_number(session: Reading, number: int) -> list[UUID]:
-    return session.keys(_contacts, _contacts.c.number == number)
+def called(session: Reading, name: str) -> Select[Any]:
+    """Those of this number or name (see `name_search.called`)."""
+    return name_search.called_by_name(session, "contact", _contacts, name, _contacts.c.number)
 
 
 def ids_of_company(session: Reading, company_id: UUID) -> list[UUID]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Uuid, select
+from sqlalchemy import BigInteger, Column, Index, Integer, Select, String, Table, Uuid
 
 from domain.contract import ContractEvent, ContractRegistered, ContractStatus, ContractTerminated
 from domain.events import Recorded, unsealed
-from projections import clients
+from projections import clients, name_search
 from projections.paging import Page, Window, paged
 from projections.projection import Projection, Row, Utc, views
 from projections.reading import Reading, Shown, reads
@@ -21,7 +21,7 @@ _contracts: Final = Table(
     views,
     Column("contract_id", Uuid, primary_key=True),
     Column("version", Integer, nullable=False),
-    Column("client_id", Uuid, nullable=False),
+    Column("dossier_id", Uuid, nullable=False),
     Column("company_id", Uuid),
     Column("policy_number", String, nullable=False),
     Column("product", String, nullable=False),
@@ -31,7 +31,7 @@ _contracts: Final = Table(
     Column("registered_position", BigInteger, nullable=False),
     Column("registered_at", Utc, nullable=False),
     Column("terminated_at", Utc),
-    Index("contracts_by_client", "client_id", "registered_position"),
+    Index("contracts_by_dossier", "dossier_id", "registered_position"),
     Index("contracts_by_policy_number", "policy_number"),
 )
 
@@ -45,7 +45,7 @@ contracts: Final = Projection("contracts", version=3, table=_contracts, of=Contr
 def registered(recorded: Recorded[ContractRegistered]) -> Row:
     event, policy = recorded.event, unsealed(recorded.event.policy)
     return {
-        "client_id": event.client_id,
+        "dossier_id": event.dossier_id,
         "company_id": event.company_id,
         "policy_number": policy.number,
         "product": policy.product,
@@ -73,7 +73,7 @@ class ContractLine(Shown):
 
     contract_id: UUID
     """For `/contracts/{contract_id}`."""
-    client_id: UUID
+    dossier_id: UUID
     """Whose it is: a contract never changes client."""
     company_id: UUID | None
     """The insurer, or the wholesale broker through whom it is placed; null where the office hasn't said."""
@@ -105,7 +105,7 @@ def of_client(session: Reading, client_id: UUID, window: Window) -> Page[Contrac
     """A client's contracts, the latest registered first. Raises `BadCursor`."""
     if not clients.exists(session, client_id):
         return None
-    listing = select(_contracts).where(_contracts.c.client_id == client_id)
+    listing = session.rows(_contracts).where(_contracts.c.dossier_id == client_id)
     return paged(session, listing, window, _contracts.c.registered_position.desc(), items=ContractLine.each)
 
 
@@ -124,7 +124,7 @@ class Placed(Shown):
     """A contract's policy number, and its client."""
 
     policy_number: str
-    client_id: UUID
+    dossier_id: UUID
 
 
 def placed(session: Reading, contract_ids: Collection[UUID]) -> dict[UUID, Placed]:
@@ -132,10 +132,8 @@ def placed(session: Reading, contract_ids: Collection[UUID]) -> dict[UUID, Place
     return session.known(_contracts, Placed, contract_ids)
 
 
-def ids_of_policy_number(session: Reading, policy_number: str) -> list[UUID]:
-    """Several, where insurers gave the same number."""
-    return session.keys(_contracts, _contracts.c.policy_number == policy_number)
-
-
-def ids_of_client(session: Reading, client_id: UUID) -> list[UUID]:
-    return session.keys(_contracts, _contracts.c.client_id == client_id)
+def called(session: Reading, name: str) -> Select[Any]:
+    """Those whose policy number is this, or begins so (see `name_search.called`)."""
+    number = _contracts.c.policy_number
+    begins = number.startswith(name, autoescape=True)
+    return name_search.called(session, "contract", _contracts, name, number, number == name, begins)

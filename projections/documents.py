@@ -17,7 +17,6 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
-    select,
 )
 
 from domain.document import (
@@ -45,6 +44,7 @@ _documents: Final = Table(
     Column("document_type", String, nullable=False),
     Column("file_kind", String, nullable=False),
     Column("file_id", Uuid, nullable=False),
+    Column("dossier_id", Uuid, nullable=False),
     Column("ticket_id", Uuid, nullable=False),
     Column("mail_id", Uuid, nullable=False),
     Column("part", BigInteger, nullable=False),
@@ -54,6 +54,7 @@ _documents: Final = Table(
     Column("indexed_position", BigInteger, nullable=False),
     Column("indexed_at", Utc, nullable=False),
     Index("documents_by_file", "file_id", "indexed_position"),
+    Index("documents_by_dossier", "dossier_id", "indexed_position"),
     Index("documents_by_mail", "mail_id", "indexed_position"),
 )
 
@@ -70,6 +71,7 @@ def indexed(recorded: Recorded[DocumentIndexed]) -> Row:
         "document_type": event.document_type,
         "file_kind": event.on.kind,
         "file_id": event.on.id,
+        "dossier_id": event.dossier_id,
         "ticket_id": event.source.ticket_id,
         "mail_id": event.source.mail_id,
         "part": event.source.part,
@@ -84,7 +86,12 @@ def indexed(recorded: Recorded[DocumentIndexed]) -> Row:
 @documents.changes(DocumentReclassified)
 def reclassified(recorded: Recorded[DocumentReclassified]) -> Row:
     event = recorded.event
-    return {"document_type": event.document_type, "file_kind": event.on.kind, "file_id": event.on.id}
+    return {
+        "document_type": event.document_type,
+        "file_kind": event.on.kind,
+        "file_id": event.on.id,
+        "dossier_id": event.dossier_id,
+    }
 
 
 documents.ends(DocumentRemoved)
@@ -110,6 +117,8 @@ class DocumentLine(Shown):
     """In bytes."""
     on: Target
     """The client, contract or claim of which it is."""
+    dossier_id: UUID
+    """The client whose file that is."""
     filed_under: list[FileLine]
     """That file and everything above it: a claim, its contract, that one's client."""
     source: DocumentSource
@@ -133,7 +142,8 @@ def of_file(session: Reading, file: Target, window: Window) -> Page[DocumentLine
     """Its documents and those of what stands under it, the latest indexed first. Raises `BadCursor`."""
     if not files.exists(session, file):
         return None
-    return _page(session, window, _documents.c.file_id.in_(files.with_everything_below(session, file)))
+    under = files.under(session, file, on=_documents.c.file_id, dossier=_documents.c.dossier_id)
+    return _page(session, window, under)
 
 
 @reads(documents, tickets.tickets, messages.messages, *files.VIEWS)
@@ -155,7 +165,7 @@ def _page(session: Reading, window: Window, wanted: ColumnElement[bool]) -> Page
     def told(rows: Sequence[RowMapping]) -> list[DocumentLine]:
         return _told(session, rows, DocumentLine)
 
-    listing = select(_documents).where(wanted)
+    listing = session.rows(_documents).where(wanted)
     return paged(session, listing, window, _documents.c.indexed_position.desc(), items=told)
 
 

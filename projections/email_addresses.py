@@ -21,9 +21,11 @@ _addresses: Final = Table(
     Column("address_id", Uuid, primary_key=True),
     Column("owner_id", Uuid, primary_key=True),
     Column("owner_kind", String, nullable=False),
+    Column("dossier_id", Uuid),
     Column("address", String, nullable=False),
     Column("since", Utc, nullable=False),
     Index("email_addresses_by_owner", "owner_id"),
+    Index("email_addresses_by_dossier", "dossier_id", "since"),
 )
 
 email_addresses: Final = Projection("email_addresses", version=3, table=_addresses)
@@ -39,7 +41,12 @@ def _owner(recorded: Recorded[Any]) -> Key:
 @email_addresses.begins(EmailAddressAssociated, EmailAddressMoved, key=_owner)
 def given(recorded: Recorded[EmailAddressAssociated | EmailAddressMoved]) -> Row:
     event = recorded.event
-    return {"owner_kind": event.owner.kind, "address": unsealed(event.written).address, "since": recorded.at}
+    return {
+        "owner_kind": event.owner.kind,
+        "dossier_id": event.dossier_id,
+        "address": unsealed(event.written).address,
+        "since": recorded.at,
+    }
 
 
 email_addresses.ends(EmailAddressMoved, keys=lambda r: [(r.stream_id, owner.id) for owner in r.event.former_owners])
@@ -75,14 +82,16 @@ _of_one: Final = (
 
 def of_owner(session: Reading, owner_id: UUID) -> list[OwnedAddress]:
     """A file's addresses, those that it has had longest first."""
-    found = session.execute(_of_one, {"owner_id": owner_id}).mappings()
+    found = session.execute(session.visible(_of_one, _addresses.c.dossier_id), {"owner_id": owner_id}).mappings()
     return OwnedAddress.each(found)
 
 
 def owners_of(session: Reading, address_ids: Collection[UUID]) -> dict[UUID, list[Target]]:
     """Whose these addresses are; those of nobody are left out."""
     columns = (_addresses.c.address_id, _addresses.c.owner_kind, _addresses.c.owner_id)
-    listing = select(*columns).where(_addresses.c.address_id.in_(address_ids)).order_by(_addresses.c.since)
+    listing = (
+        session.rows(_addresses, *columns).where(_addresses.c.address_id.in_(address_ids)).order_by(_addresses.c.since)
+    )
     found: dict[UUID, list[Target]] = {}
     for address_id, kind, owner_id in session.execute(listing):
         found.setdefault(address_id, []).append(Target(kind=kind, id=owner_id))

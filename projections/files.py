@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
+
+from sqlalchemy import ColumnElement
 
 from domain.values import FILE_KINDS, FileKind, Target
 from projections import claims, clients, companies, contacts, contracts
@@ -20,8 +21,6 @@ VIEWS: Final[tuple[Projection, ...]] = (
     contacts.contacts,
 )
 """What these queries read."""
-
-_NUMBER: Final = re.compile("[0-9]{1,9}")  # no column holds a much larger one
 
 UNKNOWN: Final = "fiche inconnue"
 """What a file is called that was erased, or never was."""
@@ -48,7 +47,7 @@ class Files:
         self._claims = claims.numbered(session, wanted["claim"]) if wanted["claim"] else {}
         wanted["contract"].update(claim.contract_id for claim in self._claims.values())
         self._contracts = contracts.placed(session, wanted["contract"]) if wanted["contract"] else {}
-        wanted["client"].update(contract.client_id for contract in self._contracts.values())
+        wanted["client"].update(contract.dossier_id for contract in self._contracts.values())
         self._clients = clients.names(session, wanted["client"]) if wanted["client"] else {}
         self._contacts = contacts.placed(session, wanted["contact"]) if wanted["contact"] else {}
         wanted["company"].update(contact.company_id for contact in self._contacts.values() if contact.company_id)
@@ -88,52 +87,26 @@ class Files:
         if target.kind == "claim" and (claim := self._claims.get(target.id)):
             return Target(kind="contract", id=claim.contract_id)
         if target.kind == "contract" and (contract := self._contracts.get(target.id)):
-            return Target(kind="client", id=contract.client_id)
+            return Target(kind="client", id=contract.dossier_id)
         if target.kind == "contact" and (contact := self._contacts.get(target.id)) and contact.company_id:
             return Target(kind="company", id=contact.company_id)
         return None
 
 
-NAMED_BY: Final[dict[FileKind, str]] = {
-    "client": "number",
-    "contract": "policy number",
-    "claim": "number",
-    "company": "name",
-    "contact": "number",
-}
-"""What people call a file by."""
-
-
 @reads(*VIEWS)
-def ids_of(session: Reading, kind: FileKind, name: str) -> list[UUID]:
-    """The files of this kind that are called so: by their number, policy number or whole name (see `NAMED_BY`)."""
-    number = int(name) if _NUMBER.fullmatch(name) else 0  # which nothing has
-    match kind:
-        case "client":
-            return clients.ids_of_number(session, number)
-        case "contract":
-            return contracts.ids_of_policy_number(session, name)
-        case "claim":
-            return claims.ids_of_number(session, number)
-        case "company":
-            return companies.ids_of_name(session, name)
-        case "contact":
-            return contacts.ids_of_number(session, number)
-
-
-@reads(*VIEWS)
-def with_everything_below(session: Reading, file: Target) -> list[UUID]:
-    """The file's id, and those of the files under it, whose tickets are its own too (T11, T12, T17)."""
+def under(
+    session: Reading, file: Target, *, on: ColumnElement[UUID], dossier: ColumnElement[UUID | None]
+) -> ColumnElement[bool]:
+    """That a row, by the columns that say on which file it is and of which client, is on a file or on one under it."""
     match file.kind:
         case "client":
-            contract_ids = contracts.ids_of_client(session, file.id)
-            return [file.id, *contract_ids, *claims.ids_of_contracts(session, contract_ids)]
+            return dossier == file.id
         case "contract":
-            return [file.id, *claims.ids_of_contracts(session, [file.id])]
+            return on.in_([file.id, *claims.ids_under(session, file.id)])
         case "company":
-            return [file.id, *contacts.ids_of_company(session, file.id)]
+            return on.in_([file.id, *contacts.ids_of_company(session, file.id)])
         case _:
-            return [file.id]
+            return on == file.id
 
 
 @reads(*VIEWS)

@@ -196,13 +196,6 @@ def ids_on(session: Reading, ticket_id: UUID) -> list[UUID]:
     return session.keys(_messages, _messages.c.ticket_id == ticket_id)
 
 
-def ids_with_attachment(session: Reading, ticket_id: UUID, part: int) -> list[UUID]:
-    """The messages of a ticket that have an attachment of this number."""
-    listing = select(_messages.c.mail_id, _messages.c.attachments).where(_messages.c.ticket_id == ticket_id)
-    rows = session.execute(listing.order_by(_messages.c.received_position))
-    return [row.mail_id for row in rows if any(attached["part"] == part for attached in row.attachments)]
-
-
 def tickets_of(session: Reading, mail_ids: Collection[UUID]) -> dict[UUID, UUID]:
     """The ticket on which each of these messages is, of those known."""
     listing = select(_messages.c.mail_id, _messages.c.ticket_id).where(_messages.c.mail_id.in_(mail_ids))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Collection
-from typing import Annotated, Final, TypeVar
+from contextlib import suppress
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import Column, ColumnElement, Table, false, select, true
+from sqlalchemy import Column, ColumnElement, Select, Table, and_, case, false, literal, or_, true
 
 from domain.values import FileKind, Target
 from projections.paging import Page, Window, paged
@@ -49,12 +52,57 @@ def name_key(name: str) -> str:
     return " ".join(sorted(word for word in searched(name).split() if word not in _TITLES))
 
 
+_NUMBER: Final = re.compile("[0-9]{1,9}")  # no column holds a much larger one
+
+
+def number_in(name: str) -> int:
+    """The number that a name is; 0, which nothing has, where it is none."""
+    return int(name) if _NUMBER.fullmatch(name) else 0
+
+
+def called(
+    session: Reading,
+    kind: FileKind,
+    table: Table,
+    name: str,
+    sorted_by: ColumnElement[str],
+    exactly: ColumnElement[bool],
+    further: ColumnElement[bool],
+) -> Select[Any]:
+    """The rows of a table that are called `exactly` so, have that id, or are `further` found: as `projections.targets` reads
+    them.
+    """
+    (id_column,) = table.primary_key.columns
+    with suppress(ValueError):
+        exactly = or_(exactly, id_column == UUID(name))
+    return session.rows(
+        table,
+        literal(kind).label("kind"),
+        id_column.label("id"),
+        sorted_by.label("sorted"),
+        case((exactly, 1), else_=0).label("exact"),
+    ).where(or_(exactly, further))
+
+
+def called_by_name(
+    session: Reading, kind: FileKind, table: Table, name: str, number: ColumnElement[int] | None = None
+) -> Select[Any]:
+    """The same, of a table with a `searched_name`, and maybe a number that people call its rows by."""
+    searched_name = table.c.searched_name
+    words = searched(name).split()
+    exactly = searched_name == searched(name)
+    if number is not None:
+        exactly = or_(exactly, number == number_in(name))
+    holds = and_(true() if words else false(), *(searched_name.contains(word) for word in words))
+    return called(session, kind, table, name, searched_name, exactly, holds)
+
+
 def of_name_keys(session: Reading, table: Table, kind: FileKind, keys: Collection[str]) -> list[tuple[str, Target]]:
     """The files of a table, whose key comes first in it, that go by these names."""
     if not keys:
         return []
     (id_column,) = table.primary_key.columns
-    rows = session.execute(select(table.c.name_key, id_column).where(table.c.name_key.in_(keys)))
+    rows = session.execute(session.rows(table, table.c.name_key, id_column).where(table.c.name_key.in_(keys)))
     return [(key, Target(kind=kind, id=file_id)) for key, file_id in rows]
 
 
@@ -73,4 +121,4 @@ def found_by_name(
     words = searched(name).split()
     # A name without anything that can be searched finds nobody; no name at all finds everyone.
     wanted = (false() if name and not words else true(), *(searched_name.contains(word) for word in words), *also)
-    return paged(session, select(unique.table).where(*wanted), window, searched_name, unique, items=shown.each)
+    return paged(session, session.rows(unique.table).where(*wanted), window, searched_name, unique, items=shown.each)

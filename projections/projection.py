@@ -93,6 +93,7 @@ class Projection:
         self.of = of
         self.row_per_event = row_per_event
         self.key_columns = tuple(str(column.name) for column in table.primary_key.columns)
+        self._first_key = self.key_columns[0]
         self._parts = len(self.key_columns)
         self._blank = dict.fromkeys(str(column.name) for column in table.columns)
         self._width = len(self._blank)
@@ -182,22 +183,29 @@ class Projection:
         """
         rules = self._rules.get(type(recorded.event), ())
         if len(rules) == 1 and not rules[0].several:  # by far the most: there is nothing to bring together
-            rule = rules[0]
-            key = rule.key(recorded)
+            key_of, fold, _, stamps = rules[0]
+            key = key_of(recorded)
             if type(key) is not tuple:
                 key = (key,)
             if len(key) != self._parts:
                 raise self._wrong_key(key)
             if among is not None and not among(key):
                 return ()
-            return ((key, self._folded(rule, key, rows.get(key), recorded)),)
+            before = rows.get(key)
+            after = fold(before, recorded)
+            if after is not None:
+                after = self._complete(key, after, before, recorded.version if stamps else None)
+            return ((key, after),)
         changed: dict[Key, Row | None] = {}
         for rule in rules:
             for key in self._keys(rule, recorded):
                 if among is not None and not among(key):
                     continue
                 before = changed[key] if key in changed else rows.get(key)
-                changed[key] = self._folded(rule, key, before, recorded)
+                after = rule.fold(before, recorded)
+                if after is not None:
+                    after = self._complete(key, after, before, recorded.version if rule.stamps else None)
+                changed[key] = after
         return tuple(changed.items())
 
     def _keys(self, rule: Rule, recorded: Recorded[Any]) -> Sequence[Key]:
@@ -211,27 +219,24 @@ class Projection:
     def _wrong_key(self, key: Key) -> WrongRow:
         return WrongRow(f"a key of {self.name} has {self._parts} parts, not {len(key)}")
 
-    def _folded(self, rule: Rule, key: Key, before: Row | None, recorded: Recorded[Any]) -> Row | None:
-        """The row as a fold leaves it, with its key, its version and every column of the table; a fold's mistake is told
-        here, at its event.
+    def _complete(self, key: Key, row: Row, before: Row | None, version: int | None) -> Row:
+        """The row that a fold gave, with its key, its version if it marks one, and every column of the table; a fold's
+        mistake is told here, at its event.
         """
-        after = rule.fold(before, recorded)
-        if after is None:
-            return None
         complete: dict[str, Any]
-        if self._parts == 1 and len(after) == self._width and after.get(self.key_columns[0]) is key[0]:
+        if len(row) == self._width and self._parts == 1 and row.get(self._first_key) is key[0]:
             # It was complete, and the fold changed some of it, or nothing.
-            if not rule.stamps:
-                return after
-            complete = dict(after) if after is before else after  # type: ignore[assignment]  # made for this event
+            if version is None:
+                return row
+            complete = dict(row) if row is before else row  # type: ignore[assignment]  # made for this event
         else:
-            complete = {**self._blank, **after}
+            complete = {**self._blank, **row}
             for column, part in zip(self.key_columns, key, strict=True):
-                complete[column] = part
+                complete[column] = part  # a dictionary made for it would cost more
             if len(complete) != self._width:
                 raise WrongRow(f"{self.name} has no column {', '.join(sorted(complete.keys() - self._blank.keys()))}")
-        if rule.stamps:
-            complete["version"] = recorded.version
+        if version is not None:
+            complete["version"] = version
         return complete
 
     def parse_key(self, texts: Iterable[str]) -> Key:

@@ -34,21 +34,38 @@ class Reading:
         self.scalars: Final = connection.scalars
 
     def visible(self, statement: S, dossier: ColumnElement[Any]) -> S:  # noqa: ARG002  # nothing is hidden yet
-        """What of a statement's rows the viewer may see, by the client under which each is: so far, all of them."""
+        """What of a statement's rows the viewer may see, by the client under which each is, if any: so far, all of them."""
         return statement
+
+    def rows(self, table: Table, *columns: ColumnElement[Any]) -> Select[Any]:
+        """A statement of a table's rows, or of these columns of them: of those that the viewer may see."""
+        return self._seen(select(*columns or (table,)), table)
+
+    def _seen(self, statement: S, table: Table) -> S:
+        dossier = _dossier(table)
+        return statement if dossier is None else self.visible(statement, dossier)
 
     def row(self, table: Table, key: UUID) -> RowMapping | None:
         """The row of a table whose key is one column."""
-        return self.execute(_by_key(table), {"key": key}).mappings().one_or_none()
+        return self.execute(self._seen(_by_key(table), table), {"key": key}).mappings().one_or_none()
 
     def known(self, table: Table, model: type[M], keys: Collection[UUID]) -> dict[UUID, M]:
         """What a model has of the rows at these keys, of those that are there."""
-        rows = self.execute(_by_keys(table, model), {"keys": list(keys)}).mappings()
+        rows = self.execute(self._seen(_by_keys(table, model), table), {"keys": list(keys)}).mappings()
         return {row["key"]: model.of(row) for row in rows}
 
     def keys(self, table: Table, *wanted: ColumnElement[bool]) -> list[UUID]:
         """The keys of the rows that are so."""
-        return list(self.scalars(select(_key(table)).where(*wanted)))
+        return list(self.scalars(self.rows(table, _key(table)).where(*wanted)))
+
+
+DOSSIER: Final = {"dossier": True}
+"""What is said (`info`) of the column that tells whose dossier a row is in, where it isn't called `dossier_id`."""
+
+
+@cache
+def _dossier(table: Table) -> Column[UUID] | None:
+    return next((one for one in table.columns if one.name == "dossier_id" or one.info == DOSSIER), None)
 
 
 def _key(table: Table) -> Column[UUID]:

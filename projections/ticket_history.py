@@ -29,6 +29,7 @@ from domain.ticket_events import (
     TicketCommented,
     TicketContinued,
     TicketDismissed,
+    TicketEvent,
     TicketFilingUndone,
     TicketLeftUnfiled,
     TicketMerged,
@@ -78,26 +79,6 @@ def _of_attachment(recorded: Recorded[DocumentEvent]) -> Key:
     return (recorded.event.source.ticket_id, recorded.position)
 
 
-@ticket_history.on(
-    TicketReceived,
-    TicketContinued,
-    TicketSplitOff,
-    TicketMessageTakenOff,
-    TicketAbsorbed,
-    TicketMerged,
-    TicketFilingUndone,
-    TicketClassified,
-    TicketLeftUnfiled,
-    TicketUnclassified,
-    TicketPutOnHold,
-    TicketClosed,
-    TicketReopened,
-    TicketAssigned,
-    TicketDismissed,
-    TicketBroughtBack,
-    TicketCommented,
-    key=_on_ticket,
-)
 @ticket_history.on(EmailAddressAssociated, EmailAddressMoved, ProspectRegistered, keys=_from_ticket)
 @ticket_history.on(DocumentIndexed, DocumentReclassified, DocumentRemoved, key=_of_attachment)
 def happened(row: Row | None, recorded: Recorded[Event]) -> Row | None:
@@ -140,6 +121,8 @@ def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[History
 
     Raises `BadCursor`.
     """
+    if tickets.is_hidden(session, ticket_id):
+        return None
     of_ticket = select(_history).where(_history.c.ticket_id.in_(tickets.with_absorbed(session, ticket_id)))
     if session.scalar(of_ticket.with_only_columns(_history.c.position).limit(1)) is None:
         return None
@@ -281,35 +264,38 @@ def _reclassified(facts: dict[str, Any], names: _Names) -> str:
     return f"Document corrigé : {now}, au lieu de {before}"
 
 
-_SENTENCES: Final[dict[str, Callable[[dict[str, Any], _Names], str]]] = {
-    TicketReceived.topic(): _received,
-    TicketContinued.topic(): _continued,
-    TicketSplitOff.topic(): lambda facts, _: f"Message détaché d’un autre ticket, ticket n° {facts['number']} ouvert",
-    TicketMessageTakenOff.topic(): lambda _, __: "Un message détaché, qui a son propre ticket",
-    TicketAbsorbed.topic(): lambda facts, _: f"Autre ticket fusionné dans celui-ci, avec {_count(facts, 'mails')}",
-    TicketMerged.topic(): lambda facts, _: f"Ticket fusionné dans un autre, avec {_count(facts, 'mail_ids')}",
-    TicketFilingUndone.topic(): _undone,
-    TicketClassified.topic(): _classified,
-    TicketLeftUnfiled.topic(): lambda facts, names: f"Laissé non classé{names.candidates(facts)}",
-    TicketUnclassified.topic(): lambda facts, names: f"Retiré de {names.file(facts['previously_on'])}",
-    TicketPutOnHold.topic(): lambda _, __: "Ticket mis en attente",
-    TicketClosed.topic(): lambda _, __: "Ticket fermé",
-    TicketReopened.topic(): lambda _, __: "Ticket rouvert",
-    TicketAssigned.topic(): _assigned,
-    TicketDismissed.topic(): lambda facts, _: f"Écarté ({_DISMISSALS[facts['reason']]})",
-    TicketBroughtBack.topic(): lambda _, __: "Rétabli",
-    TicketCommented.topic(): lambda _, __: "Commentaire ajouté",
-    DocumentIndexed.topic(): _indexed,
-    DocumentReclassified.topic(): _reclassified,
-    DocumentRemoved.topic(): lambda facts, names: (
-        f"Document retiré : {_document(facts['document_type'], facts['on'], names)}"
-    ),
-    EmailAddressAssociated.topic(): _associated,
-    EmailAddressMoved.topic(): _moved,
-    ProspectRegistered.topic(): lambda facts, names: (
+_SENTENCES: Final[dict[type[Event], Callable[[dict[str, Any], _Names], str]]] = {
+    TicketReceived: _received,
+    TicketContinued: _continued,
+    TicketSplitOff: lambda facts, _: f"Message détaché d’un autre ticket, ticket n° {facts['number']} ouvert",
+    TicketMessageTakenOff: lambda _, __: "Un message détaché, qui a son propre ticket",
+    TicketAbsorbed: lambda facts, _: f"Autre ticket fusionné dans celui-ci, avec {_count(facts, 'mails')}",
+    TicketMerged: lambda facts, _: f"Ticket fusionné dans un autre, avec {_count(facts, 'mail_ids')}",
+    TicketFilingUndone: _undone,
+    TicketClassified: _classified,
+    TicketLeftUnfiled: lambda facts, names: f"Laissé non classé{names.candidates(facts)}",
+    TicketUnclassified: lambda facts, names: f"Retiré de {names.file(facts['previously_on'])}",
+    TicketPutOnHold: lambda _, __: "Ticket mis en attente",
+    TicketClosed: lambda _, __: "Ticket fermé",
+    TicketReopened: lambda _, __: "Ticket rouvert",
+    TicketAssigned: _assigned,
+    TicketDismissed: lambda facts, _: f"Écarté ({_DISMISSALS[facts['reason']]})",
+    TicketBroughtBack: lambda _, __: "Rétabli",
+    TicketCommented: lambda _, __: "Commentaire ajouté",
+    DocumentIndexed: _indexed,
+    DocumentReclassified: _reclassified,
+    DocumentRemoved: lambda facts, names: f"Document retiré : {_document(facts['document_type'], facts['on'], names)}",
+    EmailAddressAssociated: _associated,
+    EmailAddressMoved: _moved,
+    ProspectRegistered: lambda facts, names: (
         f"Fiche créée depuis ce ticket : {names.file({'kind': 'client', 'id': facts['client_id']})}"
     ),
 }
+"""What is told of each event; of a ticket's, that it is told is all there is to add."""
+
+ticket_history.on(*(one for one in _SENTENCES if issubclass(one, TicketEvent)), key=_on_ticket)(happened)
+
+_SENTENCE_OF: Final = {event_type.topic(): sentence for event_type, sentence in _SENTENCES.items()}
 
 
 def _told(row: RowMapping, names: _Names) -> HistoryLine:
@@ -317,7 +303,7 @@ def _told(row: RowMapping, names: _Names) -> HistoryLine:
     facts, what = row["facts"], row["what"]
     who = _FILING_RULES if _decided_by_rule(what, facts) else names.who(Actor.model_validate(row["actor"]))
     why = _why(facts)
-    sentence = f"{who} : {_SENTENCES[what](facts, names)}{f' : {why}' if why else ''}."
+    sentence = f"{who} : {_SENTENCE_OF[what](facts, names)}{f' : {why}' if why else ''}."
     return HistoryLine.of(row, who=who, why=why or _DISMISSALS.get(facts.get("reason")), sentence=sentence)
 
 

@@ -91,11 +91,12 @@ def search(
     upto, last = decode_cursor(window.cursor, int, int) if window.cursor is not None else (None, None)
     sought = messages.Sought(text=text, since=since, before=before, direction=direction)
     ids = tickets.ids_where(
+        session,
         filed=filed,
         state=state,
         assigned=assigned,
         assigned_to=assigned_to,
-        on=None if on is None else files.with_everything_below(session, on),
+        on=on,
         with_dismissed=with_dismissed,
     )
     few = list(session.scalars(ids.limit(_FEW + 1)))

@@ -98,7 +98,9 @@ _tickets: Final = Table(
     Column("forwarded", JSON),
     Column("filed_kind", String),
     Column("filed_id", Uuid),
+    Column("dossier_id", Uuid),
     Column("filed_run", Uuid),
+    Column("undoable", Boolean, nullable=False),
     Column("evidence", JSON),
     Column("unfiled_reason", String),
     Column("candidates", JSON, nullable=False),
@@ -112,6 +114,7 @@ _tickets: Final = Table(
     # They end with what the inbox leaves out, so that it is neither looked up nor counted in the rows.
     Index("tickets_by_arrival", "latest_position", "left_out"),
     Index("tickets_by_file", "filed_id", "latest_position", "left_out"),
+    Index("tickets_by_dossier", "dossier_id", "latest_position", "left_out"),
     Index("tickets_by_state", "state", "latest_position", "left_out"),
     Index("tickets_by_assignee", "assigned_to", "latest_position", "left_out"),
     Index("tickets_by_sender", "sender_id", "latest_position", "left_out"),
@@ -170,6 +173,7 @@ def received(recorded: Recorded[TicketReceived | TicketSplitOff]) -> Row:
         "attachments": [attachment.model_dump() for attachment in content.attachments],
         "notes": list(content.notes),
         "forwarded": content.forwarded and content.forwarded.model_dump(),
+        "undoable": False,
         "candidates": [],
         "state": "closed" if sent else "open",
         "sent_only": sent,
@@ -208,7 +212,9 @@ def classified(recorded: Recorded[TicketClassified]) -> Row:
     return {
         "filed_kind": event.filed_on.kind,
         "filed_id": event.filed_on.id,
+        "dossier_id": event.dossier_id,
         "filed_run": recorded.correlation_id,
+        "undoable": True,
         "evidence": recorded.open_facts["evidence"],
         "unfiled_reason": None,
         "candidates": recorded.open_facts["candidates"],
@@ -222,7 +228,14 @@ def left_unfiled(recorded: Recorded[TicketLeftUnfiled]) -> Row:
 
 @tickets.changes(TicketUnclassified)
 def unclassified(recorded: Recorded[TicketUnclassified]) -> Row:
-    return {"filed_kind": None, "filed_id": None, "filed_run": recorded.correlation_id, "evidence": None}
+    return {
+        "filed_kind": None,
+        "filed_id": None,
+        "dossier_id": None,
+        "filed_run": recorded.correlation_id,
+        "undoable": True,
+        "evidence": None,
+    }
 
 
 @tickets.changes(TicketFilingUndone)
@@ -231,7 +244,9 @@ def filing_undone(recorded: Recorded[TicketFilingUndone]) -> Row:
     return {
         "filed_kind": on and on.kind,
         "filed_id": on and on.id,
+        "dossier_id": recorded.event.dossier_id,
         "filed_run": None,
+        "undoable": False,
         "evidence": _CHOSEN if on else None,
         "unfiled_reason": None,
         "candidates": [],
@@ -315,6 +330,10 @@ class TicketLine(Shown):
     """The file that the ticket is on; null while it is on none."""
     filed_under: list[FileLine]
     """That file and everything above it: a claim, its contract, that one's client. Empty while it is on none."""
+    dossier_id: UUID | None
+    """The client whose file that is; null on a company's, a contact's or none."""
+    undoable: bool
+    """Whether its last filing, or unfiling, can be undone."""
     unfiled_reason: UnfiledReason | None
     """Why it waits for someone to file it; null once it was filed."""
     state: TicketState
@@ -374,21 +393,22 @@ def inbox(
 
 
 def ids_where(
+    session: Reading,
     *,
     filed: bool | None = None,
     state: TicketState | None = None,
     assigned: bool | None = None,
     assigned_to: UUID | None = None,
-    on: Collection[UUID] | None = None,
+    on: Target | None = None,
     with_dismissed: bool = False,
 ) -> Select[UUID]:
-    """The ids of the tickets that have messages and stand so, on one of these files; what the office wrote is among them."""
+    """The ids of the tickets that have messages and stand so, on this file or under it; what the office wrote is among them."""
     left_out: list[LeftOut] = ["merged"] if with_dismissed else ["merged", "dismissed"]
     shown = func.coalesce(_tickets.c.left_out, "").not_in(left_out)
     wanted = _standing(filed=filed, state=state, assigned=assigned, assigned_to=assigned_to)
     if on is not None:
-        wanted.append(_tickets.c.filed_id.in_(on))
-    return select(_tickets.c.ticket_id).where(shown, *wanted)
+        wanted.append(_under(session, on))
+    return session.rows(_tickets, _tickets.c.ticket_id).where(shown, *wanted)
 
 
 def _standing(
@@ -418,8 +438,12 @@ def of_file(session: Reading, file: Target, window: Window) -> Page[TicketLine] 
     """The tickets filed on it or on what stands under it, newest first (T17). Raises `BadCursor`."""
     if not files.exists(session, file):
         return None
-    below = files.with_everything_below(session, file)
-    return _page(session, window, _tickets.c.filed_id.in_(below), _NOT_MERGED)
+    return _page(session, window, _under(session, file), _NOT_MERGED)
+
+
+def _under(session: Reading, file: Target) -> ColumnElement[bool]:
+    """That a ticket is on a file, or on one under it (T11, T12, T17)."""
+    return files.under(session, file, on=_tickets.c.filed_id, dossier=_tickets.c.dossier_id)
 
 
 @reads(tickets, *files.VIEWS)
@@ -467,13 +491,19 @@ def ticket(session: Reading, ticket_id: UUID) -> TicketDetails | None:
 
 def lines(session: Reading, ticket_ids: Collection[UUID]) -> dict[UUID, TicketLine]:
     """These tickets, each as lists show it."""
-    rows = session.execute(select(_tickets).where(_tickets.c.ticket_id.in_(ticket_ids))).mappings().all()
+    rows = session.execute(session.rows(_tickets).where(_tickets.c.ticket_id.in_(ticket_ids))).mappings().all()
     return {line.ticket_id: line for line in _lines(session, rows)}
 
 
 @reads(tickets)
 def exists(session: Reading, ticket_id: UUID) -> bool:
-    return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.ticket_id == ticket_id)) is not None
+    return bool(session.keys(_tickets, _tickets.c.ticket_id == ticket_id))
+
+
+def is_hidden(session: Reading, ticket_id: UUID) -> bool:
+    """Whether the viewer may not see the ticket. One that was erased hides nothing any more."""
+    there = session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.ticket_id == ticket_id))
+    return there is not None and not exists(session, ticket_id)
 
 
 def with_absorbed(session: Reading, ticket_id: UUID) -> list[UUID]:
@@ -496,7 +526,7 @@ class Traces(Value):
 
 
 def traces(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, Traces]:
-    rows = session.execute(select(_tickets).where(_tickets.c.ticket_id.in_(list(ticket_ids)))).mappings()
+    rows = session.execute(session.rows(_tickets).where(_tickets.c.ticket_id.in_(list(ticket_ids)))).mappings()
     return {
         row["ticket_id"]: Traces(
             ticket_id=row["ticket_id"],
@@ -512,7 +542,7 @@ def traces(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, Traces]:
 def filed_on(session: Reading, ticket_ids: Collection[UUID]) -> dict[UUID, Target]:
     """The files of these tickets, of those that are on one."""
     rows = session.execute(
-        select(_tickets.c.ticket_id, _tickets.c.filed_kind, _tickets.c.filed_id).where(
+        session.rows(_tickets, _tickets.c.ticket_id, _tickets.c.filed_kind, _tickets.c.filed_id).where(
             _tickets.c.ticket_id.in_(ticket_ids), _tickets.c.filed_id.is_not(None)
         )
     )
@@ -533,7 +563,7 @@ def _filed_for(session: Reading, column: Column[T], values: Collection[T]) -> di
     if not values:
         return {}
     latest = [
-        select(column.label("of"), _tickets.c.filed_kind, _tickets.c.filed_id)
+        session.rows(_tickets, column.label("of"), _tickets.c.filed_kind, _tickets.c.filed_id)
         .where(column == value)
         .order_by(_tickets.c.latest_position.desc())
         .limit(_LATEST)
@@ -550,7 +580,7 @@ def _filed_for(session: Reading, column: Column[T], values: Collection[T]) -> di
 @reads(tickets)
 def numbered(session: Reading, number: int) -> UUID | None:
     """The ticket of this number."""
-    return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.number == number))
+    return next(iter(session.keys(_tickets, _tickets.c.number == number)), None)
 
 
 @reads(tickets)
@@ -563,11 +593,12 @@ def counts(session: Reading) -> dict[UnfiledReason | Literal["filed", "unfiled"]
         (_tickets.c.filed_id.is_not(None), "filed"), else_=func.coalesce(_tickets.c.unfiled_reason, "unfiled")
     )
     kept = _holds(_tickets.c.left_out, something=False)
-    return dict(session.execute(select(standing, func.count()).where(kept).group_by(standing)).all())
+    counted = session.rows(_tickets, standing, func.count()).where(kept).group_by(standing)
+    return dict(session.execute(counted).all())
 
 
 def _page(session: Reading, window: Window, *wanted: ColumnElement[bool]) -> Page[TicketLine]:
-    listing = select(_tickets).where(*wanted)
+    listing = session.rows(_tickets).where(*wanted)
     return paged(session, listing, window, _tickets.c.latest_position.desc(), items=lambda rows: _lines(session, rows))
 
 

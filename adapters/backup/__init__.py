@@ -5,8 +5,9 @@ The views are never in it: they are rebuilt. The master key is never in it.
 
 from adapters.backup.archive import BackupDamaged
 from adapters.backup.inventory import Summary
+from adapters.backup.opening import check_events
 from adapters.backup.place import Place
-from adapters.backup.restoring import NotEmpty, is_restoring, restoring
+from adapters.backup.restoring import NotEmpty, restoring
 from adapters.backup.taking import BackupExists, check_backup, take_backup
 
 __all__ = [
@@ -16,7 +17,7 @@ __all__ = [
     "Place",
     "Summary",
     "check_backup",
-    "is_restoring",
+    "check_events",
     "restoring",
     "take_backup",
 ]

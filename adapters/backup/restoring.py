@@ -27,20 +27,15 @@ from adapters.backup.taking import MIGRATIONS, check_backup, confirmed
 from adapters.databases import Database, Migrations, open_database, shown_url
 from adapters.event_store.opening import open_recorder
 from adapters.files import FileStore, make_durable
+from adapters.restore_marker import is_restoring, restore_marker
 from adapters.vault import MasterKey, MasterKeyError
 from projections.folding import Progress
 
-_MARKER: Final = "restore-unfinished"
 _FILE: Final = re.compile(r"files/([0-9a-f]{2})/(\1[0-9a-f]{62})")
 
 
 class NotEmpty(Exception):
     """There is something already where a backup was to be restored."""
-
-
-def is_restoring(folder: Path) -> bool:
-    """Whether a restore into this data folder is at work, or was cut short."""
-    return (folder / _MARKER).exists()
 
 
 @contextmanager
@@ -66,7 +61,7 @@ def restoring(
 
 @contextmanager
 def _marked(place: Place, folder: Path) -> Iterator[None]:
-    marker = folder / _MARKER
+    marker = restore_marker(folder)
     stores = orjson.dumps({name: shown_url(url) for name, url in place.stores().items()})
     if not marker.exists():
         _refuse_occupied(place)

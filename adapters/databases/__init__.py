@@ -17,7 +17,6 @@ from adapters.databases.database import (
     first_line,
     quoted,
 )
-from adapters.databases.postgres import PostgresDatabase, postgres_options
 from adapters.databases.sqlite import SQLiteDatabase, use_wal
 
 __all__ = [
@@ -28,13 +27,11 @@ __all__ = [
     "Hold",
     "Migrations",
     "NewerSchema",
-    "PostgresDatabase",
     "SQLiteDatabase",
     "StoreUnavailable",
     "first_line",
     "libpq_url",
     "open_database",
-    "postgres_options",
     "quoted",
     "shown_url",
     "sqlite_url",
@@ -45,5 +42,8 @@ __all__ = [
 
 def open_database(store: str, url: URL, *, durable: bool) -> Database:
     """The database at this address, which need not be there yet."""
-    kind = SQLiteDatabase if url.get_backend_name() == "sqlite" else PostgresDatabase
-    return kind(store, url, durable=durable)
+    if url.get_backend_name() == "sqlite":
+        return SQLiteDatabase(store, url, durable=durable)
+    from adapters.databases.postgres import PostgresDatabase  # its driver is loaded where there is something to drive
+
+    return PostgresDatabase(store, url, durable=durable)

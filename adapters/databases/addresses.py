@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import psycopg.conninfo
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -45,7 +44,9 @@ def shown_url(url: URL) -> str:
 
 def libpq_url(url: URL) -> str:
     """The address as psycopg takes it."""
+    from psycopg.conninfo import make_conninfo
+
     named = {"host": url.host, "port": url.port, "user": url.username, "password": url.password, "dbname": url.database}
     options = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
     options |= {name: str(value) for name, value in named.items() if value is not None}
-    return psycopg.conninfo.make_conninfo("", **options)
+    return make_conninfo("", **options)

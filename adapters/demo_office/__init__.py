@@ -4,6 +4,7 @@ Nobody here exists: addresses are of reserved domains, telephone numbers of rang
 hold letters that plates never do.
 """
 
+from adapters.demo_office.furnishing import AnotherOffice, furnish
 from adapters.demo_office.mailbox import demo_messages, write_mbox
 from adapters.demo_office.people import (
     DemoCollaborator,
@@ -15,12 +16,14 @@ from adapters.demo_office.people import (
 )
 
 __all__ = [
+    "AnotherOffice",
     "DemoCollaborator",
     "DemoContract",
     "DemoDossier",
     "DemoOffice",
     "demo_messages",
     "demo_office",
+    "furnish",
     "personal_values",
     "write_mbox",
 ]

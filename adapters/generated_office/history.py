@@ -35,6 +35,7 @@ from adapters.generated_office.people import (
 )
 from adapters.generated_office.streams import StreamsInMemory
 from adapters.mail.intake import MAIL_IMPORT
+from domain import ticket_handling
 from domain.arrival import ReceiveMessage
 from domain.claim import ClaimOpened, CloseClaim, OpenClaim, ReopenClaim
 from domain.client import ActivateClient, Company, RegisterClient
@@ -51,14 +52,6 @@ from domain.office import OpenOffice, ReserveOfficeAddress, WelcomeCollaborator
 from domain.ticket import Ticket
 from domain.ticket_events import Correspondent, DismissalReason
 from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
-from domain.ticket_handling import (
-    AssignTicket,
-    BringBackTicket,
-    CloseTicket,
-    CommentOnTicket,
-    DismissTicket,
-    PutTicketOnHold,
-)
 from domain.values import Target, address_key
 
 _COMMAND_LINE: Final = Actor.rule("command_line")
@@ -688,28 +681,34 @@ class History:
     def _entrust(self, dossier: Dossier, ticket: Ticket, at: datetime) -> None:
         if ticket.state != "closed":
             chosen = UUID(self._dice.choice(self._staff)[0].id)
-            self._decide(AssignTicket(ticket_id=ticket.id, collaborator_id=chosen), self._collaborator(dossier), at)
+            self._decide(
+                ticket_handling.AssignTicket(ticket_id=ticket.id, collaborator_id=chosen),
+                self._collaborator(dossier),
+                at,
+            )
 
     def _put_on_hold(self, dossier: Dossier, ticket: Ticket, at: datetime) -> None:
         if ticket.state != "closed":
-            self._decide(PutTicketOnHold(ticket_id=ticket.id), self._collaborator(dossier), at)
+            self._decide(ticket_handling.PutTicketOnHold(ticket_id=ticket.id), self._collaborator(dossier), at)
 
     def _comment(self, dossier: Dossier, ticket: Ticket, at: datetime) -> None:
-        comment = CommentOnTicket(ticket_id=ticket.id, comment_id=self._new_id(), text=self._dice.choice(_COMMENTS))
+        comment = ticket_handling.CommentOnTicket(
+            ticket_id=ticket.id, comment_id=self._new_id(), text=self._dice.choice(_COMMENTS)
+        )
         self._decide(comment, self._collaborator(dossier), at)
 
     def _close(self, dossier: Dossier, ticket: Ticket, at: datetime) -> None:
-        self._decide(CloseTicket(ticket_id=ticket.id), self._collaborator(dossier), at)
+        self._decide(ticket_handling.CloseTicket(ticket_id=ticket.id), self._collaborator(dossier), at)
 
     def _dismiss(self, reason: DismissalReason, ticket: Ticket, at: datetime) -> None:
-        self._decide(DismissTicket(ticket_id=ticket.id, reason=reason), self._collaborator(None), at)
+        self._decide(ticket_handling.DismissTicket(ticket_id=ticket.id, reason=reason), self._collaborator(None), at)
         if reason == "not_for_us":
             self._streams.keep(ticket.id)
             self._later(at, self._soon(0.05), partial(self._bring_back, ticket.id))
 
     def _bring_back(self, ticket_id: UUID, at: datetime) -> None:
         if self._ticket(ticket_id).merged_into is None:
-            self._decide(BringBackTicket(ticket_id=ticket_id), self._collaborator(None), at)
+            self._decide(ticket_handling.BringBackTicket(ticket_id=ticket_id), self._collaborator(None), at)
         self._streams.release(ticket_id)
 
     def _merge_later(self, ticket_id: UUID, into: UUID, dossier: Dossier, at: datetime) -> None:

@@ -17,11 +17,6 @@ from api.cli.session import CommandFailed, JsonOption, console, print_json, prog
 FileArgument = Annotated[Path, typer.Argument(help="The backup's file.")]
 
 
-def register(app: typer.Typer) -> None:
-    for command in (backup, restore):
-        app.command()(command)
-
-
 def backup(file: FileArgument, as_json: JsonOption = False) -> None:
     """Back up the log, the vault, the desk and the files, while the office works, and check it by reading it back.
 

@@ -7,31 +7,23 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from adapters.demo_office import furnish
+from adapters.staff import find_collaborator
 from api.bootstrap import Greffier, create_office, has_office, open_greffier
 from api.cli.mail import run_import
 from api.cli.office import HostOption, PortOption, listen, serve_api, url_of
-from api.cli.session import JsonOption, as_shown, bring_up_to_date, console, print_json, print_table, reading, settings
-from api.demo import furnish
-from api.staff import find_collaborator
+from api.cli.session import JsonOption, as_shown, bring_up_to_date, console, print_json, print_table, settings
+from api.cli.tickets import WAITS
+from domain.access import Viewer
 from projections import clients, tickets
 from projections.paging import Window
+from projections.reading import Reading
 
 _FOLDER: Final = Path("greffier-demo")
 _WHY: Final = {
     "filed": "filed by themselves: the sender's address is one file's alone, or the subject says which",
-    "unknown_address": "wait: the sender's address is on no file",
-    "shared_address": "wait: the sender's address is shared by several files, all candidates",
-    "no_sender_address": "wait: the message has no usable sender's address",
-    "another_clients_number": "wait: the subject quotes another client's number",
-    "forwarded": "wait: a collaborator forwarded them, the original sender's file is suggested",
-    "unknown_recipient": "wait: the office wrote to an address that is on no file",
-    "several_recipients": "wait: the office wrote to several files at once",
-    "unfiled": "wait: taken off their file",
+    **{reason: f"wait: {told}" for reason, told in WAITS.items()},
 }
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(demo)
 
 
 def demo(
@@ -47,10 +39,10 @@ def demo(
     if not has_office(in_force):
         create_office(in_force)
     with open_greffier(in_force) as greffier:
-        mailbox = furnish(greffier)
+        mailbox = furnish(greffier.log, greffier.settings.data)
         imported = run_import(greffier, [mailbox], None, silent=as_json)
         bring_up_to_date(greffier)
-        token = greffier.desk.issue_token(find_collaborator(greffier, None))
+        token = greffier.desk.issue_token(find_collaborator(greffier.log, None))
         if as_json:
             print_json(_summary(greffier, imported) | {"token": token})
         else:
@@ -65,7 +57,8 @@ def demo(
 
 
 def _summary(greffier: Greffier, imported: dict[str, int]) -> dict[str, Any]:
-    with reading(greffier, None) as session:
+    with greffier.views.reading() as connection:
+        session = Reading(connection, Viewer(collaborator_id=find_collaborator(greffier.log, None)))
         standing = tickets.counts(session)
         dossiers = clients.search(session, Window(limit=1, total=True)).total
     quarantined = [{"origin": e.origin, "reason": e.reason} for e in greffier.desk.quarantined(limit=20)]

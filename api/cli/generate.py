@@ -22,10 +22,6 @@ from api.cli.session import (
 )
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(generate)
-
-
 def generate(
     clients: Annotated[int, typer.Option(min=1, help="How many clients and prospects the office comes to have.")],
     seed: Annotated[int, typer.Option(help="Another number tells another history; the same, the same one again.")] = 1,

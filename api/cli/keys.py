@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from adapters.master_key import rotate_master_key
 from api.cli.session import CommandFailed, JsonOption, console, office, print_json
-from api.master_key import rotate_master_key
 
 keys = typer.Typer(help="The office's master key.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def rotate(
     with office() as greffier:
         if new_key_file is None and greffier.settings.master_key is not None:
             raise CommandFailed("the master key is set by GREFFIER_MASTER_KEY: give the new one with --new-key-file")
-        rewrapped, path = rotate_master_key(greffier.vault, greffier.settings, new_key_file)
+        rewrapped, path = rotate_master_key(greffier.vault, greffier.settings.key_place, new_key_file)
         in_force = greffier.settings.master_key is None and path == greffier.settings.key_file
     if as_json:
         print_json({"rewrapped": rewrapped, "master_key_file": path})

@@ -16,6 +16,7 @@ import typer
 from adapters.mail.intake import CannotTakeIn, MessageUnreadable, TakenIn, read_message
 from adapters.mail.sources import SourceError, SourceMessage, iter_messages, iter_stream, total_bytes
 from api.bootstrap import Greffier
+from api.cli.asking import asking
 from api.cli.session import (
     AsOption,
     CommandFailed,
@@ -31,18 +32,12 @@ from api.cli.session import (
     settings,
     to_json,
 )
-from api.staff import find_collaborator
-from domain.aggregates import NotFound
-from domain.events import Actor
+from api.routes.messages import QuarantinedMessage
 
 mail = typer.Typer(help="Look at messages.", no_args_is_help=True)
 quarantine = typer.Typer(help="Messages that could not be taken in.", no_args_is_help=True)
 
 _STDIN: Final = Path("-")
-
-
-def register(app: typer.Typer) -> None:
-    app.command("import-mail")(import_mail)
 
 
 def import_mail(
@@ -160,24 +155,21 @@ def inspected(raw: bytes, max_bytes: int) -> dict[str, Any]:
         message = read_message(raw)
     except CannotTakeIn as error:
         return {**refused, "reason": str(error)}
+    told = {name: getattr(message, name) for name in _TOLD}
     return {
-        "from_email": message.from_email,
-        "from_name": message.from_name,
-        "to": message.to,
-        "cc": message.cc,
-        "reply_to": message.reply_to,
-        "subject": message.subject,
-        "date": message.date,
-        "message_id": message.message_id,
-        "in_reply_to": message.in_reply_to,
-        "references": message.references,
+        **told,
         "auto_submitted": message.automatic,
         "attachments": [attachment.name for attachment in message.attachments],
         "content_digest": message.content_digest.hex(),
-        "notes": message.notes,
         "outcome": "ticket",
         "text": message.text,
     }
+
+
+_TOLD: Final = (
+    *("from_email", "from_name", "to", "cc", "reply_to", "subject", "date", "message_id", "in_reply_to"),
+    *("references", "notes"),
+)
 
 
 @quarantine.command("list")
@@ -185,37 +177,24 @@ def list_quarantine(as_json: JsonOption = False) -> None:
     """List the messages in quarantine, oldest first."""
     with office() as greffier:
         entries = list(greffier.desk.all_quarantined())
-    shown = [
-        {
-            "entry_id": entry.entry_id,
-            "received_at": entry.received_at,
-            "size": entry.file.size,
-            "reason": entry.reason,
-            "origin": entry.origin,
-        }
-        for entry in entries
-    ]
+    shown = [QuarantinedMessage.of(entry).model_dump() for entry in entries]
     if as_json:
         print_json(shown)
     else:
-        print_table(("id", "received", "bytes", "reason", "origin"), [tuple(line.values()) for line in shown])
+        columns = ("entry_id", "received_at", "size", "reason", "origin")
+        print_table(("id", "received", "bytes", *columns[3:]), [[line[name] for name in columns] for line in shown])
 
 
 @quarantine.command()
 def retry(entry_id: UUID, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Try to take a message in again."""
-    with office() as greffier:
-        entry = greffier.desk.quarantine_entry(entry_id)
-        if entry is None:
-            raise NotFound(kind="quarantined message", id=entry_id)
-        actor = Actor.collaborator(find_collaborator(greffier, collaborator))
-        taken = greffier.intake.retry(entry, actor)
-        bring_up_to_date(greffier)
+    with asking(collaborator) as asked:
+        taken = asked.post(f"/quarantine/{entry_id}/retry")
     if as_json:
-        print_json(_told(taken))
+        print_json(taken)
     else:
-        console.print(f"{taken.outcome}: {taken.reason or taken.ticket_id}")
-    if taken.outcome == "quarantined":
+        console.print(f"{taken['outcome']}: {taken['reason'] or taken['ticket_id']}")
+    if taken["outcome"] == "quarantined":
         raise CommandFailed("the message stays in quarantine")
 
 

@@ -10,10 +10,10 @@ import typer
 from rich.markup import escape
 
 from adapters.databases import shown_url
+from adapters.staff import COMMAND_LINE, find_collaborator, welcome
 from api.bootstrap import Greffier, OfficeExists, create_office, has_office, open_greffier, place_of
 from api.cli.session import CommandFailed, JsonOption, console, office, print_json, print_table, settings
 from api.settings import Settings
-from api.staff import COMMAND_LINE, find_collaborator, welcome
 from domain.office import OFFICE_ID, CollaboratorIdentity, Office, OpenOffice
 
 HostOption = Annotated[str | None, typer.Option(help="The address to listen on (environment: GREFFIER_HOST).")]
@@ -25,12 +25,6 @@ ProjectOption = Annotated[
         help="Whether to keep the views up in this process; on PostgreSQL `greffier projections run` does, if not given.",
     ),
 ]
-
-
-def register(app: typer.Typer) -> None:
-    for command in (init, serve, token):
-        app.command()(command)
-    app.command("settings")(show_settings)
 
 
 def init(
@@ -122,7 +116,7 @@ def token(
             raise typer.BadParameter("a new collaborator has an ADDRESS too: give it before the names")
         new = CollaboratorIdentity(first_name=first_name, last_name=last_name, email_address=email_address)
     with office() as greffier:
-        collaborator_id = welcome(greffier, new) if new else find_collaborator(greffier, email_address)
+        collaborator_id = welcome(greffier.log, new) if new else find_collaborator(greffier.log, email_address)
         given = greffier.desk.issue_token(collaborator_id)
     if as_json:
         print_json({"collaborator_id": collaborator_id, "token": given})

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
 import orjson
 import typer
@@ -27,18 +27,13 @@ from api.cli.session import (
     progress_bar,
 )
 from projections.engine import UnknownView, ViewStatus
-from projections.folding import Progress
 from projections.office import office_projections
-from projections.read_store import StoredView
 
 projections = typer.Typer(help="The read models: status, run, rebuild, verify, retry, explain.", no_args_is_help=True)
 
 _NAMES: Final = [projection.name for projection in office_projections()]
 NamesArgument = Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(_NAMES)}.")]
 NameArgument = Annotated[str, typer.Argument(help=f"Of {', '.join(_NAMES)}.")]
-_STANDS_STILL_SECONDS: Final = 600.0
-"""A rebuild in another process that has not moved for so long is given up."""
-_LOOK_AGAIN_SECONDS: Final = 0.2
 _SHOW_AGAIN_SECONDS: Final = 0.5
 
 
@@ -140,65 +135,13 @@ def rebuild(
     wanted = _known(names or _NAMES)
     started = time.monotonic()
     with office() as greffier, progress_bar("Rebuilding", silent=as_json) as show:
-        _rebuild(greffier, wanted, show)
+        greffier.rebuild(wanted, show)
         head = greffier.log.head()
     result = {"rebuilt": wanted, "events": head, "seconds": round(time.monotonic() - started, 3)}
     if as_json:
         print_json(result)
     else:
         console.print(f"Rebuilt {', '.join(wanted)} from {head} events.")
-
-
-def _rebuild(greffier: Greffier, names: list[str], show: Progress) -> None:
-    def how_far(now: dict[str, StoredView]) -> int | None:
-        waiting = [now.get(name) for name in names if not _is_rebuilt(now.get(name))]
-        return min((view.rebuilt_to or 0 if view else 0 for view in waiting), default=None)
-
-    asking = _Elsewhere(lambda: greffier.views.request_rebuild(names), how_far)
-    if _done_here(greffier, lambda: greffier.engine.rebuild(names, show), asking, show):
-        return
-    now = greffier.views.views()
-    if failed := [f"{name}: {now[name].error}" for name in names if now[name].error]:
-        raise ViewsWrong("; ".join(failed))
-
-
-def _is_rebuilt(view: StoredView | None) -> bool:
-    return view is not None and not view.rebuild_requested and view.state != "building"
-
-
-class _Elsewhere(NamedTuple):
-    """What another process is asked to do, and how far it has come by what is known of the views: None when done."""
-
-    ask: Callable[[], object]
-    how_far: Callable[[dict[str, StoredView]], int | None]
-
-
-def _done_here(greffier: Greffier, do: Callable[[], None], elsewhere: _Elsewhere, show: Progress) -> bool:
-    """Does it here, unless another process projects this store: asks that one, and follows it. Whether it was here.
-
-    That one may be a command that ends before it has done it: then it falls to us.
-    """
-    asked = False
-    seen: dict[str, StoredView] = {}
-    moved_at = time.monotonic()
-    while True:
-        with greffier.views.lock() as held:
-            if held:
-                do()
-                return True
-        if not asked:
-            elsewhere.ask()
-            asked = True
-        now = greffier.views.views()
-        reached = elsewhere.how_far(now)
-        if reached is None:
-            return False
-        show(reached, greffier.log.head())
-        if now != seen:
-            seen, moved_at = now, time.monotonic()
-        elif time.monotonic() - moved_at > _STANDS_STILL_SECONDS:
-            raise CommandFailed("the process that projects this store doesn't get on with it")
-        time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 # --- verify, retry, explain ---------------------------------------------------------------------
@@ -229,11 +172,9 @@ def verify(names: NamesArgument = None, as_json: JsonOption = False) -> None:
 @projections.command()
 def retry(name: NameArgument, as_json: JsonOption = False) -> None:
     """Let a view that stopped at an event try it again; exit code 5 where it stops again."""
-    with office() as greffier:
-        if not greffier.engine.retry(name):
+    with office() as greffier, progress_bar("Catching up", silent=as_json) as show:
+        if not greffier.retry(name, show):
             raise CommandFailed(f"{name} does not stand at an event that can't be folded: there is nothing to retry")
-        with progress_bar("Catching up", silent=as_json) as show:
-            _bring_on(greffier, name, show)
         now = next(view for view in greffier.engine.status() if view.name == name)
     if as_json:
         print_json(asdict(now))
@@ -241,17 +182,6 @@ def retry(name: NameArgument, as_json: JsonOption = False) -> None:
         raise ViewsWrong(f"{name} stopped again: {now.error}")
     if not as_json:
         console.print(f"{name} goes on: it stands at {now.position}.")
-
-
-def _bring_on(greffier: Greffier, name: str, show: Progress) -> None:
-    head = greffier.log.head()
-
-    def how_far(now: dict[str, StoredView]) -> int | None:
-        view = now[name]
-        return None if view.state == "faulted" or view.position >= head else view.rebuilt_to or view.position
-
-    elsewhere = _Elsewhere(lambda: None, how_far)  # what was stored when it was retried tells that process enough
-    _done_here(greffier, lambda: greffier.engine.catch_up(show), elsewhere, show)
 
 
 @projections.command()

@@ -19,10 +19,6 @@ from api.cli.session import JsonOption, console, office
 from api.settings import Settings
 
 
-def register(app: typer.Typer) -> None:
-    app.command()(receive)
-
-
 def receive(
     host: Annotated[
         str | None, typer.Option(help="The address to listen on (environment: GREFFIER_SMTP_HOST).")

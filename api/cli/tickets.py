@@ -1,16 +1,16 @@
-"""Tickets on the command line."""
+"""Tickets on the command line, as people read them; all else about them is asked by `greffier api`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
-from typing import Annotated, Any
-from uuid import UUID, uuid4
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
 
 import typer
 from rich.text import Text
 
-from api import periods
+from adapters.staff import find_collaborator
+from api.cli.asking import asking
 from api.cli.naming import (
     ClaimOption,
     ClientOption,
@@ -19,99 +19,66 @@ from api.cli.naming import (
     ContractOption,
     TicketArgument,
     by_kind,
-    exactly_one,
-    find_the_one,
+    find_file,
     find_ticket,
 )
-from api.cli.session import (
-    AsOption,
-    CursorOption,
-    JsonOption,
-    LimitOption,
-    as_shown,
-    bring_up_to_date,
-    console,
-    print_json,
-    print_table,
-    reading,
-    up_to_date_office,
-)
-from api.runs import changed
-from api.staff import find_collaborator
-from domain.aggregates import NotFound
-from domain.client import Company, Identity, Person
-from domain.email_address import Ownership
-from domain.events import Actor
-from domain.message import Direction
-from domain.ticket_events import TicketState
-from domain.ticket_filing import ClassifyTicket, ClientToCreate
-from domain.values import FileKind, Target
-from projections import suggestions as suggestions_view
-from projections import ticket_history, ticket_search
-from projections import tickets as read_model
-from projections.full_text import words_of
-from projections.paging import DEFAULT_LIMIT, MAX_LIMIT, Following, Window
-from projections.reading import Reading
-from projections.ticket_history import HistoryLine
-from projections.ticket_search import Found
+from api.cli.session import AsOption, JsonOption, as_shown, console, print_json, print_table
 
 tickets = typer.Typer(
-    help="The inbox, the search, one ticket with its history and suggestions; filing it.",
+    help="List, search, show and file tickets, and tell their history. All else: `greffier api`.",
     no_args_is_help=True,
 )
+
+State = Literal["open", "waiting", "closed"]
+FiledOption = Annotated[bool | None, typer.Option("--filed/--unfiled", help="Only these.")]
+StateOption = Annotated[State | None, typer.Option(help="Only those in this state.")]
+AssignedOption = Annotated[bool | None, typer.Option("--assigned/--unassigned", help="Only these.")]
+AssignedToOption = Annotated[str | None, typer.Option(help="Only those of the collaborator of this address.")]
+LimitOption = Annotated[int, typer.Option(min=1, max=200, help="How many at most.")]
+CursorOption = Annotated[str | None, typer.Option(help="`next_cursor` of the page before.")]
 
 
 @tickets.command("list")
 def list_tickets(
-    filed: Annotated[bool | None, typer.Option("--filed/--unfiled", help="Only these.")] = None,
-    state: Annotated[TicketState | None, typer.Option(help="Only those in this state.")] = None,
-    assigned: Annotated[bool | None, typer.Option("--assigned/--unassigned", help="Only these.")] = None,
-    assigned_to: Annotated[str | None, typer.Option(help="Only those of the collaborator of this address.")] = None,
+    filed: FiledOption = None,
+    state: StateOption = None,
+    assigned: AssignedOption = None,
+    assigned_to: AssignedToOption = None,
     dismissed: Annotated[bool, typer.Option("--dismissed", help="Those that were put aside, and no others.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=200)] = 50,
-    cursor: Annotated[str | None, typer.Option(help="`next_cursor` of the page before.")] = None,
+    limit: LimitOption = 50,
+    cursor: CursorOption = None,
     collaborator: AsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List tickets, newest first; those that were dismissed only where they are asked for."""
-    with up_to_date_office() as greffier, reading(greffier, collaborator) as session:
-        page = read_model.inbox(
-            session,
-            Window(cursor=cursor, limit=limit, total=True),
+    with asking(collaborator) as office:
+        page = office.get(
+            "/tickets",
             filed=filed,
             state=state,
             assigned=assigned,
-            assigned_to=None if assigned_to is None else find_collaborator(greffier, assigned_to),
+            assigned_to=assigned_to and find_collaborator(office.greffier.log, assigned_to),
             dismissed=dismissed,
+            limit=limit,
+            cursor=cursor,
+            total=True,
         )
     if as_json:
         print_json(page)
         return
-    print_table(
-        ("n°", "received", "from", "subject", "filed on", "state"),
-        [
-            (
-                line.number,
-                f"{line.sent_at or line.received_at:%Y-%m-%d %H:%M}",
-                line.from_name or line.from_address,
-                line.subject[:60],
-                ", ".join(file.label for file in line.filed_under)
-                if line.filed_on
-                else f"({line.unfiled_reason or 'unfiled'})",
-                line.dismissed or line.state,
-            )
-            for line in page.items
-        ],
-    )
-    console.print(f"{len(page.items)} of {page.total}" + (f", next: {page.next_cursor}" if page.next_cursor else ""))
-
-
-def _day_or_moment(text: str) -> date | datetime:
-    """Raises `BadParameter`."""
-    try:
-        return periods.day_or_moment(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    rows = [
+        (
+            line["number"],
+            _minute(line["sent_at"] or line["received_at"]),
+            line["from_name"] or line["from_address"],
+            line["subject"][:60],
+            _place(line),
+            line["dismissed"] or line["state"],
+        )
+        for line in page["items"]
+    ]
+    print_table(("n°", "received", "from", "subject", "filed on", "state"), rows)
+    _print_end(page, f"{len(rows)} of {page['total']}")
 
 
 @tickets.command()
@@ -119,101 +86,152 @@ def search(
     text: Annotated[
         str | None, typer.Argument(help="Words that a message holds, all of them; `résil*` is any that begins so.")
     ] = None,
-    since: Annotated[
-        Any, typer.Option(parser=_day_or_moment, metavar="DAY", help="Received from this day, or moment, on.")
-    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="DAY", help="Received from this day, or moment, on.")] = None,
     until: Annotated[
-        Any,
-        typer.Option(parser=_day_or_moment, metavar="DAY", help="Received by the end of this day, or before a moment."),
+        str | None, typer.Option(metavar="DAY", help="Received by the end of this day, or before a moment.")
     ] = None,
-    direction: Annotated[Direction | None, typer.Option(help="Only messages that go this way.")] = None,
-    filed: Annotated[bool | None, typer.Option("--filed/--unfiled", help="Only these.")] = None,
-    state: Annotated[TicketState | None, typer.Option(help="Only those in this state.")] = None,
-    assigned: Annotated[bool | None, typer.Option("--assigned/--unassigned", help="Only these.")] = None,
-    assigned_to: Annotated[str | None, typer.Option(help="Only those of the collaborator of this address.")] = None,
+    direction: Annotated[
+        Literal["incoming", "outgoing", "forwarded"] | None, typer.Option(help="Only messages that go this way.")
+    ] = None,
+    filed: FiledOption = None,
+    state: StateOption = None,
+    assigned: AssignedOption = None,
+    assigned_to: AssignedToOption = None,
     client: ClientOption = None,
     contract: ContractOption = None,
     claim: ClaimOption = None,
     company: CompanyOption = None,
     contact: ContactOption = None,
-    with_dismissed: Annotated[bool, typer.Option("--with-dismissed", help="Those that were put aside, too.")] = False,
-    limit: LimitOption = DEFAULT_LIMIT,
+    with_dismissed: Annotated[bool, typer.Option("--with-dismissed", help="The dismissed ones, too.")] = False,
+    limit: LimitOption = 50,
     cursor: CursorOption = None,
     collaborator: AsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search tickets by what their messages say, on a file and what stands under it: the newest message first."""
-    if text is not None and not words_of(text):
-        raise typer.BadParameter("TEXT: has nothing that can be searched: give words or numbers")
+    """Find tickets by what their messages say, on a file and what stands under it: the newest message first."""
     named = by_kind(client, contract, claim, company, contact)
-    with up_to_date_office() as greffier, reading(greffier, collaborator) as session:
-        zone = periods.time_zone(greffier)
-        page = ticket_search.search(
-            session,
-            Following(cursor=cursor, limit=limit),
+    with asking(collaborator) as office:
+        on = find_file(office, named) or {}
+        page = office.get(
+            "/tickets/search",
             text=text,
-            since=since and periods.begin(since, zone),
-            before=until and periods.end(until, zone),
+            since=since,
+            until=until,
             direction=direction,
             filed=filed,
             state=state,
             assigned=assigned,
-            assigned_to=None if assigned_to is None else find_collaborator(greffier, assigned_to),
-            on=_file_named(session, named),
+            assigned_to=assigned_to and find_collaborator(office.greffier.log, assigned_to),
+            on_kind=on.get("kind"),
+            on_id=on.get("id"),
             with_dismissed=with_dismissed,
+            limit=limit,
+            cursor=cursor,
         )
     if as_json:
         print_json(page)
         return
-    for found in page.items:
-        console.print(_as_found(found), soft_wrap=True)
-    console.print(f"{len(page.items)} found" + (f", next: {page.next_cursor}" if page.next_cursor else ""))
+    for found in page["items"]:
+        console.print(as_found(found), soft_wrap=True)
+    _print_end(page, f"{len(page['items'])} found")
 
 
-def _file_named(session: Reading, named: Mapping[FileKind, str | None]) -> Target | None:
-    return find_the_one(session, named) if any(name is not None for name in named.values()) else None
-
-
-def _as_found(found: Found) -> Text:
+def as_found(found: Mapping[str, Any]) -> Text:
     """A ticket that was found: its head, and the piece of its message, the words in bold."""
-    ticket = found.ticket
-    where = ", ".join(file.label for file in ticket.filed_under) or f"({ticket.unfiled_reason or 'unfiled'})"
-    head = f"{ticket.number}  {found.received_at:%Y-%m-%d %H:%M}  {found.from_name or found.from_address}"
-    shown = Text(as_shown(f"{head}  {found.subject}  {where}".replace("\n", " ")), style="bold cyan")
-    piece = Text(as_shown(found.snippet.text))
-    for start, end in found.snippet.hits:
+    ticket, snippet = found["ticket"], found["snippet"]
+    who = found["from_name"] or found["from_address"]
+    head = f"{ticket['number']}  {_minute(found['received_at'])}  {who}  {found['subject']}  {_place(ticket)}"
+    piece = Text(as_shown(snippet["text"]))
+    for start, end in snippet["hits"]:
         piece.stylize("bold yellow", start, end)
-    part = "" if found.part == "body" else f"{found.part}: "
-    return Text.assemble(shown, f"\n    {part}", piece)
+    part = "" if found["part"] == "body" else f"{found['part']}: "
+    return Text.assemble(Text(as_shown(head.replace("\n", " ")), style="bold cyan"), f"\n    {part}", piece)
 
 
 @tickets.command()
 def show(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
-    """Show one ticket, without its body."""
-    with up_to_date_office() as greffier, reading(greffier, collaborator) as session:
-        ticket_id = find_ticket(session, ticket)
-        found = read_model.ticket(session, ticket_id)
-    if found is None:
-        raise NotFound(kind="ticket", id=ticket_id)
+    """Show one ticket: who wrote what, where it is filed and why, and what can be done with it."""
+    with asking(collaborator) as office:
+        found = office.get(f"/tickets/{find_ticket(office, ticket)}")
+        staff = {} if as_json else {one["collaborator_id"]: one for one in office.every("/collaborators")}
     if as_json:
         print_json(found)
         return
-    print_table(("", f"ticket {found.number}"), [(n, v) for n, v in found.model_dump(mode="json").items() if v])
+    for name, told in _card(found, staff):
+        console.print(Text.assemble((f"{name:<12}", "bold"), as_shown(told)), soft_wrap=True)
+    console.print(Text(f"\n{as_shown(found['excerpt'])}"), soft_wrap=True)
+
+
+_EVIDENCE: Final = {
+    "address_owned": "its sender's address is that file's alone",
+    "number_quoted": "its subject quotes a number of the sender's file",
+    "recipient_owned": "its recipient's address is that file's alone",
+    "collaborator_choice": "a collaborator chose",
+}
+WAITS: Final = {
+    "no_sender_address": "the message has no usable sender's address",
+    "unknown_address": "the sender's address is on no file",
+    "shared_address": "the sender's address is shared by several files, all candidates",
+    "another_clients_number": "the subject quotes another client's number",
+    "forwarded": "a collaborator forwarded it, the original sender's file is suggested",
+    "unknown_recipient": "the office wrote to an address that is on no file",
+    "several_recipients": "the office wrote to several files at once",
+    "unfiled": "taken off its file",
+}
+"""Why a ticket waits, by its `unfiled_reason`."""
+
+
+def _card(ticket: Mapping[str, Any], staff: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What there is to tell of a ticket, line by line."""
+    yield f"Ticket {ticket['number']}", f"{ticket['dismissed'] or ticket['state']}, {_messages(ticket)}"
+    yield from _letter(ticket)
+    yield from _standing(ticket, staff)
+    for one in ticket["suggestions"]:
+        yield "Could go to", f"{_labels(one['filed_under'])} ({one['strength']:.2f})"
+    yield "You may", ", ".join(one["action"].replace("_", " ") for one in ticket["actions"]) or "do nothing with it"
+    yield "Id", ticket["ticket_id"]
+
+
+def _letter(ticket: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Its first message, but for the body."""
+    yield "From", _person(ticket["from_name"], ticket["from_address"])
+    if ticket["forwarded"]:
+        yield "Written by", _person(ticket["forwarded"]["name"], ticket["forwarded"]["address"])
+    for name, addresses in (("To", ticket["to"]), ("Copy to", ticket["cc"])):
+        if addresses:
+            yield name, ", ".join(addresses)
+    yield "Received", _minute(ticket["received_at"])
+    yield "Subject", ticket["subject"]
+    for attached in ticket["attachments"]:
+        yield f"Attached {attached['part']}", f"{attached['name']} ({attached['size']:,} bytes)"
+    for note in ticket["notes"]:
+        yield "Note", note
+
+
+def _standing(ticket: Mapping[str, Any], staff: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Where it is filed and why, and what was done with it."""
+    if ticket["filed_on"]:
+        yield "Filed on", f"{_place(ticket)}: {_EVIDENCE[ticket['evidence']['kind']]}"
+    else:
+        yield "Waits", WAITS[ticket["unfiled_reason"] or "unfiled"]
+    if assignee := staff.get(ticket["assigned_to"]):
+        yield "Assigned to", assignee["display_name"]
+    if ticket["merged_into"]:
+        yield "Merged into", ticket["merged_into"]
+    if ticket["dismissal_note"]:
+        yield "Dismissed", ticket["dismissal_note"]
 
 
 @tickets.command()
 def history(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Tell what happened to a ticket: who, when, what and why."""
-    with up_to_date_office() as greffier, reading(greffier, collaborator) as session:
-        ticket_id = find_ticket(session, ticket)
-        lines = list(_history(session, ticket_id))
-    if not lines:
-        raise NotFound(kind="ticket", id=ticket_id)
+    with asking(collaborator) as office:
+        lines = list(office.every(f"/tickets/{find_ticket(office, ticket)}/history"))
     if as_json:
         print_json(lines)
         return
     for line in lines:
-        console.print(f"{line.at:%Y-%m-%d %H:%M:%S}  {line.sentence}", markup=False, highlight=False)
+        console.print(Text(f"{_minute(line['at'])}  {as_shown(line['sentence'])}"), soft_wrap=True)
 
 
 @tickets.command("file")
@@ -227,70 +245,79 @@ def file_ticket(
     new_person: Annotated[str | None, typer.Option(help="File it on a new prospect: LAST NAME, First name.")] = None,
     new_company: Annotated[str | None, typer.Option(help="File it on a new prospect: a company's name.")] = None,
     active: Annotated[bool, typer.Option("--active", help="The new dossier is a client already.")] = False,
-    address: Annotated[Ownership | None, typer.Option(help="What becomes of the sender's address.")] = None,
+    address: Annotated[
+        Literal["associate", "share", "move"] | None, typer.Option(help="What becomes of the sender's address.")
+    ] = None,
     collaborator: AsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """File a ticket by hand, or file it elsewhere."""
     named = by_kind(client, contract, claim, company, contact)
-    is_new = new_person is not None or new_company is not None
-    exactly_one({**named, "new-person": new_person, "new-company": new_company})
-    with up_to_date_office() as greffier:
-        with reading(greffier, collaborator) as session:
-            ticket_id = find_ticket(session, ticket)
-            on: Any = _new_client(new_person, new_company, active=active) if is_new else find_the_one(session, named)
-        command = ClassifyTicket(ticket_id=ticket_id, on=on, address=address)
-        actor = Actor.collaborator(find_collaborator(greffier, collaborator))
-        answer = greffier.log.execute(command, actor)
-        bring_up_to_date(greffier)
-        filed = changed(greffier.log, ticket_id, answer)
+    identity = _new_identity(new_person, new_company)
+    if len(named) + len(identity) != 1:
+        raise typer.BadParameter(
+            "give exactly one of --client, --contract, --claim, --company, --contact, --new-person, --new-company"
+        )
+    with asking(collaborator) as office:
+        path = f"/tickets/{find_ticket(office, ticket)}/file"
+        new = {"kind": "new_client", "identity": identity[0], "active": active} if identity else None
+        filed = office.post(path, {"on": new or find_file(office, named), "address": address})
     if as_json:
         print_json(filed)
-    elif filed.filed_on:
-        console.print(f"The ticket is filed on the {filed.filed_on.kind} {filed.filed_on.id}.")
+    else:
+        console.print(f"The ticket is filed on the {filed['filed_on']['kind']} {filed['filed_on']['id']}.")
+
+
+def _new_identity(person: str | None, company: str | None) -> list[dict[str, str]]:
+    """Whose dossier is to be opened, of each of the two options that is given."""
+    given = [] if company is None else [{"kind": "company", "company_name": company}]
+    if person is not None:
+        last_name, _, first_name = person.partition(",")
+        given.append({"kind": "person", "last_name": last_name, "first_name": first_name})
+    return given
 
 
 @tickets.command()
 def suggestions(ticket: TicketArgument, collaborator: AsOption = None, as_json: JsonOption = False) -> None:
     """Show the files that a ticket could go to, the strongest first, and what speaks for each."""
-    with up_to_date_office() as greffier, reading(greffier, collaborator) as session:
-        ticket_id = find_ticket(session, ticket)
-        found = suggestions_view.suggestions(session, [ticket_id]).get(ticket_id)
-    if found is None:
-        raise NotFound(kind="ticket", id=ticket_id)
+    with asking(collaborator) as office:
+        found = office.get(f"/tickets/{find_ticket(office, ticket)}")["suggestions"]
     if as_json:
         print_json(found)
         return
-    print_table(
-        ("strength", "file", "why", "kind", "id"),
-        [
-            (
-                f"{one.strength:.2f}",
-                ", ".join(line.label for line in one.filed_under),
-                ", ".join(f"{why.reason.replace('_', ' ')} {why.strength:.2f}" for why in one.reasons),
-                one.file.kind,
-                one.file.id,
-            )
-            for one in found
-        ],
-    )
+    rows = [
+        (
+            f"{one['strength']:.2f}",
+            _labels(one["filed_under"]),
+            ", ".join(f"{why['reason'].replace('_', ' ')} {why['strength']:.2f}" for why in one["reasons"]),
+            one["file"]["kind"],
+            one["file"]["id"],
+        )
+        for one in found
+    ]
+    print_table(("strength", "file", "why", "kind", "id"), rows)
 
 
-def _history(session: Reading, ticket_id: UUID) -> Iterator[HistoryLine]:
-    """All of it."""
-    window = Window(limit=MAX_LIMIT)
-    while page := ticket_history.of_ticket(session, ticket_id, window):
-        yield from page.items
-        if page.next_cursor is None:
-            return
-        window = Window(limit=MAX_LIMIT, cursor=page.next_cursor)
+def _print_end(page: Mapping[str, Any], told: str) -> None:
+    console.print(told + (f", next: {page['next_cursor']}" if page["next_cursor"] else ""))
 
 
-def _new_client(person: str | None, company: str | None, *, active: bool) -> ClientToCreate:
-    identity: Identity
-    if company is not None:
-        identity = Company(company_name=company)
-    else:
-        last_name, _, first_name = (person or "").partition(",")
-        identity = Person(last_name=last_name, first_name=first_name)
-    return ClientToCreate(client_id=uuid4(), identity=identity, active=active)
+def _minute(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M}"
+
+
+def _person(name: str, address: str | None) -> str:
+    return f"{name} <{address}>" if name and address else name or address or "nobody"
+
+
+def _labels(files: list[dict[str, str]]) -> str:
+    return ", ".join(file["label"] for file in files)
+
+
+def _place(ticket: Mapping[str, Any]) -> str:
+    return _labels(ticket["filed_under"]) if ticket["filed_on"] else f"({ticket['unfiled_reason'] or 'unfiled'})"
+
+
+def _messages(ticket: Mapping[str, Any]) -> str:
+    many = ticket["message_count"]
+    return "1 message" if many == 1 else f"{many} messages, the last on {_minute(ticket['latest_at'])}"

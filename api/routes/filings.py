@@ -8,10 +8,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api import runs
-from api.operations import AtPosition, Call, Listing, Operations, Reply, found
+from api.calls import AtPosition, Call, Listing, Reply
+from api.operations import Operations
 from api.parameters import AS_JSON
+from api.problems import FieldError, Invalid
 from api.runs import RunDone
-from domain.aggregates import NotFound
 from domain.email_address import email_address_id
 from domain.events import Value
 from domain.files import AGGREGATES
@@ -29,10 +30,6 @@ _WRONG: Final[dict[str, Any]] = {"kind": "claim", "id": "22222222-2222-4222-8222
 _TICKET: Final = "44444444-4444-4444-8444-444444444444"
 
 
-class RunPath(BaseModel):
-    run_id: UUID
-
-
 class Selection(BaseModel):
     """Which tickets: those named, or those on a file now, of one sender if an address is named, or those that filed
     themselves; and where they would go: to a file, or to none.
@@ -48,9 +45,11 @@ class Selection(BaseModel):
         },
     )
 
-    ticket_ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_LIMIT)] | None = None
-    filed_on: Target | None = None
-    from_address: EmailAddressText | None = None
+    ticket_ids: Annotated[
+        list[UUID] | None, Field(min_length=1, max_length=MAX_LIMIT, description="These tickets, and no others")
+    ] = None
+    filed_on: Annotated[Target | None, Field(description="Those that are on this very file now")] = None
+    from_address: Annotated[EmailAddressText | None, Field(description="Of them, those from this address")] = None
     by_rule: Annotated[bool, Field(description="Only those that no collaborator filed")] = False
     on: Annotated[Target | None, Field(description="Where they would go; `null`: off their file")]
 
@@ -68,9 +67,9 @@ class Change(Value):
     would move at all.
     """
 
-    ticket: TicketLine
-    to: list[FileLine]
-    changes: bool
+    ticket: TicketLine = Field(description="The ticket as it stands")
+    to: list[FileLine] = Field(description="Where it would be: that file and everything above; nothing for no file")
+    changes: bool = Field(description="Whether it would move at all")
 
 
 class TicketAt(BaseModel):
@@ -78,8 +77,11 @@ class TicketAt(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    ticket_id: UUID
-    version: Annotated[int, Field(ge=1, le=2**62), AS_JSON] | None = None
+    ticket_id: Annotated[UUID, Field(description="The ticket")]
+    version: Annotated[
+        Annotated[int, Field(ge=1, le=2**62), AS_JSON] | None,
+        Field(description="Its version when its change was looked at; null for whichever it has"),
+    ] = None
 
 
 class FilingRun(BaseModel):
@@ -95,8 +97,10 @@ class FilingRun(BaseModel):
         },
     )
 
-    tickets: Annotated[list[TicketAt], Field(min_length=1, max_length=MAX_LIMIT)]
-    on: Target | None
+    tickets: Annotated[
+        list[TicketAt], Field(min_length=1, max_length=MAX_LIMIT, description="The tickets, each by its id")
+    ]
+    on: Annotated[Target | None, Field(description="Where they go; null: off their file")]
 
 
 _RUN: Final[dict[str, Any]] = {"answers": {200: RunDone}, "is_command": True}
@@ -110,22 +114,20 @@ _RUN: Final[dict[str, Any]] = {"answers": {200: RunDone}, "is_command": True}
     query_model=Listing,
     body=Selection,
     answers={200: Page[Change]},
-    refuses=(NotFound,),
 )
 def preview_filings(call: Call) -> Reply:
     """Each ticket of a selection, newest first, and where it would go; nothing is changed.
 
     Give the tickets with their versions to `POST /filings`: one that somebody changed meanwhile stays as it is then.
     """
-    query: Listing = call.query
     selection: Selection = call.body
-    with call.reading(tickets.tickets, *files.VIEWS) as session:
-        if selection.on is not None:
-            found(selection.on.kind, selection.on.id, files.exists(session, selection.on))
+    with call.reading(*views_of(tickets.selected)) as session:
+        if selection.on is not None and not files.exists(session, selection.on):
+            raise _no_file(selection.on)
         sender_id = email_address_id(call.greffier.log, selection.from_address) if selection.from_address else None
         page = tickets.selected(
             session,
-            query,
+            call.query,
             ticket_ids=selection.ticket_ids,
             filed_on=selection.filed_on,
             sender_id=sender_id,
@@ -136,28 +138,16 @@ def preview_filings(call: Call) -> Reply:
     return Reply(Page(items=changes, next_cursor=page.next_cursor, total=page.total))
 
 
-@operation("POST", "/filings", "File many tickets", "file", body=FilingRun, refuses=(NotFound,), **_RUN)
+@operation("POST", "/filings", "File many tickets", "file", body=FilingRun, **_RUN)
 def file_many(call: Call) -> Reply:
     """Files each of these tickets by a command of its own: those that can't be are told one by one, the others are filed."""
     body: FilingRun = call.body
-    if body.on is not None:
-        _check_file(call, body.on)
-    return Reply(call.run(runs.filing(one.ticket_id, body.on, one.version) for one in body.tickets))
+    if body.on is not None and call.greffier.log.state(AGGREGATES[body.on.kind], body.on.id).version == 0:
+        raise _no_file(body.on)  # told once, not for each ticket
+    return Reply(runs.run_for(call, (runs.filing(one.ticket_id, body.on, one.version) for one in body.tickets)))
 
 
-@operation(
-    "GET",
-    "/filings/runs/{run_id}",
-    "The tickets of a run",
-    "read",
-    path_model=RunPath,
-    query_model=Listing,
-    answers={200: Page[TicketLine]},
-)
-def show_run(call: Call) -> Reply:
-    """The tickets that are where the run put them: not those that were filed again since."""
-    with call.reading(*views_of(tickets.of_run)) as session:
-        return Reply(tickets.of_run(session, call.path.run_id, call.query))
+operation.lists("/filings/runs/{run_id}", "The tickets of a run", tickets.of_run, name="show_run")
 
 
 @operation(
@@ -165,7 +155,6 @@ def show_run(call: Call) -> Reply:
     "/filings/runs/{run_id}/undo",
     "Undo a run",
     "file",
-    path_model=RunPath,
     query_model=AtPosition,
     **_RUN,
 )
@@ -174,13 +163,10 @@ def undo_run(call: Call) -> Reply:
 
     At most 200 tickets at a time: done again, it goes on with the rest.
     """
-    with call.reading(tickets.tickets, *files.VIEWS) as session:
+    with call.reading(*views_of(tickets.selected)) as session:
         page = tickets.of_run(session, call.path.run_id, Window(limit=MAX_LIMIT))
-    return Reply(call.run(map(runs.undoing, page.items)))
+    return Reply(runs.run_for(call, map(runs.undoing, page.items)))
 
 
-def _check_file(call: Call, file: Target) -> None:
-    """Raises `NotFound`: a file that isn't there is told once, not for each ticket."""
-    aggregate = AGGREGATES[file.kind]
-    if call.greffier.log.state(aggregate, file.id).version == 0:
-        raise NotFound(kind=aggregate.kind, id=file.id)
+def _no_file(file: Target) -> Invalid:
+    return Invalid([FieldError(field="on.id", message=f"there is no {file.kind} {file.id}")])

@@ -7,28 +7,21 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from adapters.desk import QuarantineEntry
 from adapters.mail.intake import Outcome, TakenIn
-from api.operations import Call, Media, Operations, Reply, found
-from api.parameters import Parameters
-from domain.aggregates import NotFound
-from projections.paging import BadCursor, Following, Page, decode_cursor, encode_cursor, page_of
+from api.calls import Call, Reply
+from api.operations import Media, Operations, found
+from projections.paging import BadCursor, Following, Page, decode_cursor, encode_cursor
 
 operation: Final = Operations("messages")
 
 
-class QuarantinePath(BaseModel):
-    entry_id: UUID
-
-
-class QuarantineListing(Parameters, Following):
-    """Quarantine is no view: it has no position to wait for."""
-
-
 class MessageTaken(BaseModel):
     """What became of a message."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     outcome: Annotated[
         Outcome,
@@ -39,19 +32,24 @@ class MessageTaken(BaseModel):
     ]
     ticket_id: UUID | None = Field(None, description="The ticket on which it is, now or since it first came")
     mail_id: UUID | None = Field(None, description="The message on that ticket")
-    quarantine_id: UUID | None = None
+    quarantine_id: UUID | None = Field(None, description="What it goes by in quarantine")
     reason: str | None = Field(None, description="Why it is in quarantine")
-    position: int
+    position: int = Field(description="The position in the log of the last event, for `min_position`")
 
 
 class QuarantinedMessage(BaseModel):
     """A message that could not be taken in."""
 
-    entry_id: UUID
+    entry_id: UUID = Field(description="What it goes by")
     origin: str = Field(description="Where it came from: a path, or who sent it in")
-    reason: str
-    received_at: datetime
+    reason: str = Field(description="Why it could not be taken in")
+    received_at: datetime = Field(description="When it came")
     size: int = Field(description="In bytes")
+
+    @classmethod
+    def of(cls, entry: QuarantineEntry) -> QuarantinedMessage:
+        told = {name: getattr(entry, name) for name in cls.model_fields if name != "size"}
+        return cls(**told, size=entry.file.size)
 
 
 _OUTCOMES: Final[dict[str, Any]] = {"answers": {200: MessageTaken, 201: MessageTaken, 202: MessageTaken}}
@@ -78,31 +76,23 @@ def take_in(call: Call) -> Reply:
     "GET",
     "/quarantine",
     "Messages in quarantine",
-    "read",
-    query_model=QuarantineListing,
+    query_model=Following,
     answers={200: Page[QuarantinedMessage]},
 )
 def list_quarantine(call: Call) -> Reply:
     """Messages that could not be taken in, oldest first, each with its reason."""
-    query: QuarantineListing = call.query
-    entries = call.greffier.desk.quarantined(_after(query.cursor), query.limit + 1)
-    kept, next_cursor = page_of(
-        entries, query.limit, lambda entry: encode_cursor(entry.received_at.isoformat(), str(entry.entry_id))
-    )
-    return Reply(Page(items=[_shown(entry) for entry in kept], next_cursor=next_cursor))
+    window: Following = call.query
+    entries = call.greffier.desk.quarantined(_after(window.cursor), window.limit + 1)
+    kept = entries[: window.limit]
+    last = kept[-1] if len(entries) > window.limit else None
+    next_cursor = last and encode_cursor(last.received_at.isoformat(), str(last.entry_id))
+    return Reply(Page(items=[QuarantinedMessage.of(entry) for entry in kept], next_cursor=next_cursor))
 
 
-@operation(
-    "GET",
-    "/quarantine/{entry_id}",
-    "One message in quarantine",
-    "read",
-    path_model=QuarantinePath,
-    answers={200: QuarantinedMessage},
-    refuses=(NotFound,),
-)
+@operation("GET", "/quarantine/{entry_id}", "One message in quarantine", answers={200: QuarantinedMessage})
 def show_quarantined(call: Call) -> Reply:
-    return Reply(_shown(_entry(call)))
+    """Where it came from, and why it could not be taken in."""
+    return Reply(QuarantinedMessage.of(_entry(call)))
 
 
 @operation(
@@ -110,24 +100,15 @@ def show_quarantined(call: Call) -> Reply:
     "/quarantine/{entry_id}/raw",
     "The bytes in quarantine",
     "manage_quarantine",
-    path_model=QuarantinePath,
     answers={200: Media("application/octet-stream", "The bytes as they came")},
-    refuses=(NotFound,),
 )
 def show_quarantined_raw(call: Call) -> Reply:
+    """Every byte as it came."""
     entry = _entry(call)
     return Reply(call.greffier.intake.quarantined_bytes(entry), download=f"quarantine-{entry.entry_id}")
 
 
-@operation(
-    "POST",
-    "/quarantine/{entry_id}/retry",
-    "Try a message again",
-    "manage_quarantine",
-    path_model=QuarantinePath,
-    refuses=(NotFound,),
-    **_OUTCOMES,
-)
+@operation("POST", "/quarantine/{entry_id}/retry", "Try a message again", "manage_quarantine", **_OUTCOMES)
 def retry_quarantined(call: Call) -> Reply:
     """Takes the message in if that works now; it leaves quarantine then, and stays there otherwise (202)."""
     return _taken(call.greffier.intake.retry(_entry(call), call.actor))
@@ -138,29 +119,10 @@ def _entry(call: Call) -> QuarantineEntry:
     return found("quarantined message", entry_id, call.greffier.desk.quarantine_entry(entry_id))
 
 
-def _shown(entry: QuarantineEntry) -> QuarantinedMessage:
-    return QuarantinedMessage(
-        entry_id=entry.entry_id,
-        origin=entry.origin,
-        reason=entry.reason,
-        received_at=entry.received_at,
-        size=entry.file.size,
-    )
-
-
 def _taken(taken: TakenIn) -> Reply:
-    return Reply(
-        MessageTaken(
-            outcome=taken.outcome,
-            ticket_id=taken.ticket_id,
-            mail_id=taken.mail_id,
-            quarantine_id=taken.quarantine_id,
-            reason=taken.reason,
-            position=taken.position,
-        ),
-        _STATUS[taken.outcome],
-        location=f"/tickets/{taken.ticket_id}" if _STATUS[taken.outcome] == HTTPStatus.CREATED else None,
-    )
+    status = _STATUS[taken.outcome]
+    location = f"/tickets/{taken.ticket_id}" if status == HTTPStatus.CREATED else None
+    return Reply(MessageTaken.model_validate(taken), status, location=location)
 
 
 def _after(cursor: str | None) -> tuple[datetime, UUID] | None:

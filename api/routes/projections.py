@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
-from api.operations import Call, Operations, Reply
+from api.calls import Call, Reply
+from api.operations import Operations
 from projections.engine import UnknownView, ViewStatus
 
 operation: Final = Operations("projections")
 
 
-class ViewPath(BaseModel):
-    name: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$", max_length=63, description="A view's name")]
-
-
 class View(BaseModel):
     """How a read model stands: its state, its place in the log, and how far it lies behind the head."""
 
-    name: str
+    name: str = Field(description="The view's name")
     version: int = Field(description="The version of its folds")
     state: Literal["live", "faulted", "building", "outdated", "missing"] = Field(
         description="`live`: it follows the log. `faulted`: it stands before an event that it can't fold. `building`: "
@@ -37,7 +34,7 @@ class Views(BaseModel):
     """How each read model stands."""
 
     head: int = Field(description="The position of the log's last event")
-    items: list[View]
+    items: list[View] = Field(description="Every view")
 
 
 @operation("GET", "/projections", "How the read models stand", "operate", answers={200: Views})
@@ -52,13 +49,12 @@ def list_projections(call: Call) -> Reply:
     "/projections/{name}",
     "How a read model stands",
     "operate",
-    path_model=ViewPath,
     answers={200: View},
     refuses=(UnknownView,),
 )
 def show_projection(call: Call) -> Reply:
-    path: ViewPath = call.path
-    name = call.greffier.engine.named(path.name).name
+    """One view's state, lag, rate, the progress of a rebuild of it, and its last error."""
+    name = call.greffier.engine.named(call.path.name).name
     return Reply(next(_view(status) for status in call.greffier.engine.status() if status.name == name))
 
 

@@ -3,68 +3,49 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api import periods, runs, ticket_cards
-from api.operations import AtPosition, Call, Listing, Operations, Reply, found
+from api.calls import AtPosition, Call, Changed, Listing, Reply
+from api.operations import Operations, found
 from api.periods import DayOrMoment
 from api.problems import FieldError, Invalid
-from api.runs import RunDone, Step, TicketChanged
-from api.ticket_cards import TicketCard, TicketRow
-from domain.aggregates import NotFound
+from api.runs import RunDone, Step
+from api.ticket_actions import filed, undoable, unfiled
+from api.ticket_cards import TicketRow
 from domain.client import Identity
-from domain.commands import Command
-from domain.email_address import AddressBelongsToAnother, AddressIsOffices, Ownership, email_address_id
+from domain.email_address import Ownership, email_address_id
 from domain.prefill import prefilled_identity
 from domain.ticket import Ticket
 from domain.ticket_events import Correspondent
 from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
-from domain.ticket_refusals import NoSenderAddress, NothingToUndo, TicketIsDismissed, TicketWasMerged
 from domain.values import FileKind, Target
-from projections import files, ticket_history, ticket_search, tickets
+from projections import files, suggestions, ticket_history, ticket_search, tickets
 from projections.full_text import words_of
 from projections.paging import MAX_LIMIT, Following, Page
-from projections.reading import Reading, views_of
-from projections.ticket_history import HistoryLine
-from projections.ticket_search import DirectionSought, Found, TextSought, WithDismissed
-from projections.tickets import Assigned, AssignedTo, Filed, InState, TicketDetails
+from projections.reading import Reading, reads, views_of
+from projections.ticket_search import Found
 
-operation: Final = Operations("tickets")
+operation: Final = Operations("tickets", Ticket, "file")
 
 
-NOT_IN_HAND: Final = (TicketIsDismissed, TicketWasMerged)
-"""Why nothing is done with a ticket."""
-
-
-class TicketPath(BaseModel):
-    ticket_id: UUID
-
-
-class Standing(AtPosition):
-    """How tickets stand."""
-
-    filed: Filed = None
-    state: InState = None
-    assigned: Assigned = None
-    assigned_to: AssignedTo = None
-
-
-class Inbox(Standing, Listing):
-    dismissed: Annotated[bool, Field(description="The dismissed ones alone (true), or all others (false)")] = False
-    sent: Annotated[bool, Field(description="Only what the office wrote first and nobody answered")] = False
-
-
-def _searchable(text: str) -> str:
-    if not words_of(text):
+def _searchable(text: str | None) -> str | None:
+    if text is not None and not words_of(text):
         raise ValueError("has nothing that can be searched: give words or numbers")
     return text
 
 
-class Search(Standing, Following):
-    text: Annotated[TextSought, AfterValidator(_searchable)] = None
+class Search(AtPosition, Following):
+    """What is sought. Pages follow by their cursors: what comes meanwhile would shift their numbers."""
+
+    filed: tickets.Filed = None
+    state: tickets.InState = None
+    assigned: tickets.Assigned = None
+    assigned_to: tickets.AssignedTo = None
+    text: Annotated[ticket_search.TextSought, AfterValidator(_searchable)] = None
     since: Annotated[
         DayOrMoment | None,
         Field(
@@ -80,19 +61,19 @@ class Search(Standing, Following):
             examples=["2026-03-31", "2026-04-01T00:00:00+02:00"],
         ),
     ] = None
-    direction: DirectionSought = None
+    direction: ticket_search.DirectionSought = None
     on_kind: Annotated[
         FileKind | None, Field(description="Only tickets on this file, or on one under it: its kind …")
     ] = None
     on_id: Annotated[UUID | None, Field(description="… and its id")] = None
-    with_dismissed: WithDismissed = False
+    with_dismissed: ticket_search.WithDismissed = False
 
 
 class Prefill(BaseModel):
     """What a dossier created from this ticket would begin with; nothing where the message tells no name."""
 
-    identity: Identity | None
-    email_address: str | None
+    identity: Identity | None = Field(description="Who wrote, as far as the message tells")
+    email_address: str | None = Field(description="The address that can be associated")
 
 
 class NewFile(BaseModel):
@@ -100,9 +81,9 @@ class NewFile(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["new_client"]
-    identity: Identity
-    active: bool = False
+    kind: Literal["new_client"] = Field(description="That the dossier is to be created")
+    identity: Annotated[Identity, Field(description="Whose dossier it is")]
+    active: Annotated[bool, Field(description="Whether the office has them as a client already")] = False
 
 
 class FileTicket(BaseModel):
@@ -124,7 +105,9 @@ class FileTicket(BaseModel):
         },
     )
 
-    on: Annotated[Target | NewFile, Field(discriminator="kind")]
+    on: Annotated[
+        Target | NewFile, Field(discriminator="kind", description="A file that exists, or a dossier to create")
+    ]
     address: Annotated[
         Ownership | None,
         Field(
@@ -142,31 +125,17 @@ class FileTicket(BaseModel):
     ] = []
 
 
-class TicketFiled(TicketChanged):
+class TicketFiled(Changed):
     """The ticket as it was filed, and what became of those that were to go with it: one that couldn't be filed says why."""
 
-    also: RunDone | None = None
+    filed_on: Target = Field(description="The file that it is on now")
+    also: RunDone | None = Field(None, description="What became of the others; null where none was named")
 
 
-@operation("GET", "/tickets", "The inbox", "read", query_model=Inbox, answers={200: Page[TicketRow]})
-def list_tickets(call: Call) -> Reply:
-    """Tickets, newest first; those that were dismissed only where they are asked for."""
-    with call.reading(*ticket_cards.VIEWS) as session:
-        query: Inbox = call.query
-        page = tickets.inbox(
-            session,
-            query,
-            filed=query.filed,
-            state=query.state,
-            assigned=query.assigned,
-            assigned_to=query.assigned_to,
-            dismissed=query.dismissed,
-            sent=query.sent,
-        )
-        return Reply(ticket_cards.rows(session, page))
+operation.lists("/tickets", "The inbox", tickets.inbox, shown=ticket_cards.rows)
 
 
-@operation("GET", "/tickets/search", "Search tickets", "read", query_model=Search, answers={200: Page[Found]})
+@operation("GET", "/tickets/search", "Search tickets", query_model=Search, answers={200: Page[Found]})
 def search_tickets(call: Call) -> Reply:
     """Tickets with a message that holds all the words, each once, with its newest such message: the newest first.
 
@@ -176,25 +145,11 @@ def search_tickets(call: Call) -> Reply:
     query: Search = call.query
     since, before = _period(call)
     on = _file(query)
+    how = query.model_dump(include={"text", "direction", "filed", "state", "assigned", "assigned_to", "with_dismissed"})
     with call.reading(*views_of(ticket_search.search)) as session:
         if on is not None and not files.exists(session, on):
             raise Invalid([FieldError(field="query.on_id", message=f"there is no {on.kind} {on.id}")])
-        return Reply(
-            ticket_search.search(
-                session,
-                query,
-                text=query.text,
-                since=since,
-                before=before,
-                direction=query.direction,
-                filed=query.filed,
-                state=query.state,
-                assigned=query.assigned,
-                assigned_to=query.assigned_to,
-                on=on,
-                with_dismissed=query.with_dismissed,
-            )
-        )
+        return Reply(ticket_search.search(session, query, since=since, before=before, on=on, **how))
 
 
 def _period(call: Call) -> tuple[datetime | None, datetime | None]:
@@ -217,96 +172,43 @@ def _file(query: Search) -> Target | None:
     return None
 
 
-@operation(
-    "GET",
-    "/tickets/{ticket_id}",
-    "One ticket",
-    "read",
-    path_model=TicketPath,
-    query_model=AtPosition,
-    answers={200: TicketCard},
-    refuses=(NotFound,),
-    versioned=True,
-)
-def show_ticket(call: Call) -> Reply:
-    """What the ticket says of its first message, where it is filed, on what evidence, and where else it could go."""
-    with call.reading(*ticket_cards.VIEWS) as session:
-        ticket = _ticket(call, session)
-        return Reply(ticket_cards.card(session, ticket), version=ticket.version)
+operation.shows("/tickets/{ticket_id}", "One ticket", tickets.ticket, shown=ticket_cards.card)
+operation.lists("/tickets/{ticket_id}/history", "A ticket's history", ticket_history.of_ticket)
 
 
-@operation(
-    "GET",
-    "/tickets/{ticket_id}/history",
-    "A ticket's history",
-    "read",
-    path_model=TicketPath,
-    query_model=Listing,
-    answers={200: Page[HistoryLine]},
-    refuses=(NotFound,),
-)
-def show_history(call: Call) -> Reply:
-    """Who did what, when and why, in sentences, oldest first; what happened to tickets merged into it, too."""
-    ticket_id: UUID = call.path.ticket_id
-    with call.reading(*views_of(ticket_history.of_ticket)) as session:
-        return Reply(found(Ticket.kind, ticket_id, ticket_history.of_ticket(session, ticket_id, call.query)))
-
-
-@operation(
-    "GET",
-    "/tickets/{ticket_id}/prefill",
-    "A new dossier's prefill",
-    "read",
-    path_model=TicketPath,
-    query_model=AtPosition,
-    answers={200: Prefill},
-    refuses=(NotFound,),
-)
-def show_prefill(call: Call) -> Reply:
+@reads(*views_of(tickets.ticket))
+def prefill(session: Reading, ticket_id: UUID) -> Prefill | None:
     """What a dossier created from this ticket begins with. An automatic message proposes nobody."""
-    with call.reading(tickets.tickets, *files.VIEWS) as session:
-        ticket = _ticket(call, session)
+    ticket = tickets.ticket(session, ticket_id)
+    if ticket is None:
+        return None
     if ticket.automatic:
-        return Reply(Prefill(identity=None, email_address=None))
+        return Prefill(identity=None, email_address=None)
     written_by = ticket.forwarded or Correspondent(address=ticket.from_address, name=ticket.from_name)
     identity = prefilled_identity(written_by.name, written_by.address)
-    return Reply(Prefill(identity=identity, email_address=written_by.address))
+    return Prefill(identity=identity, email_address=written_by.address)
 
 
-_FILING: Final[dict[str, Any]] = {
-    "path_model": TicketPath,
-    "answers": {200: TicketChanged},
-    "is_command": True,
-    "conditional": True,
-    "versioned": True,
-}
+operation.shows("/tickets/{ticket_id}/prefill", "A new dossier's prefill", prefill)
 
 
 @operation(
     "GET",
     "/tickets/{ticket_id}/same-sender",
     "Other unfiled tickets of the sender",
-    "read",
-    path_model=TicketPath,
     query_model=Listing,
     answers={200: Page[TicketRow]},
-    refuses=(NotFound,),
 )
 def list_same_sender(call: Call) -> Reply:
     """The other tickets from this ticket's correspondent that are on no file: to be filed in the same step as it."""
     ticket_id: UUID = call.path.ticket_id
-    with call.reading(*ticket_cards.VIEWS) as session:
-        ticket = _ticket(call, session)
+    with call.reading(*suggestions.VIEWS) as session:
+        ticket = found(Ticket.kind, ticket_id, tickets.ticket(session, ticket_id))
         address = ticket.forwarded.address if ticket.forwarded else ticket.from_address
-        query: Listing = call.query
         if address is None:
-            return Reply(Page[TicketRow](items=[], total=0 if query.total else None))
-        page = tickets.unfiled_of_sender(
-            session,
-            email_address_id(call.greffier.log, address),
-            query,
-            but=ticket_id,
-        )
+            return Reply(Page[TicketRow](items=[], total=0 if call.query.total else None))
+        sender_id = email_address_id(call.greffier.log, address)
+        page = tickets.unfiled_of_sender(session, sender_id, call.query, but=ticket_id)
         return Reply(ticket_cards.rows(session, page))
 
 
@@ -316,8 +218,12 @@ def list_same_sender(call: Call) -> Reply:
     "File a ticket",
     "file",
     body=FileTicket,
-    refuses=(NotFound, AddressBelongsToAnother, AddressIsOffices, NoSenderAddress, *NOT_IN_HAND),
-    **{**_FILING, "answers": {200: TicketFiled}},
+    answers={200: TicketFiled},
+    refuses=ClassifyTicket.refuses,
+    is_command=True,
+    conditional=True,
+    versioned=True,
+    offers={"file": unfiled, "refile": filed},
 )
 def file_ticket(call: Call) -> Reply:
     """Files the ticket, or files it elsewhere: on a file that exists, or on a dossier created in the same step.
@@ -333,48 +239,15 @@ def file_ticket(call: Call) -> Reply:
         else body.on
     )
     answer = call.execute(ClassifyTicket(ticket_id=ticket_id, on=on, address=body.address), ticket_id)
-    filed = TicketFiled(**dict(runs.changed(call.greffier.log, ticket_id, answer)))
-    if body.also and filed.filed_on:
-        others = [Step(other, ClassifyTicket(ticket_id=other, on=filed.filed_on)) for other in body.also]
-        done = call.run(others)
-        filed = filed.model_copy(update={"also": done, "position": max(filed.position, done.position)})
-    return Reply(filed, version=filed.version)
+    file = Target(kind="client", id=on.client_id) if isinstance(on, ClientToCreate) else on
+    done = TicketFiled.by(answer, filed_on=file)
+    if body.also:
+        others = runs.run_for(call, [Step(other, ClassifyTicket(ticket_id=other, on=file)) for other in body.also])
+        done = done.model_copy(update={"also": others, "position": max(done.position, others.position)})
+    return Reply(done, version=done.version)
 
 
-@operation(
-    "POST",
-    "/tickets/{ticket_id}/unfile",
-    "Unfile a ticket",
-    "file",
-    refuses=(NotFound, *NOT_IN_HAND),
-    **_FILING,
+operation.changes(
+    "/tickets/{ticket_id}/unfile", "Unfile a ticket", UnclassifyTicket, name="unfile_ticket", offers={"unfile": filed}
 )
-def unfile_ticket(call: Call) -> Reply:
-    """Takes the ticket off its file. Its sender's address stays as it is."""
-    ticket_id: UUID = call.path.ticket_id
-    return change(call, UnclassifyTicket(ticket_id=ticket_id))
-
-
-@operation(
-    "POST",
-    "/tickets/{ticket_id}/undo",
-    "Undo a ticket's filing",
-    "file",
-    refuses=(NotFound, NothingToUndo, *NOT_IN_HAND),
-    **_FILING,
-)
-def undo_filing(call: Call) -> Reply:
-    """Puts the ticket back where it was before it was filed, or unfiled, last. Its sender's address stays as it is."""
-    ticket_id: UUID = call.path.ticket_id
-    return change(call, UndoFiling(ticket_id=ticket_id))
-
-
-def change(call: Call, command: Command) -> Reply:
-    """Gives a command on the ticket that the path names."""
-    ticket_id: UUID = call.path.ticket_id
-    ticket = runs.changed(call.greffier.log, ticket_id, call.execute(command, ticket_id))
-    return Reply(ticket, version=ticket.version)
-
-
-def _ticket(call: Call, session: Reading) -> TicketDetails:
-    return found(Ticket.kind, call.path.ticket_id, tickets.ticket(session, call.path.ticket_id))
+operation.changes("/tickets/{ticket_id}/undo", "Undo a ticket's filing", UndoFiling, offers={"undo": undoable})

@@ -13,9 +13,9 @@ import pytest
 
 from adapters.generated_office import Extent, NotEmpty, TooFewEvents, generate
 from adapters.mail.parser import parse_message
+from adapters.staff import COMMAND_LINE, collaborator_id
 from api.bootstrap import create_office, open_greffier
 from api.settings import Settings
-from api.staff import COMMAND_LINE, collaborator_id
 from domain.aggregates import Aggregate
 from domain.client import Person, ProspectRegistered, RegisterClient
 from domain.company import CompanyRegistered

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from adapters.databases import StoreUnavailable, libpq_url, postgres_options, sqlite_url
+from adapters.databases import StoreUnavailable, libpq_url, sqlite_url
+from adapters.databases.postgres import postgres_options
 from adapters.event_store.log import EventLog
 from adapters.vault import KeyMissing, MasterKey, MasterKeyError, Vault, seal, unseal
 from domain.events import office_event_types

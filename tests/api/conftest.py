@@ -3,10 +3,10 @@ from shutil import copytree
 import pytest
 from schemathesis.pytest.plugin import SchemathesisFunction
 
+from adapters.demo_office import furnish
 from adapters.mail.sources import iter_messages
 from api.app import create_app
 from api.bootstrap import create_office, open_greffier
-from api.demo import furnish
 from api.settings import Settings
 from projections import engine
 from tests.api.document import RealValues, door
@@ -61,7 +61,7 @@ def demo_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "office"
     create_office(Settings(data=folder))
     with open_greffier(Settings(data=folder)) as greffier:
-        for message in iter_messages([furnish(greffier)], on_error=pytest.fail):
+        for message in iter_messages([furnish(greffier.log, greffier.settings.data)], on_error=pytest.fail):
             greffier.intake.take_in(message.origin, message.size, message.file)
         greffier.catch_up()
     return folder

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 import httpx
 from anyio.from_thread import start_blocking_portal
 
+from adapters.staff import COMMAND_LINE, welcome
 from api.app import create_app
 from api.bootstrap import create_office, open_greffier
 from api.settings import Settings
-from api.staff import COMMAND_LINE, welcome
 from domain.office import CollaboratorIdentity, OpenOffice
 from tests.api.letters import letter
 
@@ -71,19 +71,19 @@ class Api(httpx.Client):
         """Opens a dossier: its id."""
         identity = {"kind": "person", "last_name": last_name}
         body = {"identity": identity, "email_addresses": addresses, **more}
-        return self.do("/clients", body)["client_id"]
+        return self.do("/clients", body)["id"]
 
     def register_contract(self, client_id, policy_number, **more):
-        return self.do(f"/clients/{client_id}/contracts", {"policy_number": policy_number, **more})["contract_id"]
+        return self.do(f"/clients/{client_id}/contracts", {"policy_number": policy_number, **more})["id"]
 
     def open_claim(self, contract_id, **more):
-        return self.do(f"/contracts/{contract_id}/claims", more)["claim_id"]
+        return self.do(f"/contracts/{contract_id}/claims", more)["id"]
 
     def register_company(self, name, role="insurer"):
-        return self.do("/companies", {"name": name, "role": role})["company_id"]
+        return self.do("/companies", {"name": name, "role": role})["id"]
 
     def register_contact(self, last_name, company_id=None):
-        return self.do("/contacts", {"identity": {"last_name": last_name}, "company_id": company_id})["contact_id"]
+        return self.do("/contacts", {"identity": {"last_name": last_name}, "company_id": company_id})["id"]
 
     def file(self, ticket_id, file_id, kind="client", **more):
         return self.do(f"/tickets/{ticket_id}/file", {"on": {"kind": kind, "id": file_id}, **more})
@@ -97,7 +97,7 @@ class Api(httpx.Client):
         """Makes an attachment a document of a file: its id."""
         path = "/tickets/{ticket_id}/messages/{mail_id}/attachments/{part}/index".format(**attachment)
         body = {"document_type": document_type, "on": {"kind": kind, "id": file_id}, **more}
-        return self.do(path, body)["document_id"]
+        return self.do(path, body)["id"]
 
     def documents_of(self, file_id, kind="clients"):
         return [line["document_id"] for line in self.read(f"/{kind}/{file_id}/documents")["items"]]
@@ -134,7 +134,7 @@ def serving_halted(greffier):
 
 
 def token(greffier):
-    return greffier.desk.issue_token(welcome(greffier, COLLABORATOR))
+    return greffier.desk.issue_token(welcome(greffier.log, COLLABORATOR))
 
 
 @contextmanager

@@ -20,7 +20,7 @@ def test_a_prospect_is_opened_with_the_addresses_that_are_its_own(api, petit):
 
     opened = answer.json()
     assert answer.status_code == 201
-    assert answer.headers["location"] == f"/clients/{opened['client_id']}"
+    assert answer.headers["location"] == f"/clients/{opened['id']}"
     assert answer.headers["etag"] == f'"{opened["version"]}"'
     shown = api.get(answer.headers["location"], params={"min_position": opened["position"]}).json()
     assert {name: shown[name] for name in identity} == identity
@@ -32,7 +32,7 @@ def test_a_prospect_is_opened_with_the_addresses_that_are_its_own(api, petit):
 def test_a_company_is_opened_as_a_client(api, petit):
     body = {"identity": {"kind": "company", "company_name": "Boulangerie Petitjean"}, "active": True}
 
-    shown = api.read(f"/clients/{api.do('/clients', body)['client_id']}")
+    shown = api.read(f"/clients/{api.do('/clients', body)['id']}")
 
     assert (shown["kind"], shown["status"]) == ("company", "active")
     assert (shown["company_name"], shown["last_name"]) == ("Boulangerie Petitjean", None)
@@ -51,7 +51,7 @@ def test_an_address_of_another_refuses_the_whole_dossier(api, petit):
     )
 
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/address-belongs-to-another")
-    assert answer.json()["owners"] == [{"kind": "client", "id": petit, "display_name": "Petit"}]
+    assert answer.json()["owners"] == [{"kind": "client", "id": petit, "label": "Petit"}]
     assert [line["client_id"] for line in api.read("/clients")["items"]] == [petit]
     assert api.do(f"/clients/{petit}/email-addresses", {"address": CLAIRE})["version"] == 1
 
@@ -109,9 +109,8 @@ def test_a_change_made_on_an_old_reading_is_refused(api, petit):
 def test_an_address_is_put_on_a_dossier(api, petit):
     given = api.do(f"/clients/{petit}/email-addresses", {"address": "Claire@Courriel.EXAMPLE"})
 
-    assert given["owner"] == {"kind": "client", "id": petit}
     owned = api.read(f"/clients/{petit}")["email_addresses"]
-    assert {one["address"]: one["address_id"] for one in owned}["Claire@courriel.example"] == given["address_id"]
+    assert {one["address"]: one["address_id"] for one in owned}["Claire@courriel.example"] == given["id"]
 
 
 def test_an_address_is_one_however_it_is_spelt(api, petit):
@@ -141,7 +140,10 @@ def test_an_address_is_not_taken_off_a_file_that_does_not_have_it(api, petit):
 
     problem = answer.json()
     assert (answer.status_code, problem["type"]) == (404, "/problems/address-not-on-file")
-    assert (problem["address_id"], problem["owner"]) == (address_id, {"kind": "client", "id": bonnet})
+    assert (problem["address_id"], problem["owner"]) == (
+        address_id,
+        {"kind": "client", "id": bonnet, "label": "Bonnet"},
+    )
     assert list(api.addresses_of(petit)) == [PAUL]
 
 

@@ -111,7 +111,7 @@ def test_a_document_stays_where_it_was_indexed_when_its_ticket_is_filed_elsewher
 def test_a_document_goes_on_when_its_message_is_split_off(api, bonnet, conversation):
     before = api.index(conversation, bonnet, "invoice")
     old = conversation["ticket_id"]
-    new = api.do(f"/tickets/{old}/messages/{conversation['mail_id']}/split")["new_ticket_id"]
+    new = api.do(f"/tickets/{old}/messages/{conversation['mail_id']}/split")["id"]
     after = api.index(conversation | {"ticket_id": new}, bonnet, "quote")
     assert api.documents_of(bonnet) == api.documents_of(new, "tickets") == [after, before]
     assert api.documents_of(old, "tickets") == []
@@ -125,7 +125,7 @@ def test_a_document_goes_on_when_its_message_is_split_off(api, bonnet, conversat
 def test_a_document_goes_on_when_its_ticket_is_merged_into_another(api, bonnet, conversation):
     before = api.index(conversation, bonnet, "invoice")
     survivor = api.receive(letter(CLAIRE))
-    api.do(f"/tickets/{survivor}/merge", {"ticket_id": conversation["ticket_id"]})
+    api.do(f"/tickets/{survivor}/merge", {"other_id": conversation["ticket_id"]})
     here = conversation | {"ticket_id": survivor}
     after = api.index(here, bonnet, "quote")
     assert api.index(here, bonnet, "invoice") == before
@@ -153,7 +153,7 @@ def test_what_was_indexed_is_read_where_the_answer_says(api, bonnet, scan):
     assert (answer.status_code, answer.headers["etag"]) == (201, '"1"')
     shown = api.get(answer.headers["location"], params={"min_position": answer.json()["position"]})
     assert (shown.status_code, shown.headers["etag"], shown.json()["version"]) == (200, '"1"', 1)
-    assert (shown.json()["document_id"], shown.json()["name"]) == (answer.json()["document_id"], "Carte grise")
+    assert (shown.json()["document_id"], shown.json()["name"]) == (answer.json()["id"], "Carte grise")
 
 
 def test_an_attachment_is_indexed_once_on_a_file_as_a_type(api, bonnet, martin, scan):

@@ -140,14 +140,14 @@ def test_who_owns_an_address_is_named_whatever_they_are(api, bonnet, ferrand):
     api.do(f"/contacts/{ferrand}/email-addresses", {"address": GESTION})
     refused = api.post(f"/clients/{bonnet}/email-addresses", json={"address": GESTION})
     assert problem(refused) == (409, "/problems/address-belongs-to-another")
-    assert refused.json()["owners"] == [{"kind": "contact", "id": ferrand, "display_name": "Ferrand"}]
+    assert refused.json()["owners"] == [{"kind": "contact", "id": ferrand, "label": "Ferrand"}]
 
 
 def test_an_address_is_taken_off_a_company(api, insurer):
     given = api.do(f"/companies/{insurer}/email-addresses", {"address": GESTION})
-    api.do(f"/companies/{insurer}/email-addresses/{given['address_id']}", method="DELETE")
+    api.do(f"/companies/{insurer}/email-addresses/{given['id']}", method="DELETE")
     assert api.addresses_of(insurer, "companies") == {}
-    again = api.delete(f"/companies/{insurer}/email-addresses/{given['address_id']}")
+    again = api.delete(f"/companies/{insurer}/email-addresses/{given['id']}")
     assert problem(again) == (404, "/problems/address-not-on-file")
 
 

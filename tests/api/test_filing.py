@@ -204,7 +204,7 @@ def test_an_owned_address_is_not_given_to_another_by_chance(api, bonnet, petit):
 
     problem = refused.json()
     assert (refused.status_code, problem["type"]) == (409, "/problems/address-belongs-to-another")
-    assert problem["owners"] == [{"kind": "client", "id": petit, "display_name": "Petit"}]
+    assert problem["owners"] == [{"kind": "client", "id": petit, "label": "Petit"}]
     assert problem["address"] == PAUL
     assert problem["address_id"] == api.addresses_of(petit)[PAUL]
     assert api.tickets_of(petit) == [ticket_id]

@@ -5,12 +5,12 @@ import json
 from uuid import uuid4
 
 import pytest
-from starlette.responses import Response
 
 from adapters.databases import StoreUnavailable
-from api import operations
-from api.app import OPERATIONS
-from api.staff import COMMAND_LINE
+from adapters.staff import COMMAND_LINE
+from api import answering
+from api.answering import Answered
+from api.routes import office_operations
 from domain.office import WelcomeCollaborator
 from projections import clients, collaborators, ticket_history
 from tests.api.letters import letter
@@ -67,7 +67,7 @@ def test_a_request_without_a_valid_token_is_unauthenticated(asked, header):
     assert answer.headers["www-authenticate"] == 'Bearer realm="greffier"'
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.route.__name__)
+@pytest.mark.parametrize("operation", office_operations(), ids=lambda operation: operation.name)
 def test_every_operation_asks_for_a_token_before_anything_else(asked, operation):
     path = operation.path.replace("{part}", "x")
 
@@ -86,7 +86,7 @@ def test_the_scheme_s_case_does_not_matter(asked, scheme):
 
 
 def test_who_may_not_do_it_is_told_so(asked, monkeypatch):
-    monkeypatch.setattr(operations, "may", lambda _, action: action != "manage_dossiers")
+    monkeypatch.setattr(answering, "may", lambda _, action: action != "manage_dossiers")
 
     problem(asked.post("/clients", json={}), 403, "forbidden")
     assert asked.get("/clients").status_code == 200
@@ -248,6 +248,13 @@ def test_a_wrong_kind_is_told_which_there_are(asked, ticket_id, on, message):
         ("limit=1&limit=1", ["query.limit"]),
         ("limit=1&total=true&total=false", ["query.total"]),
         (f"cursor={'x' * 2001}", ["query.cursor"]),
+        ("page=0", ["query.page"]),
+        ("page=1_0", ["query.page"]),
+        ("page=%2B1", ["query.page"]),
+        ("page=1.0", ["query.page"]),
+        ("filed=on", ["query.filed"]),
+        ("min_position=1.0", ["query.min_position"]),
+        ("page=2&cursor=WzFd", ["query.page"]),
     ],
 )
 def test_wrong_query_parameters_are_named(asked, query, wrong):
@@ -393,7 +400,7 @@ def test_a_foreseen_error_of_ours_is_one_warning_in_the_log(halted, caplog):
 
     problem(api.get("/tickets"), 503, "views-behind")
 
-    (warning,) = [record for record in caplog.records if record.name == "api.operations"]
+    (warning,) = [record for record in caplog.records if record.name == "api.answering"]
     assert (warning.levelname, warning.exc_info) == ("WARNING", None)
     assert warning.getMessage() == "answered with /problems/views-behind: the views have not reached position 0 yet"
 
@@ -403,7 +410,7 @@ def test_an_unforeseen_error_says_nothing_of_the_inside(asked, shared, monkeypat
     def break_down(*_, **__):
         raise RuntimeError("the secret inside")
 
-    monkeypatch.setattr("projections.tickets.inbox", break_down)
+    monkeypatch.setattr("projections.tickets._page", break_down)
     monkeypatch.setattr(shared.engine, "status", break_down)
     answer = asked.get(path)
 
@@ -437,9 +444,9 @@ def test_answers_are_made_off_the_event_loop(asked, monkeypatch):
             loops.append(asyncio.get_running_loop())
         except RuntimeError:
             loops.append(None)
-        return Response(*arguments, **more)
+        return Answered(*arguments, **more)
 
-    monkeypatch.setattr(operations, "Response", made)
+    monkeypatch.setattr(answering, "Answered", made)
 
     assert asked.get("/tickets").status_code == 200
     assert loops == [None]
@@ -453,7 +460,7 @@ def test_no_token_is_ever_logged(asked, shared, monkeypatch, caplog):
     caplog.set_level("DEBUG")
     asked.get("/tickets")
     answers = [asked.get("/tickets", headers={"Authorization": "Bearer greffier_stranger"})]
-    monkeypatch.setattr("projections.tickets.inbox", break_down)
+    monkeypatch.setattr("projections.tickets._page", break_down)
     answers.append(asked.get("/tickets"))
 
     assert [answer.status_code for answer in answers] == [401, 500]

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.api.document import IDENTIFIED
+from tests.api.document import IDENTIFIED, required_query
 from tests.api.office import opened, serving_halted
 
 READ_NO_VIEW = {
@@ -61,7 +61,10 @@ def test_no_read_answers_from_before_the_position_asked_for(behind, identified):
     method, path, operation = IDENTIFIED[identified]
     ids = {parameter["name"]: uuid4() for parameter in operation.get("parameters", ()) if parameter["in"] == "path"}
     answer = behind.request(
-        method, path.format(**ids), params={"min_position": behind.position}, json=BODIES.get(identified)
+        method,
+        path.format(**ids),
+        params={"min_position": behind.position, **required_query(operation)},
+        json=BODIES.get(identified),
     )
     assert answer.status_code == 503, answer.text
     assert answer.json()["type"] == "/problems/views-behind"

@@ -66,7 +66,7 @@ def test_a_filing_and_an_assignment_show_at_once(api, search):
 def test_what_was_dismissed_or_merged_is_found_where_it_is(api, search):
     first, second, third = (api.receive_from(CLAIRE, text=f"attestation n{number}") for number in (1, 2, 3))
     api.do(f"/tickets/{first}/dismiss", {"reason": "junk"})
-    api.do(f"/tickets/{third}/merge", {"ticket_id": second})
+    api.do(f"/tickets/{third}/merge", {"other_id": second})
 
     assert search(text="attestation") == [third]
     assert search(text="n2") == [third]

@@ -4,9 +4,10 @@ import io
 from pathlib import Path
 from uuid import uuid4
 
+from api.staff import COMMAND_LINE
+
 from api.bootstrap import Greffier, create_office, open_greffier
 from api.settings import Settings
-from api.staff import COMMAND_LINE
 from domain.client import Company, RegisterClient
 from domain.commands import Command
 from domain.files import AssociateEmailAddress

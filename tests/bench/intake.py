@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from api.staff import COMMAND_LINE
 from eventsourcing.persistence import EventStore
 
 from adapters.databases import store_url
 from adapters.mail.sources import iter_messages
 from api.bootstrap import Greffier, create_office, open_greffier
 from api.settings import Settings
-from api.staff import COMMAND_LINE
 from domain.office import OpenOffice
 from tests.bench import mailbox
 from tests.bench.bare_library import bare_event, bare_store, bare_store_postgres, save_all, saves_of

@@ -16,8 +16,8 @@ from sqlalchemy import URL, Connection, Table, create_engine, select
 
 from adapters.databases import libpq_url, postgres_options, store_url
 from adapters.generated_office import Extent, generate
+from adapters.master_key import master_key
 from api.bootstrap import Greffier, create_office, open_greffier
-from api.master_key import master_key
 from api.settings import Settings
 from projections.office import office_projections
 from projections.projection import fold_all, views
@@ -144,7 +144,7 @@ def _libpq(url: URL, store: str) -> str:
 
 
 def _key(office: Greffier) -> bytes:
-    return master_key(office.settings).raw
+    return master_key(office.settings.key_place).raw
 
 
 @contextmanager

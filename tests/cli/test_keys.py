@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from adapters.databases import SQLiteDatabase, StoreUnavailable
+from adapters.master_key import rotate_master_key
 from adapters.vault import MasterKey, MasterKeyError, Vault
-from api.master_key import rotate_master_key
 from tests.cli.command_line import PATIENCE, errors, wait_until
 from tests.end_to_end.mailboxes import letter
 
@@ -82,7 +82,7 @@ def test_half_a_successor_does_not_hide_what_is_wrong_with_the_key(demo):
 
 def test_a_rotation_that_another_command_finished_has_succeeded(demo, monkeypatch):
     with monkeypatch.context() as patched:
-        other = _start_within_a_rotation(demo, patched, "tickets", "list", "--json")
+        other = _start_within_a_rotation(demo, patched, "tickets", "list", "--limit", "1")
         demo("keys", "rotate")
     assert other[0].wait(PATIENCE) == 0
     demo("projections", "verify")
@@ -123,7 +123,7 @@ def test_a_rotation_by_a_command_that_holds_the_former_key_is_refused(demo):
     with demo.open() as late:
         demo("keys", "rotate")
         with pytest.raises(MasterKeyError, match="rotated by another process"):
-            rotate_master_key(late.vault, late.settings, None)
+            rotate_master_key(late.vault, late.settings.key_place, None)
     assert [path.name for path in demo.folder.glob("master.key*")] == ["master.key"]
     demo("projections", "verify")
 
@@ -134,10 +134,10 @@ def test_a_rotation_that_was_cut_short_is_finished_before_the_next(demo, monkeyp
     with demo.open() as late:
         _cut_a_rotation_short(demo, monkeypatch, moment)
         if moment == "before the vault":
-            rotate_master_key(late.vault, late.settings, None)
+            rotate_master_key(late.vault, late.settings.key_place, None)
         else:
             with pytest.raises(MasterKeyError, match="rotated by another process"):
-                rotate_master_key(late.vault, late.settings, None)
+                rotate_master_key(late.vault, late.settings.key_place, None)
     demo("projections", "verify")
     assert [path.name for path in demo.folder.glob("master.key*")] == ["master.key"]
 
@@ -150,7 +150,7 @@ def test_a_rotation_is_done_again_after_the_disk_failed_it_at_its_end(demo, monk
         with monkeypatch.context() as patched:
             patched.setattr(SQLiteDatabase, "forget", fail)
             with pytest.raises(StoreUnavailable):
-                rotate_master_key(greffier.vault, greffier.settings, None)
+                rotate_master_key(greffier.vault, greffier.settings.key_place, None)
         _cut_a_rotation_short(demo, monkeypatch, "before the vault", greffier)
     demo("projections", "verify")
 
@@ -166,7 +166,9 @@ def _cut_a_rotation_short(demo, monkeypatch, moment, greffier=None):
     with monkeypatch.context() as patched:
         patched.setattr(Vault, "rotate", cut)
         with pytest.raises(Cut):
-            demo("keys", "rotate") if greffier is None else rotate_master_key(greffier.vault, greffier.settings, None)
+            demo("keys", "rotate") if greffier is None else rotate_master_key(
+                greffier.vault, greffier.settings.key_place, None
+            )
 
 
 def test_a_server_with_the_former_key_stops_writing_rather_than_mixing_keys(demo):

@@ -41,8 +41,13 @@ def test_each_views_state_is_shown(projected):
     assert all(name in said for name in NAMES)
 
 
+def comment_on_first(office):
+    ticket_id = office.json("tickets", "show", "1")["ticket_id"]
+    office("api", "POST", f"/tickets/{ticket_id}/comments", "text=Rappeler")
+
+
 def test_views_are_rebuilt_and_equal_a_replay(projected):
-    projected("tickets", "comment", "1", "Rappeler")  # of all else, the demonstration has some
+    comment_on_first(projected)  # of all else, the demonstration has some
     before = _generations(projected)
     assert projected.json("projections", "rebuild", "tickets", "clients")["rebuilt"] == ["tickets", "clients"]
     after = _generations(projected)
@@ -73,7 +78,7 @@ def test_a_row_that_is_not_what_the_log_says_is_found(projected):
 
 
 def test_views_that_were_deleted_are_made_again(demo):
-    demo("tickets", "comment", "1", "Rappeler")
+    comment_on_first(demo)
     for path in demo.folder.glob("views.sqlite*"):
         path.unlink()
     assert {view["state"] for view in demo.json("projections", "status")["views"]} == {"missing"}

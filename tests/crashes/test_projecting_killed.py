@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import inspect
 
 from adapters.generated_office import Extent, generate
+from adapters.staff import COMMAND_LINE
 from api.bootstrap import create_office, open_greffier
 from api.settings import Settings
-from api.staff import COMMAND_LINE
 from domain.client import ActivateClient, Person, RegisterClient
 
 KILLS = 100

@@ -4,15 +4,15 @@ import signal
 
 import pytest
 
+from adapters.master_key import rotate_master_key
 from adapters.vault import MasterKeyError
-from api.master_key import rotate_master_key
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
 from adapters.vault import Vault
 from api.bootstrap import open_greffier
-from api.master_key import rotate_master_key
+from adapters.master_key import rotate_master_key
 from api.settings import Settings
 
 def die(*_):
@@ -21,7 +21,7 @@ def die(*_):
 kind, name = {"commit": (Vault, "rotate"), "rename": (Path, "replace")}[sys.argv[2]]
 with open_greffier(Settings(data=Path(sys.argv[1]))) as greffier:
     setattr(kind, name, die)
-    rotate_master_key(greffier.vault, greffier.settings, None)
+    rotate_master_key(greffier.vault, greffier.settings.key_place, None)
 """
 
 
@@ -35,10 +35,10 @@ def test_a_rotation_that_is_killed_loses_no_key_whoever_rotates_next(demo, start
         assert key.read_bytes() == former
         assert key.with_name("master.key.new").exists()
         if in_force == "former":
-            rotate_master_key(late.vault, late.settings, None)
+            rotate_master_key(late.vault, late.settings.key_place, None)
         else:
             with pytest.raises(MasterKeyError, match="rotated by another process"):
-                rotate_master_key(late.vault, late.settings, None)
+                rotate_master_key(late.vault, late.settings.key_place, None)
     assert key.read_bytes() != former
     demo("projections", "verify")
     demo("keys", "rotate")

@@ -469,8 +469,8 @@ class ConversationMachine(RuleBasedStateMachine):
     def run(self, run_id, steps, expected):
         """Gives each ticket its command: those that are refused are told one by one, and the others done."""
         done = runs.run(self.log, self.actor, steps, run_id)
-        assert {one.ticket_id for one in done.changed} == {self.ids[one] for one, no in expected.items() if no is None}
-        assert {one.ticket_id: one.problem.type for one in done.failed} == {
+        assert {one.id for one in done.changed} == {self.ids[one] for one, no in expected.items() if no is None}
+        assert {one.id: one.problem.type for one in done.failed} == {
             self.ids[one]: PROBLEMS[no] for one, no in expected.items() if no is not None
         }
 

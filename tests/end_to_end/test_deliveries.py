@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.mail.fingerprint import content_digest
 from adapters.mail.parser import parse_message
-from api.staff import COMMAND_LINE
+from adapters.staff import COMMAND_LINE
 from domain.ticket import Ticket
 from domain.ticket_events import TicketContinued, TicketReceived
 from tests.cli.command_line import PATIENCE, wait_until

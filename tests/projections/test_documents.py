@@ -15,7 +15,7 @@ from domain.document import (
 from domain.events import ERASED
 from domain.ticket_events import Attachment, StoredFile, TicketMerged, TicketSplitOff
 from domain.values import Target
-from projections import documents, messages
+from projections import documents
 from projections.paging import BadCursor
 from projections.reading import views_of
 from tests.projections.facts import MAIL, person, received
@@ -170,8 +170,3 @@ def test_documents_come_in_pages(views, on_file):
     assert on_file("client", CLAIRE, limit=2, cursor=first.next_cursor) == [ONE]
     with pytest.raises(BadCursor):
         views.page(documents.of_ticket, T1, limit=2, cursor="x")
-
-
-def test_the_messages_with_an_attachment_of_a_number(views):
-    assert views.asked(messages.ids_with_attachment, T1, 2) == [MAIL]
-    assert views.asked(messages.ids_with_attachment, T1, 3) == []

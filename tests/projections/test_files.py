@@ -8,9 +8,11 @@ from domain.company import CompanyName, CompanyRegistered
 from domain.contact import ContactIdentity, ContactRegistered
 from domain.contract import ContractRegistered, ContractTerminated, Policy
 from domain.events import ERASED
+from domain.filing import CollaboratorChoice
+from domain.ticket_events import TicketClassified
 from domain.values import Target
-from projections import claims, companies, contacts, contracts, files
-from tests.projections.facts import person
+from projections import claims, companies, contacts, contracts, files, targets, tickets
+from tests.projections.facts import person, received
 
 CLAIRE, CONTRACT, CLAIM, COMPANY, CONTACT = (UUID(int=number) for number in range(1, 6))
 TERMINATED = ContractTerminated(effective_on=date(2026, 6, 30))
@@ -19,7 +21,7 @@ EVERY = {"client": CLAIRE, "contract": CONTRACT, "claim": CLAIM, "company": COMP
 
 @pytest.fixture
 def views(telling):
-    told = telling(*files.VIEWS)
+    told = telling(tickets.tickets, *files.VIEWS)
     told.happened(CLAIRE, person("Dupont", "Claire", "Mme"))
     told.happened(COMPANY, CompanyRegistered(role="insurer", identity=CompanyName(name="Mutuelle des Deux Rives")))
     told.happened(CONTACT, ContactRegistered(number=1, company_id=COMPANY, identity=ContactIdentity(last_name="Roy")))
@@ -30,6 +32,11 @@ def views(telling):
     told.happened(CLAIM, ClaimOpened(number=7, contract_id=CONTRACT, dossier_id=CLAIRE, reference=ClaimReference()))
     yield told
     assert told.equal_to_replay()
+
+
+def filed_on(kind, id_):
+    dossier = CLAIRE if kind in {"client", "contract", "claim"} else None
+    return TicketClassified(filed_on=Target(kind=kind, id=id_), dossier_id=dossier, evidence=CollaboratorChoice())
 
 
 def line(views, kind):
@@ -61,7 +68,9 @@ def test_a_file_is_named_with_everything_above_it(views):
 )
 def test_what_stands_under_a_file(views, kind, below):
     file = Target(kind=kind, id=EVERY[kind])
-    assert set(views.asked(files.with_everything_below, file)) == below
+    for number, (one, id_) in enumerate(EVERY.items(), 1):
+        views.happened(UUID(int=100 + number), received(number), filed_on(one, id_))
+    assert {line.filed_on.id for line in views.page(tickets.of_file, file).items} == below
     assert views.asked(files.exists, file)
 
 
@@ -81,18 +90,32 @@ def test_a_file_that_is_not_there_is_unknown(views, kind):
         ("claim", "7"),
         ("company", "mutuelle des deux rives"),
         ("contact", "1"),
+        ("client", str(CLAIRE)),
     ],
 )
 def test_a_file_is_found_by_what_people_call_it(views, kind, name):
-    assert views.asked(files.ids_of, kind, name) == [EVERY[kind]]
-    for other in ("2", "MRH", "Mutuelle", "", "²", "-1", "9" * 30):
-        assert views.asked(files.ids_of, kind, other) == []
+    (found,) = views.page(targets.called, name=name, kind=kind).items
+    assert (found.kind, found.id, found.exact) == (kind, EVERY[kind], True)
+    assert found.filed_under[0].label == found.label
+    assert found.id in {one.id for one in views.page(targets.called, name=name).items}
+    for other in ("2", "XYZ", "²", "-1", "9" * 30, str(UUID(int=99))):
+        assert views.page(targets.called, name=other, kind=kind).items == []
+
+
+def test_a_file_is_found_by_words_of_its_name_after_what_bears_it_whole(views):
+    rives = UUID(int=11)
+    views.happened(rives, CompanyRegistered(role="insurer", identity=CompanyName(name="Rives")))
+    found = views.page(targets.called, name="rives").items
+    assert [(one.id, one.exact) for one in found] == [(rives, True), (COMPANY, False)]
+    assert views.page(targets.called, name="rives", kind="client").items == []
+    assert [one.id for one in views.page(targets.called, name="MRH").items] == [CONTRACT]
 
 
 def test_what_several_contracts_are_called_names_them_all(views):
     other = UUID(int=11)
     views.happened(other, ContractRegistered(dossier_id=CLAIRE, policy=Policy(number="MRH-1")))
-    assert set(views.asked(files.ids_of, "contract", "MRH-1")) == {CONTRACT, other}
+    found = views.page(targets.called, name="MRH-1", total=True)
+    assert ({one.id for one in found.items}, found.total) == ({CONTRACT, other}, 2)
 
 
 def test_what_was_erased_is_in_no_list(views):

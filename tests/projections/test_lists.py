@@ -50,14 +50,14 @@ def nth(kind, number):
 def fill(views):
     """Five of each on one file or ticket, several of one name, and one elsewhere."""
     views.recorded(CLIENT, person("Martin", number=9))
-    views.recorded(CONTRACT, ContractRegistered(client_id=nth(1, 1), policy=Policy(number="MRH-0")))
+    views.recorded(CONTRACT, ContractRegistered(dossier_id=nth(1, 1), policy=Policy(number="MRH-0")))
     views.recorded(TICKET, received(9, sender_id=None), filed(nth(1, 1)))
     views.recorded(ABSORBED, received(10, sender_id=None), TicketMerged(into=TICKET, mail_ids=()))
     for number in range(1, COUNT + 1):
         views.recorded(nth(1, number), person("Dupont", number=number))
         policy = Policy(number=f"MRH-{number}")
-        views.recorded(nth(2, number), ContractRegistered(client_id=CLIENT, policy=policy))
-        claim = ClaimOpened(number=number, contract_id=CONTRACT, reference=ClaimReference())
+        views.recorded(nth(2, number), ContractRegistered(dossier_id=CLIENT, policy=policy))
+        claim = ClaimOpened(number=number, contract_id=CONTRACT, dossier_id=CLIENT, reference=ClaimReference())
         views.recorded(nth(3, number), claim)
         views.recorded(nth(4, number), CompanyRegistered(role="insurer", identity=CompanyName(name="Axe")))
         views.recorded(nth(5, number), ContactRegistered(number=number, identity=ContactIdentity(last_name="Roy")))
@@ -78,7 +78,7 @@ def indexed():
     raw = StoredFile(name="f", key="00", size=1)
     content = DocumentContent(name="a.pdf", content_type="application/pdf", size=1, raw=raw)
     on = DocumentTarget(kind="client", id=CLIENT)
-    return DocumentIndexed(document_type="quote", on=on, source=source, content=content)
+    return DocumentIndexed(document_type="quote", on=on, dossier_id=CLIENT, source=source, content=content)
 
 
 def ids(kind, *, newest_first=False):

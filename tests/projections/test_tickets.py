@@ -89,6 +89,8 @@ def test_a_line_of_the_inbox(views, inbox):
         "attachment_count": 1,
         "filed_on": None,
         "filed_under": [],
+        "dossier_id": None,
+        "undoable": False,
         "unfiled_reason": "unknown_address",
         "state": "open",
         "assigned_to": None,

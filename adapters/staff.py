@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from api.bootstrap import Greffier
+from adapters.event_store.log import EventLog
 from domain.events import Actor
 from domain.office import OFFICE_ID, CollaboratorIdentity, CollaboratorJoined, Office, WelcomeCollaborator
 from domain.values import address_key
@@ -23,26 +23,26 @@ class NoSuchCollaborator(Exception):
         )
 
 
-def collaborator_id(greffier: Greffier, email_address: str) -> UUID:
+def collaborator_id(log: EventLog, email_address: str) -> UUID:
     """The id of the collaborator of this address, whoever they are: one address is one person."""
-    return greffier.log.keyed_id("collaborator", address_key(email_address))
+    return log.keyed_id("collaborator", address_key(email_address))
 
 
-def find_collaborator(greffier: Greffier, email_address: str | None) -> UUID:
+def find_collaborator(log: EventLog, email_address: str | None) -> UUID:
     """The collaborator of this address, or the first who joined. Raises `NoSuchCollaborator`."""
     if email_address is None:
-        for recorded in greffier.log.stream(OFFICE_ID):
+        for recorded in log.stream(OFFICE_ID):
             if isinstance(recorded.event, CollaboratorJoined):
                 return recorded.event.collaborator_id
         raise NoSuchCollaborator(None)
-    found = collaborator_id(greffier, email_address)
-    if found not in greffier.log.state(Office, OFFICE_ID).collaborators:
+    found = collaborator_id(log, email_address)
+    if found not in log.state(Office, OFFICE_ID).collaborators:
         raise NoSuchCollaborator(email_address)
     return found
 
 
-def welcome(greffier: Greffier, identity: CollaboratorIdentity) -> UUID:
+def welcome(log: EventLog, identity: CollaboratorIdentity) -> UUID:
     """Welcomes a collaborator, if they aren't one yet. Raises `OfficeNotOpen`."""
-    found = collaborator_id(greffier, identity.email_address)
-    greffier.log.execute(WelcomeCollaborator(collaborator_id=found, identity=identity), COMMAND_LINE)
+    found = collaborator_id(log, identity.email_address)
+    log.execute(WelcomeCollaborator(collaborator_id=found, identity=identity), COMMAND_LINE)
     return found

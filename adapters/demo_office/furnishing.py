@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from adapters.demo_office import DemoContract, DemoDossier, DemoOffice, demo_messages, demo_office, write_mbox
-from api.bootstrap import Greffier
-from api.staff import COMMAND_LINE, welcome
+from adapters.demo_office.mailbox import demo_messages, write_mbox
+from adapters.demo_office.people import DemoContract, DemoDossier, DemoOffice, demo_office
+from adapters.event_store.log import EventLog
+from adapters.staff import COMMAND_LINE, welcome
 from domain.claim import OpenClaim
 from domain.client import Company, Identity, Person, RegisterClient
 from domain.company import RegisterCompany
@@ -28,77 +29,77 @@ class AnotherOffice(Exception):
         super().__init__(f"{folder} holds another office ({name}): the demonstration needs a folder of its own")
 
 
-def furnish(greffier: Greffier) -> Path:
-    """Opens the demonstration office with its staff and dossiers, and gives its mailbox. Done again, adds nothing.
+def furnish(log: EventLog, folder: Path) -> Path:
+    """Opens the demonstration office with its staff and dossiers, and gives its mailbox in this folder. Done again, adds nothing.
 
     Raises `AnotherOffice`: nobody's real office is furnished with invented people.
     """
     office = demo_office()
-    greffier.log.execute(OpenOffice(name=office.name), COMMAND_LINE)
-    if (name := greffier.log.state(Office, OFFICE_ID).name) != office.name:
-        raise AnotherOffice(greffier.settings.data, name)
+    log.execute(OpenOffice(name=office.name), COMMAND_LINE)
+    if (name := log.state(Office, OFFICE_ID).name) != office.name:
+        raise AnotherOffice(folder, name)
     staff = [
-        welcome(greffier, CollaboratorIdentity(first_name=c.first_name, last_name=c.last_name, email_address=c.email))
+        welcome(log, CollaboratorIdentity(first_name=c.first_name, last_name=c.last_name, email_address=c.email))
         for c in office.collaborators
     ]
-    greffier.log.execute(ReserveOfficeAddress(address=office.email), COMMAND_LINE)
+    log.execute(ReserveOfficeAddress(address=office.email), COMMAND_LINE)
     for dossier in office.dossiers:
-        _open(greffier, office, dossier, Actor.collaborator(staff[0]))
-    insurer_id = _register_insurer(greffier, office, Actor.collaborator(staff[0]))
+        _open(log, office, dossier, Actor.collaborator(staff[0]))
+    insurer_id = _register_insurer(log, office, Actor.collaborator(staff[0]))
     for contract in office.contracts:
-        _register(greffier, contract, insurer_id, Actor.collaborator(staff[0]))
-    mailbox = greffier.settings.data / MAILBOX
-    write_mbox(demo_messages(office, last_day=_opening_day(greffier) - timedelta(days=1)), mailbox)
+        _register(log, contract, insurer_id, Actor.collaborator(staff[0]))
+    mailbox = folder / MAILBOX
+    write_mbox(demo_messages(office, last_day=_opening_day(log) - timedelta(days=1)), mailbox)
     return mailbox
 
 
-def _open(greffier: Greffier, office: DemoOffice, dossier: DemoDossier, actor: Actor) -> None:
-    client_id = _dossier_id(greffier, dossier.display_name)
+def _open(log: EventLog, office: DemoOffice, dossier: DemoDossier, actor: Actor) -> None:
+    client_id = _dossier_id(log, dossier.display_name)
     own = tuple(address for address in dossier.emails if address not in office.shared_emails)
     register = RegisterClient(
         client_id=client_id, identity=_identity(dossier), active=dossier.status == "client", email_addresses=own
     )
-    greffier.log.execute(register, actor)
+    log.execute(register, actor)
     for address in set(dossier.emails) - set(own):
-        greffier.log.execute(
+        log.execute(
             AssociateEmailAddress(owner=Target(kind="client", id=client_id), address=address, how="share"), actor
         )
 
 
-def _register_insurer(greffier: Greffier, office: DemoOffice, actor: Actor) -> UUID:
+def _register_insurer(log: EventLog, office: DemoOffice, actor: Actor) -> UUID:
     insurer = office.insurer
-    company_id = greffier.log.keyed_id("demo_company", insurer.name)
-    greffier.log.execute(RegisterCompany(company_id=company_id, role="insurer", name=insurer.name), actor)
+    company_id = log.keyed_id("demo_company", insurer.name)
+    log.execute(RegisterCompany(company_id=company_id, role="insurer", name=insurer.name), actor)
     contact = RegisterContact(
-        contact_id=greffier.log.keyed_id("demo_contact", insurer.last_name),
+        contact_id=log.keyed_id("demo_contact", insurer.last_name),
         company_id=company_id,
         identity=ContactIdentity(first_name=insurer.first_name, last_name=insurer.last_name, function=insurer.function),
     )
-    greffier.log.execute(contact, actor)
+    log.execute(contact, actor)
     return company_id
 
 
-def _register(greffier: Greffier, contract: DemoContract, insurer_id: UUID, actor: Actor) -> None:
-    contract_id = greffier.log.keyed_id("demo_contract", contract.policy_number)
+def _register(log: EventLog, contract: DemoContract, insurer_id: UUID, actor: Actor) -> None:
+    contract_id = log.keyed_id("demo_contract", contract.policy_number)
     register = RegisterContract(
         contract_id=contract_id,
-        client_id=_dossier_id(greffier, contract.dossier),
+        client_id=_dossier_id(log, contract.dossier),
         company_id=insurer_id,
         policy_number=contract.policy_number,
         product=contract.product,
     )
-    greffier.log.execute(register, actor)
+    log.execute(register, actor)
     for reference in contract.claims:
         claim = OpenClaim(
-            claim_id=greffier.log.keyed_id("demo_claim", reference),
+            claim_id=log.keyed_id("demo_claim", reference),
             contract_id=contract_id,
             insurer_reference=reference,
         )
-        greffier.log.execute(claim, actor)
+        log.execute(claim, actor)
 
 
-def _dossier_id(greffier: Greffier, display_name: str) -> UUID:
-    return greffier.log.keyed_id("demo_dossier", display_name)
+def _dossier_id(log: EventLog, display_name: str) -> UUID:
+    return log.keyed_id("demo_dossier", display_name)
 
 
 def _identity(dossier: DemoDossier) -> Identity:
@@ -107,6 +108,6 @@ def _identity(dossier: DemoDossier) -> Identity:
     return Person(first_name=dossier.first_name, last_name=dossier.last_name)
 
 
-def _opening_day(greffier: Greffier) -> date:
-    opened = next(r for r in greffier.log.stream(OFFICE_ID) if isinstance(r.event, OfficeOpened))
+def _opening_day(log: EventLog) -> date:
+    opened = next(r for r in log.stream(OFFICE_ID) if isinstance(r.event, OfficeOpened))
     return opened.at.date()

@@ -1,0 +1,171 @@
+"""What `Reading.visible` hides is in no answer: no line, no total, no page of it, no label. Until there are rules, a viewer
+of one dossier is made here.
+"""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import or_
+
+from domain.claim import ClaimOpened, ClaimReference
+from domain.company import CompanyName, CompanyRegistered
+from domain.contract import ContractRegistered, Policy
+from domain.document import DocumentContent, DocumentIndexed, DocumentSource, DocumentTarget
+from domain.email_address import Address, EmailAddressAssociated
+from domain.events import Actor
+from domain.ticket_events import StoredFile, TicketCommented
+from domain.values import Target
+from projections import (
+    claims,
+    clients,
+    contracts,
+    documents,
+    email_addresses,
+    files,
+    messages,
+    suggestions,
+    targets,
+    ticket_comments,
+    ticket_history,
+    ticket_search,
+    tickets,
+)
+from projections.office import office_projections
+from projections.paging import Following, Window
+from projections.reading import Reading
+from tests.projections.facts import filed, person, received
+
+CLAIRE, BRUNO, COMPANY = UUID(int=1), UUID(int=2), UUID(int=3)
+UNFILED = UUID(int=4)
+
+
+class OfOneDossier(Reading):
+    """Sees Bruno's, and what is nobody's."""
+
+    def visible(self, statement, dossier):
+        return statement.where(or_(dossier.is_(None), dossier == BRUNO))
+
+
+def of(kind):
+    """The id of one such thing of a client."""
+    return lambda client: UUID(int=client.int * 100 + kind)
+
+
+contract, claim, document, ticket, mail, address = (of(kind) for kind in range(1, 7))
+
+
+@pytest.fixture
+def views(telling):
+    told = telling(*office_projections())
+    told.recorded(COMPANY, CompanyRegistered(role="insurer", identity=CompanyName(name="Dupont Assurances")))
+    for number, client in enumerate((CLAIRE, BRUNO), 1):
+        told.recorded(client, person("Dupont", number=number))
+        policy = Policy(number=f"MRH-{number}")
+        told.recorded(contract(client), ContractRegistered(dossier_id=client, policy=policy))
+        opened = ClaimOpened(number=number, contract_id=contract(client), dossier_id=client, reference=ClaimReference())
+        told.recorded(claim(client), opened)
+        letter = received(number, mail_id=mail(client), sender_id=address(client))
+        told.recorded(ticket(client), letter, filed(client))
+        told.recorded(
+            ticket(client),
+            TicketCommented(comment_id=UUID(int=9), text="Rappeler"),
+            actor=Actor.rule("command_line"),
+        )
+        told.recorded(address(client), associated(client))
+        told.recorded(document(client), indexed(client))
+    told.happened(UNFILED, received(3, mail_id=UUID(int=8), sender_id=address(CLAIRE)))
+    return told
+
+
+def associated(client):
+    written = Address(address="dupont@courriel.example")
+    return EmailAddressAssociated(owner=Target(kind="client", id=client), dossier_id=client, written=written)
+
+
+def indexed(client):
+    return DocumentIndexed(
+        document_type="quote",
+        on=DocumentTarget(kind="client", id=client),
+        dossier_id=client,
+        source=DocumentSource(ticket_id=ticket(client), mail_id=mail(client), part=2),
+        content=DocumentContent(
+            name="a.pdf", content_type="application/pdf", size=1, raw=StoredFile(name="f", key="00", size=1)
+        ),
+    )
+
+
+@pytest.fixture
+def asked(views):
+    def asked(query, *arguments, **options):
+        def restricted(session):
+            return query(OfOneDossier(session.connection, session.viewer), *arguments, **options)
+
+        return views.asked(restricted)
+
+    return asked
+
+
+ONE = {
+    "client": (clients.client, lambda client: client),
+    "contract": (contracts.contract, contract),
+    "claim": (claims.claim, claim),
+    "document": (documents.document, document),
+    "ticket": (tickets.ticket, ticket),
+}
+UNDER = {
+    "contracts": (contracts.of_client, lambda client: client),
+    "claims": (claims.of_contract, contract),
+    "tickets of a client": (tickets.of_file, lambda client: Target(kind="client", id=client)),
+    "tickets of a contract": (tickets.of_file, lambda client: Target(kind="contract", id=contract(client))),
+    "documents of a client": (documents.of_file, lambda client: Target(kind="client", id=client)),
+    "documents of a ticket": (documents.of_ticket, ticket),
+    "messages": (messages.of_ticket, ticket),
+    "comments": (ticket_comments.of_ticket, ticket),
+    "history": (ticket_history.of_ticket, ticket),
+}
+
+
+@pytest.mark.parametrize("name", ONE)
+def test_one_thing_of_a_hidden_dossier_is_not_there(asked, views, name):
+    query, of_client = ONE[name]
+    assert views.asked(query, of_client(CLAIRE)) is not None
+    assert asked(query, of_client(CLAIRE)) is None
+    assert asked(query, of_client(BRUNO)) is not None
+
+
+@pytest.mark.parametrize("name", UNDER)
+def test_what_stands_under_a_hidden_dossier_is_not_there(asked, views, name):
+    query, of_client = UNDER[name]
+    assert views.asked(query, of_client(CLAIRE), Window()) is not None
+    assert asked(query, of_client(CLAIRE), Window()) is None
+    assert asked(query, of_client(BRUNO), Window()) is not None
+
+
+def test_lists_neither_show_nor_count_what_is_hidden(asked):
+    everyone = asked(clients.search, Window(total=True), name="dupont")
+    assert ([one.client_id for one in everyone.items], everyone.total) == ([BRUNO], 1)
+    inbox = asked(tickets.inbox, Window(total=True))
+    assert ({one.ticket_id for one in inbox.items}, inbox.total) == ({UNFILED, ticket(BRUNO)}, 2)
+    assert asked(tickets.counts) == {"filed": 1, "unfiled": 1}
+    chosen = asked(tickets.selected, Window(total=True), filed_on=Target(kind="client", id=CLAIRE))
+    assert (chosen.items, chosen.total) == ([], 0)
+    assert asked(tickets.numbered, 1) is None
+    found = asked(targets.called, Window(total=True), name="dupont")
+    assert ([one.id for one in found.items], found.total) == ([BRUNO, COMPANY], 2)
+
+
+def test_a_search_finds_nothing_that_is_hidden(asked):
+    found = asked(ticket_search.search, Following(), text="attestation").items
+    assert {one.ticket.ticket_id for one in found} == {UNFILED, ticket(BRUNO)}
+    on_claire = Target(kind="client", id=CLAIRE)
+    assert asked(ticket_search.search, Following(), on=on_claire).items == []
+
+
+def test_nothing_that_is_hidden_is_named_or_suggested(asked, views):
+    hidden = Target(kind="contract", id=contract(CLAIRE))
+    assert not asked(files.exists, hidden)
+    assert asked(files.Files, [hidden]).label(hidden) == "fiche inconnue"
+    assert asked(email_addresses.of_owner, CLAIRE) == []
+    assert asked(email_addresses.owners_of, [address(CLAIRE), address(BRUNO)]).keys() == {address(BRUNO)}
+    assert next(one.file.id for one in views.asked(suggestions.suggestions, [UNFILED])[UNFILED]) == CLAIRE
+    assert CLAIRE not in [one.file.id for one in asked(suggestions.suggestions, [UNFILED])[UNFILED]]
