@@ -25,7 +25,6 @@ from api.problems import (
     Forbidden,
     Invalid,
     Malformed,
-    Problem,
     invalid,
     problem_of,
 )
@@ -33,6 +32,7 @@ from domain.access import Viewer, may
 from domain.aggregates import NotFound, Refusal
 from domain.values import Target
 from projections import files
+from projections.files import FileLine, Files
 from projections.reading import Reading
 
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
@@ -100,7 +100,7 @@ def problem(error: Exception, greffier: Greffier | None = None, viewer: Viewer |
         _log.warning("answered with %s: %s", told.type, told.detail)
     if greffier is not None and viewer is not None and isinstance(error, Refusal):
         with suppress(StoreUnavailable):  # without names, the problem says which they are all the same
-            told = _naming_targets(told, error, greffier, viewer)
+            told = told.model_copy(update=_named(error, greffier, viewer))
     headers = {}
     if told.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = 'Bearer realm="greffier"'
@@ -110,24 +110,26 @@ def problem(error: Exception, greffier: Greffier | None = None, viewer: Viewer |
     return Answered(told.status, content, "application/problem+json", headers)
 
 
-def _naming_targets(told: Problem, error: Refusal, greffier: Greffier, viewer: Viewer) -> Problem:
-    """The problem with a `label` on each file that it names."""
+def _named(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, Any]:
+    """The facts that are files, as the problem tells them."""
+    lines = {
+        name: [one.model_dump(mode="json") for one in of] for name, of in labelled(error, greffier, viewer).items()
+    }
+    return {name: line if isinstance(error.facts()[name], tuple) else line[0] for name, line in lines.items()}
+
+
+def labelled(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, list[FileLine]]:
+    """The files that a refusal's facts name, as the viewer may see them called."""
     named = {name: targets for name, fact in error.facts().items() if (targets := _targets(fact))}
     if not named:
-        return told
+        return {}
     names = [view.name for view in files.VIEWS]
     greffier.engine.wait_for(greffier.log.head(), names, greffier.settings.read_timeout)
     with greffier.engine.reading_at(0, names, 0) as connection:
         if connection is None:
-            return told  # there is no such view yet
-        known = files.Files(Reading(connection, viewer), [one for targets in named.values() for one in targets])
-    lines = {
-        name: [{"kind": one.kind, "id": str(one.id), "label": known.label(one)} for one in targets]
-        for name, targets in named.items()
-    }
-    return told.model_copy(
-        update={name: line if isinstance(error.facts()[name], tuple) else line[0] for name, line in lines.items()}
-    )
+            return {}  # there is no such view yet
+        known = Files(Reading(connection, viewer), [one for targets in named.values() for one in targets])
+    return {name: [known.line(one)[0] for one in targets] for name, targets in named.items()}
 
 
 def _targets(fact: object) -> list[Target]:

@@ -44,7 +44,7 @@ PUBLIC: Final = (
 
 def create_app(greffier: Greffier, *, projects: bool = True) -> Starlette:
     """The application of one office; where it `projects`, it keeps the views up for as long as it runs."""
-    metrics = Metrics(greffier)
+    metrics, _ = Metrics(greffier), greffier.intake  # made before several requests ask for it at once
     document = openapi_document(office_operations(), PUBLIC)
     openapi_json = orjson.dumps(document)
     page = documentation_page(document)
@@ -96,7 +96,7 @@ def _routes(greffier: Greffier, metrics: Metrics) -> list[Route]:
         by_path[operation.path][operation.method] = operation
     return [
         Route(path, _endpoint(greffier, metrics, by_method), methods=list(by_method))
-        for path, by_method in sorted(by_path.items(), key=lambda found: found[0].count("{"))  # a name before any id
+        for path, by_method in by_path.items()
     ]
 
 

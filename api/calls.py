@@ -14,7 +14,7 @@ from adapters.event_store.log import IfMatch
 from api.bootstrap import Greffier
 from api.problems import FieldError, Invalid, ViewsBehind
 from domain.access import Viewer
-from domain.commands import Answer, Command
+from domain.commands import Answer, Command, WarningCode
 from domain.events import Actor
 from projections.paging import Window
 from projections.projection import Projection
@@ -49,17 +49,17 @@ class Listing(AtPosition, Window):
 class Caution(BaseModel):
     """What was done, and may have been meant otherwise."""
 
-    code: str = Field(description="A stable name of what there is to look at")
+    code: WarningCode = Field(description="A stable name of what there is to look at")
     field: str | None = Field(description="The field of the request that it is about; null for all of it")
     message: str = Field(description="The same in a sentence")
-    ids: list[UUID] = Field(description="What it concerns")
+    ids: tuple[UUID, ...] = Field(description="What it concerns")
 
 
 class Changed(BaseModel):
     """What a command changed, as it left that; read it with this `position` as `min_position`."""
 
     id: UUID = Field(description="What was changed, or created")
-    version: int = Field(description="Its version now, for `If-Match`")
+    version: int = Field(description="The version now, for `If-Match`; a comment's is its ticket's")
     position: int = Field(description="The position in the log of the last event, for `min_position`")
     warnings: list[Caution] = Field(
         description="What may have been meant otherwise; the command was executed all the same"
@@ -68,9 +68,7 @@ class Changed(BaseModel):
     @classmethod
     def by(cls, answer: Answer, created: UUID | None = None, **more: Any) -> Self:
         """What an answer says; of the thing `created`, where the command was about another."""
-        cautions = [
-            Caution(code=one.code, field=one.field, message=one.message, ids=list(one.ids)) for one in answer.warnings
-        ]
+        cautions = [Caution(**dict(one), message=one.message) for one in answer.warnings]
         return cls(id=created or answer.id, version=answer.version, position=answer.position, warnings=cautions, **more)
 
 
@@ -113,10 +111,6 @@ class Call:
     @property
     def actor(self) -> Actor:
         return Actor.collaborator(self.viewer.collaborator_id)
-
-    def path_id(self, name: str | None) -> UUID | None:
-        """The id that a parameter of the path gives, if there is one of this name."""
-        return None if name is None else getattr(self.path, name)
 
     @property
     def command_id(self) -> UUID | None:

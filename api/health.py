@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from adapters.databases import StoreUnavailable
 from api.bootstrap import Greffier, has_office
-from projections.engine import ViewStatus
+from projections.engine import ViewStanding, ViewStatus
 
 LATE_AFTER_SECONDS: Final = 5.0
 """How long an event may wait for a view, unless views are being rebuilt."""
@@ -21,7 +21,7 @@ class ViewHealth(BaseModel):
     """A view: its state, and how far it lies behind the head of the log."""
 
     name: str = Field(description="The view's name")
-    state: str = Field(description="As `GET /projections` has it: `live`, `faulted`, `building` …")
+    state: ViewStanding = Field(description="As `GET /projections` has it")
     lag: int = Field(description="In events")
     lag_seconds: float = Field(description="How long the oldest event that it has still to take in has waited")
     rebuilding: bool = Field(description="Whether a rebuild of it goes on; readers see the former one meanwhile")
@@ -51,10 +51,7 @@ def check_health(greffier: Greffier) -> Health:
         lag_seconds=max((view.lag_seconds for view in views), default=0.0),
         views=[
             ViewHealth(
-                name=view.name,
-                state=view.state,
-                lag=view.lag,
-                lag_seconds=view.lag_seconds,
+                **{name: getattr(view, name) for name in ("name", "state", "lag", "lag_seconds")},
                 rebuilding=is_being_rebuilt(view),
             )
             for view in views

@@ -143,7 +143,7 @@ def _operation(operation: Operation, schema_of: dict[Any, Any]) -> dict[str, Any
         | dict(_problems(operation, schema_of)),
     }
     if operation.description:
-        described["description"] = inspect.cleandoc(operation.description)
+        described["description"] = operation.description
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _content([operation.body], schema_of)}
     return described

@@ -76,6 +76,10 @@ class Operation:
         return etag | location
 
 
+Offers = tuple[tuple[Operation, str, Callable[[Any], bool]], ...]
+"""Operations, what each lets people do, and whether it is open to a thing."""
+
+
 class Operations:
     """The operations on one kind of thing; `action` is what one must be allowed in order to change it."""
 
@@ -93,32 +97,31 @@ class Operations:
         action: Action = "read",
         *,
         name: str | None = None,
-        refuses: tuple[type[Exception], ...] = (),
         **more: Any,
     ) -> Callable[[Callable[[Call], Reply]], Callable[[Call], Reply]]:
         """Declares an operation that says more than a command or a query: its function parses, acts and answers."""
 
         def register(route: Callable[[Call], Reply]) -> Callable[[Call], Reply]:
-            self._add(
-                method,
-                path,
-                summary,
-                action,
-                name or route.__name__,
-                route,
-                path_model=_path_model(path),
-                refuses=refuses,
-                description=route.__doc__ or "",
-                **more,
-            )
+            self._add(method, path, summary, action, name or route.__name__, route, route.__doc__, **more)
             return route
 
         return register
 
-    def _add(self, method: Method, path: str, summary: str, action: Action, name: str, route: Any, **more: Any) -> None:
-        more["description"] = _told(more["description"])
-        if _PARAMETER.search(path):
-            more["refuses"] = (NotFound, *more["refuses"])
+    def _add(
+        self,
+        method: Method,
+        path: str,
+        summary: str,
+        action: Action,
+        name: str,
+        route: Any,
+        docstring: str | None,
+        refuses: tuple[type[Exception], ...] = (),
+        **more: Any,
+    ) -> None:
+        takes = _path_model(path)
+        missing = () if takes is Nothing else (NotFound,)
+        more |= {"path_model": takes, "refuses": (*missing, *refuses), "description": _told(docstring or "")}
         self.all.append(Operation(method, path, summary, self.tag, action, name, route, **more))
 
     # --- commands -------------------------------------------------------------------------------
@@ -139,11 +142,12 @@ class Operations:
         """
         new = new or (f"{self._kind.kind}_id" if self._kind else None)
         given = (new,) if new in command.model_fields and new not in _PARAMETER.findall(path) else ()
+        target = self._target(path, command)
 
         def creating(call: Call) -> Reply:
             created = call.new_id(str(new).removesuffix("_id")) if given else None
             built = _built(command, call, {str(new): created} if created else {})
-            answer = call.execute(built, call.path_id(self._target(path, command)) or created)
+            answer = call.execute(built, getattr(call.path, target) if target else created)
             changed = Changed.by(answer, created)
             where = (location or f"/{self.tag}/{changed.id}").format(**dict(call.path))
             return Reply(changed, status=201, version=changed.version, location=where)
@@ -161,12 +165,12 @@ class Operations:
         **more: Any,
     ) -> None:
         """What the command takes, about the thing that the path names. `given` makes fields of the path's."""
-        made = given or {}
+        made, target = given or {}, self._target(path, command)
 
         def changing(call: Call) -> Reply:
             built = _built(command, call, {name: make(call.path) for name, make in made.items()})
-            changed = Changed.by(call.execute(built, call.path_id(self._target(path, command))))
-            return Reply(changed, version=changed.version if self._target(path, command) else None)
+            changed = Changed.by(call.execute(built, getattr(call.path, target) if target else None))
+            return Reply(changed, version=changed.version if target else None)
 
         self._command(method, path, summary, command, changing, 200, tuple(made), **more)
 
@@ -194,14 +198,13 @@ class Operations:
             action or self._action,
             name or _snake(command.__name__),
             route,
+            command.__doc__,
             answers={status: Changed},
-            path_model=_path_model(path),
             body=_body_model(command, sent, examples) if sent else None,
             refuses=command.refuses,
             is_command=True,
             conditional=(conditional := self._target(path, command) is not None),
             versioned=conditional or status == HTTPStatus.CREATED,
-            description=command.__doc__ or "",
             offers=offers or {},
         )
 
@@ -228,9 +231,10 @@ class Operations:
         query: Callable[..., Any],
         *,
         shown: Callable[..., Any] | None = None,
+        given: Callable[[Any], Any] | None = None,
         name: str | None = None,
     ) -> None:
-        """`shown` makes the answer of what the query gives, in the same reading."""
+        """`shown` makes the answer of what the query gives, in the same reading; `given` its argument of the path's."""
         in_path = _PARAMETER.findall(path)
         hints = get_type_hints(query, include_extras=True)
         parameters = inspect.signature(query).parameters
@@ -244,7 +248,8 @@ class Operations:
             if is_listing:
                 wanted["window"] = call.query
             with call.reading(*views) as session:
-                found = query(session, *(getattr(call.path, key) for key in in_path), **wanted)
+                about = [given(call.path)] if given else [getattr(call.path, key) for key in in_path]
+                found = query(session, *about, **wanted)
                 if found is None:
                     named = in_path[-1]
                     raise NotFound(kind=_of(named), id=getattr(call.path, named))
@@ -258,12 +263,10 @@ class Operations:
             "read",
             name or _name_of_read(verb, path),
             asking,
+            query.__doc__ or (shown and shown.__doc__),
             answers={200: answer},
-            path_model=_path_model(path),
             query_model=_query_model(path, hints, filters, is_listing=is_listing),
-            refuses=(),
             versioned="version" in answer.model_fields,
-            description=(shown and shown.__doc__) or query.__doc__ or "",
         )
 
 
@@ -330,13 +333,11 @@ def _told(docstring: str) -> str:
     return re.sub(r" \((?:[A-Z]\d+(?:, )?)+\)|\s*Raises [^.]*\.", "", inspect.cleandoc(docstring)).strip()
 
 
+_WORDS: Final = {"mail_id": "message", "entry_id": "quarantined message"}
+
+
 def _of(parameter: str) -> str:
-    return (
-        parameter.removesuffix("_id")
-        .replace("_", " ")
-        .replace("mail", "message")
-        .replace("entry", "quarantined message")
-    )
+    return _WORDS.get(parameter) or parameter.removesuffix("_id").replace("_", " ")
 
 
 def _snake(name: str) -> str:

@@ -141,11 +141,7 @@ class Problem(BaseModel):
 
 
 INTERNAL_ERROR: Final = Problem(
-    type="/problems/internal-error",
-    title="Internal error",
-    status=500,
-    detail="this was recorded",
-    errors=None,
+    type="/problems/internal-error", title="Internal error", status=500, detail="this was recorded", errors=None
 )
 """An error that nobody foresaw: it says nothing of the inside."""
 

@@ -29,9 +29,9 @@ def not_closed(ticket: TicketLine) -> bool:
     return in_hand(ticket) and ticket.state != "closed"
 
 
-def has_attachments(ticket: TicketLine) -> bool:
-    """In its first message; those of others are told with them."""
-    return ticket.attachment_count > 0
+def may_have_attachments(ticket: TicketLine) -> bool:
+    """Its first message tells of its own; those of others are told with them."""
+    return ticket.attachment_count > 0 or has_several_messages(ticket)
 
 
 def has_several_messages(ticket: TicketLine) -> bool:

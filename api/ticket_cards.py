@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel, Field
 
-from api.operations import Method
+from api.operations import Method, Offers
 from domain.access import Viewer, may
 from projections import suggestions
 from projections.paging import Page
@@ -21,7 +21,10 @@ _TICKET: Final = "/tickets/{ticket_id}/"
 class ActionLink(BaseModel):
     """Something that the viewer may do with the ticket, and where."""
 
-    action: str = Field(description="A stable name of what is done, such as `close`")
+    action: str = Field(
+        description="A stable name of what is done, such as `close`",
+        json_schema_extra=lambda schema: schema.update(enum=list(dict.fromkeys(action for _, action, _ in _offered()))),
+    )
     method: Method = Field(description="The method to ask `href` with")
     href: str = Field(description="The path to ask")
     templated: bool = Field(
@@ -61,17 +64,19 @@ def rows(session: Reading, page: Page[TicketLine]) -> Page[TicketRow]:
 def card(session: Reading, ticket: TicketDetails) -> TicketCard:
     suggested = suggestions.suggestions(session, [ticket.ticket_id])
     return TicketCard(
-        **dict(ticket),
-        actions=list(_actions(session.viewer, ticket)),
-        suggestions=suggested.get(ticket.ticket_id, []),
+        **dict(ticket), actions=list(_actions(session.viewer, ticket)), suggestions=suggested.get(ticket.ticket_id, [])
     )
 
 
 def _actions(viewer: Viewer, ticket: TicketLine) -> Iterator[ActionLink]:
     """What the operations on a ticket offer as it stands, of what the viewer may do."""
-    from api.routes import offered_under
-
-    for operation, action, is_open_to in offered_under(_TICKET):
+    for operation, action, is_open_to in _offered():
         if is_open_to(ticket) and may(viewer, operation.action):
             href = operation.path.replace("{ticket_id}", str(ticket.ticket_id))
             yield ActionLink.model_construct(action=action, method=operation.method, href=href, templated="{" in href)
+
+
+def _offered() -> Offers:
+    from api.routes import offered_under  # which imports what imports this
+
+    return offered_under(_TICKET)

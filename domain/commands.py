@@ -125,7 +125,10 @@ def handles(command_type: type[Command], *, by: Callable[..., Sequence[Event]] |
 
 
 def _deciding(command_type: type[Command], decide: Callable[..., Sequence[Event]]) -> Handler:
-    aggregate: type[Aggregate] = getattr(import_module(decide.__module__), decide.__qualname__.rpartition(".")[0])
+    owner = decide.__qualname__.rpartition(".")[0]
+    aggregate: Any = getattr(import_module(decide.__module__), owner, None)
+    if not (isinstance(aggregate, type) and issubclass(aggregate, Aggregate) and hasattr(aggregate, "kind")):
+        raise TypeError(f"{decide.__qualname__} is no decision of an aggregate")
     stream = f"{aggregate.kind}_id"
     if stream not in command_type.model_fields:
         raise TypeError(f"{command_type.__name__} has no field {stream}")

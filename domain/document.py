@@ -86,20 +86,21 @@ class DocumentEvent(Event):
 
     document_type: DocumentType
     on: DocumentTarget
-    dossier_id: UUID
-    """The client whose paper it is."""
     source: DocumentSource
 
 
 class DocumentIndexed(DocumentEvent):
     """An attachment was made a document of a file."""
 
+    dossier_id: UUID
+    """The client whose paper it is."""
     content: Sealed[DocumentContent]
 
 
 class DocumentReclassified(DocumentEvent):
     """A document was given another type, or another file: what it had was wrong."""
 
+    dossier_id: UUID
     previous_type: DocumentType
     previously_on: DocumentTarget
     former_dossier_id: UUID
@@ -107,6 +108,8 @@ class DocumentReclassified(DocumentEvent):
 
 class DocumentRemoved(DocumentEvent):
     """A document was taken off its file. The attachment is in its message as before."""
+
+    former_dossier_id: UUID
 
 
 class Document(Aggregate):
@@ -144,7 +147,9 @@ class Document(Aggregate):
             return []
         was = self.standing
         return [
-            DocumentRemoved(document_type=was.document_type, on=was.on, dossier_id=was.dossier_id, source=was.source)
+            DocumentRemoved(
+                document_type=was.document_type, on=was.on, source=was.source, former_dossier_id=was.dossier_id
+            )
         ]
 
     def refuse_removed(self) -> DocumentIndexed | DocumentReclassified:

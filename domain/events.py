@@ -229,7 +229,9 @@ class EventTypes:
 
 def event_types_of(package: str) -> EventTypes:
     """Every event type that the modules of a package define. Raises `NameTaken`."""
-    return EventTypes(event_type for _, event_type in defined_in(package, _is_event_type))
+    defined = [event_type for _, event_type in defined_in(package, _is_event_type)]
+    families = {base for event_type in defined for base in event_type.__mro__[1:]}
+    return EventTypes(event_type for event_type in defined if event_type not in families)
 
 
 @cache
@@ -238,7 +240,7 @@ def office_event_types() -> EventTypes:
 
 
 def _is_event_type(member: Any) -> TypeGuard[type[Event]]:
-    return isinstance(member, type) and issubclass(member, Event) and not member.__subclasses__()  # those name families
+    return isinstance(member, type) and issubclass(member, Event)
 
 
 def _topic(event_type: type[Event]) -> str:

@@ -45,24 +45,21 @@ class CollaboratorChoice(Value):
 
 Evidence = Annotated[AddressOwned | NumberQuoted | RecipientOwned | CollaboratorChoice, Field(discriminator="kind")]
 
-CandidateReason = Literal["owns_address", "shares_address", "number_quoted", "original_sender", "receives"]
-"""The sender's address is that file's, or its among others'; the subject names it; it is whose message a collaborator
-passed on; or the office wrote to it.
-"""
+CandidateReason = Annotated[
+    Literal["owns_address", "shares_address", "number_quoted", "original_sender", "receives"],
+    Field(
+        description="The sender's address is that file's (`owns_address`), or its among others' (`shares_address`); the "
+        "subject names it (`number_quoted`); it is whose message a collaborator passed on (`original_sender`); or the "
+        "office wrote to it (`receives`)"
+    ),
+]
 
 
 class Candidate(Value):
     """A file that the message could also concern, and why."""
 
     target: Annotated[Target, Field(description="The file")]
-    reason: Annotated[
-        CandidateReason,
-        Field(
-            description="The sender's address is that file's (`owns_address`), or its among others' (`shares_address`); the "
-            "subject names it (`number_quoted`); it is whose message a collaborator passed on (`original_sender`); or the "
-            "office wrote to it (`receives`)"
-        ),
-    ]
+    reason: CandidateReason
 
 
 UnfiledReason = Literal[

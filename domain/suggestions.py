@@ -19,37 +19,33 @@ from domain.values import Target
 
 MOST_SUGGESTIONS: Final = 5
 
-SuggestionReason = Literal[
-    "owns_address",
-    "shares_address",
-    "number_quoted",
-    "original_sender",
-    "receives",
-    "conversation",
-    "name_shown",
-    "name_signed",
-    "filed_for_sender",
-    "filed_for_domain",
+SuggestionReason = Annotated[
+    Literal[
+        "owns_address",
+        "shares_address",
+        "number_quoted",
+        "original_sender",
+        "receives",
+        "conversation",
+        "name_shown",
+        "name_signed",
+        "filed_for_sender",
+        "filed_for_domain",
+    ],
+    Field(
+        description="The sender's address is that file's (`owns_address`), or its among others' (`shares_address`); the "
+        "subject quotes a number of it (`number_quoted`); it is whose message was forwarded (`original_sender`); the office "
+        "wrote to it (`receives`); the message refers to one that is there (`conversation`); its name is shown with the "
+        "address (`name_shown`), or stands where the message is signed (`name_signed`); or messages from this sender, or "
+        "from others of its domain, were filed there before (`filed_for_sender`, `filed_for_domain`)"
+    ),
 ]
-"""The sender's address is that file's, or its among others'; the subject quotes a number of it; it is whose message was
-forwarded; the office wrote to it; the message refers to one that is there; its name is shown with the address, or stands
-where the message is signed; or messages from this sender, or from others of its domain, were filed there before.
-"""
 
 
 class Reason(Value):
     """One thing that speaks for a file, and how much: from 0 to 1."""
 
-    reason: Annotated[
-        SuggestionReason,
-        Field(
-            description="The sender's address is that file's (`owns_address`), or its among others' (`shares_address`); the "
-            "subject quotes a number of it (`number_quoted`); it is whose message was forwarded (`original_sender`); the office "
-            "wrote to it (`receives`); the message refers to one that is there (`conversation`); its name is shown with the "
-            "address (`name_shown`), or stands where the message is signed (`name_signed`); or messages from this sender, or "
-            "from others of its domain, were filed there before (`filed_for_sender`, `filed_for_domain`)"
-        ),
-    ]
+    reason: SuggestionReason
     strength: Annotated[float, Field(description="From 0 to 1")]
 
 

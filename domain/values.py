@@ -84,9 +84,6 @@ def _address(text: str) -> str:
 Text = Annotated[str, BeforeValidator(_as_storable)]
 """Any text, storable everywhere."""
 
-Line = Annotated[Text, _when_built(_single_line)]
-"""Text on one line: control characters and runs of blanks become one blank."""
-
 ShortLine = Annotated[
     Text,
     _when_built(_at_most(LONGEST_NAME)),

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Column, Index, Integer, Select, String, Table, Uuid, cast
+from sqlalchemy import Column, Index, Integer, Select, String, Table, Uuid, cast, func
 
 from domain.claim import ClaimClosed, ClaimEvent, ClaimOpened, ClaimReopened, ClaimStatus
 from domain.events import Recorded, unsealed
@@ -32,7 +32,6 @@ _claims: Final = Table(
     Column("closed_at", Utc),
     Index("claims_by_contract", "contract_id", "number"),
     Index("claims_by_dossier", "dossier_id", "number"),
-    Index("claims_by_number", "number"),
 )
 
 claims: Final = Projection("claims", version=3, table=_claims, of=ClaimEvent)
@@ -133,6 +132,6 @@ def ids_under(session: Reading, contract_id: UUID) -> list[UUID]:
 def called(session: Reading, name: str) -> Select[Any]:
     """The one of this number, and those to which the insurer's reference gives it (see `name_search.called`)."""
     sorted_by = cast(_claims.c.number, String)
-    by_reference = _claims.c.insurer_reference.startswith(name, autoescape=True)
+    by_reference = func.lower(_claims.c.insurer_reference).startswith(name.lower(), autoescape=True)
     exactly = _claims.c.number == number_in(name)
     return name_search.called(session, "claim", _claims, name, sorted_by, exactly, by_reference)

@@ -39,7 +39,6 @@ _clients: Final = Table(
     Column("activated_at", Utc),
     Index("clients_by_name_key", "name_key"),
     Index("clients_by_name", "searched_name", "number"),
-    Index("clients_by_number", "number"),
 )
 clients: Final = Projection("clients", version=4, table=_clients, of=ClientEvent)
 
@@ -142,7 +141,7 @@ def client(session: Reading, client_id: UUID) -> ClientDetails | None:
 
 
 def exists(session: Reading, client_id: UUID) -> bool:
-    return session.row(_clients, client_id) is not None
+    return session.has(_clients, client_id)
 
 
 def called(session: Reading, name: str) -> Select[Any]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import BigInteger, Column, Index, Integer, Select, String, Table, Uuid, select
+from sqlalchemy import BigInteger, Column, Index, Integer, Select, String, Table, Uuid
 
 from domain.company import CompanyEvent, CompanyRegistered, CompanyRole
 from domain.events import Recorded, unsealed
@@ -105,7 +105,9 @@ def called(session: Reading, name: str) -> Select[Any]:
 
 def names(session: Reading, company_ids: Collection[UUID]) -> dict[UUID, str]:
     """The name of each, of those known."""
-    listing = select(_companies.c.company_id, _companies.c.name).where(_companies.c.company_id.in_(company_ids))
+    listing = session.rows(_companies, _companies.c.company_id, _companies.c.name).where(
+        _companies.c.company_id.in_(company_ids)
+    )
     return dict(session.execute(listing).all())
 
 

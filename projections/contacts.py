@@ -37,7 +37,6 @@ _contacts: Final = Table(
     Column("registered_at", Utc, nullable=False),
     Index("contacts_by_name_key", "name_key"),
     Index("contacts_by_name", "searched_name", "number"),
-    Index("contacts_by_number", "number"),
     Index("contacts_by_company", "company_id", "searched_name", "number"),
 )
 

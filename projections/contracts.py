@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Select, String, Table, Uuid
+from sqlalchemy import BigInteger, Column, Index, Integer, Select, String, Table, Uuid, func
 
 from domain.contract import ContractEvent, ContractRegistered, ContractStatus, ContractTerminated
 from domain.events import Recorded, unsealed
@@ -32,7 +32,6 @@ _contracts: Final = Table(
     Column("registered_at", Utc, nullable=False),
     Column("terminated_at", Utc),
     Index("contracts_by_dossier", "dossier_id", "registered_position"),
-    Index("contracts_by_policy_number", "policy_number"),
 )
 
 contracts: Final = Projection("contracts", version=3, table=_contracts, of=ContractEvent)
@@ -117,7 +116,7 @@ def contract(session: Reading, contract_id: UUID) -> ContractDetails | None:
 
 
 def exists(session: Reading, contract_id: UUID) -> bool:
-    return session.row(_contracts, contract_id) is not None
+    return session.has(_contracts, contract_id)
 
 
 class Placed(Shown):
@@ -135,5 +134,5 @@ def placed(session: Reading, contract_ids: Collection[UUID]) -> dict[UUID, Place
 def called(session: Reading, name: str) -> Select[Any]:
     """Those whose policy number is this, or begins so (see `name_search.called`)."""
     number = _contracts.c.policy_number
-    begins = number.startswith(name, autoescape=True)
+    begins = func.lower(number).startswith(name.lower(), autoescape=True)
     return name_search.called(session, "contract", _contracts, name, number, number == name, begins)

@@ -61,13 +61,17 @@ class _Stopped(Exception):
     """A build was told to stop."""
 
 
+ViewStanding = Literal["live", "faulted", "building", "outdated", "missing"]
+"""How a view stands: of these, `projections.read_store` stores the first three."""
+
+
 @dataclass(frozen=True, slots=True)
 class ViewStatus:
     """How a view stands: its state, its position in the log, and how far it lies behind the head."""
 
     name: str
     version: int
-    state: Literal["live", "faulted", "building", "outdated", "missing"]
+    state: ViewStanding
     position: int
     lag: int
     """In events."""
@@ -409,7 +413,7 @@ class Engine:
             error=view.error if view else None,
         )
 
-    def _state(self, view: StoredView | None) -> Literal["live", "faulted", "building", "outdated", "missing"]:
+    def _state(self, view: StoredView | None) -> ViewStanding:
         if view is None:
             return "missing"
         if view.state == "building" or view.fingerprint == self._fingerprints[view.name]:

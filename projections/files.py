@@ -93,7 +93,6 @@ class Files:
         return None
 
 
-@reads(*VIEWS)
 def under(
     session: Reading, file: Target, *, on: ColumnElement[UUID], dossier: ColumnElement[UUID | None]
 ) -> ColumnElement[bool]:

@@ -106,11 +106,15 @@ def _beyond(
     """That a row comes after the one of this key."""
     beyond: ColumnElement[bool] | None = None
     for part, column, value in reversed(list(zip(order, columns, after, strict=True))):
-        falls = isinstance(part, UnaryExpression) and part.modifier is desc_op
-        further = column < value if falls else column > value
+        further = column < value if _falls(part) else column > value
         beyond = further if beyond is None else or_(further, and_(column == value, beyond))
     assert beyond is not None  # noqa: S101  # a list has an order
-    return beyond
+    (first, *_), (column, *_), (value, *_) = order, columns, after
+    return and_(column <= value if _falls(first) else column >= value, beyond)  # so that an index is begun there
+
+
+def _falls(part: ColumnElement[Any]) -> bool:
+    return isinstance(part, UnaryExpression) and part.modifier is desc_op
 
 
 def encode_cursor(*key: Any) -> str:

@@ -49,6 +49,10 @@ class Reading:
         """The row of a table whose key is one column."""
         return self.execute(self._seen(_by_key(table), table), {"key": key}).mappings().one_or_none()
 
+    def has(self, table: Table, key: UUID) -> bool:
+        """Whether there is such a row."""
+        return bool(self.keys(table, _key(table) == key))
+
     def known(self, table: Table, model: type[M], keys: Collection[UUID]) -> dict[UUID, M]:
         """What a model has of the rows at these keys, of those that are there."""
         rows = self.execute(self._seen(_by_keys(table, model), table), {"keys": list(keys)}).mappings()

@@ -10,7 +10,7 @@ from pydantic import Field
 from sqlalchemy import RowMapping, select, union_all
 
 from domain.events import Value
-from domain.values import FILE_KINDS, FileKind, Target
+from domain.values import FILE_KINDS, FileKind, Target, Text
 from projections import claims, clients, companies, contacts, contracts, files
 from projections.files import FileLine, Files
 from projections.paging import Page, Window, paged
@@ -43,11 +43,12 @@ def called(
     window: Window,
     *,
     name: Annotated[
-        str,
+        Text,
         Field(
             min_length=1,
             max_length=200,
-            description="A number, the beginning of a policy number, words of a name in any order, case or accents; or an id",
+            description="A number, the beginning of a policy number or of an insurer's reference, parts of a name in any "
+            "order, case or accents; or an id",
             examples=["12", "MRH-2201457", "bonnet"],
         ),
     ],

@@ -124,8 +124,6 @@ def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[History
     if tickets.is_hidden(session, ticket_id):
         return None
     of_ticket = select(_history).where(_history.c.ticket_id.in_(tickets.with_absorbed(session, ticket_id)))
-    if session.scalar(of_ticket.with_only_columns(_history.c.position).limit(1)) is None:
-        return None
 
     def told(rows: Sequence[RowMapping]) -> list[HistoryLine]:
         people = {Actor.model_validate(row["actor"]) for row in rows}
@@ -134,7 +132,9 @@ def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[History
         names = _Names(Files(session, targets), actors.names(session, people))
         return [_told(row, names) for row in rows]
 
-    return paged(session, of_ticket, window, _history.c.position, items=told)
+    page = paged(session, of_ticket, window, _history.c.position, items=told)
+    nothing = not page.items and session.scalar(of_ticket.with_only_columns(_history.c.position).limit(1)) is None
+    return None if nothing else page
 
 
 _FILING_RULES: Final = "Classement automatique"

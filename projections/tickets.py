@@ -201,6 +201,7 @@ def message_taken_off(row: Row, recorded: Recorded[TicketMessageTakenOff]) -> Ro
     return {"message_count": row["message_count"] - 1}
 
 
+# A merged ticket stays on its file, and in its dossier, for whoever reads it; no list shows it.
 @tickets.changes(TicketMerged)
 def merged(recorded: Recorded[TicketMerged]) -> Row:
     return {"message_count": 0, "merged_into": recorded.event.into, "left_out": "merged"}
@@ -497,13 +498,14 @@ def lines(session: Reading, ticket_ids: Collection[UUID]) -> dict[UUID, TicketLi
 
 @reads(tickets)
 def exists(session: Reading, ticket_id: UUID) -> bool:
-    return bool(session.keys(_tickets, _tickets.c.ticket_id == ticket_id))
+    return session.has(_tickets, ticket_id)
 
 
 def is_hidden(session: Reading, ticket_id: UUID) -> bool:
     """Whether the viewer may not see the ticket. One that was erased hides nothing any more."""
-    there = session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.ticket_id == ticket_id))
-    return there is not None and not exists(session, ticket_id)
+    if exists(session, ticket_id):
+        return False
+    return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.ticket_id == ticket_id)) is not None
 
 
 def with_absorbed(session: Reading, ticket_id: UUID) -> list[UUID]:

@@ -29,7 +29,7 @@ COMMANDS: Final = {
     "demo": Command("demo", "demo", "Show an invented office, a month of its mail, and its API."),
     "serve": Command("office", "serve", "Serve the API of the office."),
     "receive": Command("receive", "receive", "Receive mail by SMTP, as any mail server delivers it."),
-    "import-mail": Command("mail", "import_mail", "Take messages in. Done again, it adds nothing."),
+    "import-mail": Command("mail", "import_mail", "Take messages in; done again, it adds nothing."),
     "api": Command("api", "api", "Ask an operation of the API, here and without a server."),
     "tickets": Command("tickets", "tickets", "List, search, show and file tickets, and tell their history."),
     "mail": Command("mail", "mail", "Look at messages."),
@@ -98,9 +98,7 @@ def main() -> None:
     """Runs the command; what goes wrong is said in one line, on standard error."""
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
-    except (
-        typer.TyperException
-    ) as error:  # the command line is wrong; of help that was asked for there is no more to say
+    except typer.TyperException as error:  # the command line is wrong; of help there is no more to say
         if said := " ".join(error.format_message().split()):
             print(f"greffier: {said}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl
 
 import orjson
 import typer
@@ -31,7 +32,7 @@ def _paths(ctx: typer.Context) -> list[tuple[str, str]]:
 
 def api(
     method: Annotated[str, typer.Argument(help="GET, POST …", autocompletion=_methods)],
-    path: Annotated[str, typer.Argument(help="Such as /tickets/search.", autocompletion=_paths)],
+    path: Annotated[str, typer.Argument(help="Such as /tickets/search; ?limit=5 may follow.", autocompletion=_paths)],
     fields: Annotated[
         list[str] | None,
         typer.Argument(
@@ -48,14 +49,16 @@ def api(
 
     `greffier serve` shows all of them at /docs.
     """
-    method = method.upper()
+    method, (path, _, asked) = method.upper(), path.partition("?")
     operation, _ = operation_at(method, path)
+    if if_match is not None and not operation.conditional:
+        raise typer.BadParameter("--if-match: the operation compares no version")
     given = [_split(one) for one in fields or ()]
     headers = {} if if_match is None else {"if-match": f'"{if_match}"'}
-    query: list[tuple[str, str]] = []
+    query = parse_qsl(asked, keep_blank_values=True)
     body: bytes | None = None
     if operation.body is None:
-        query = [(name, value if isinstance(value, str) else orjson.dumps(value).decode()) for name, value, _ in given]
+        query += [(name, value if isinstance(value, str) else orjson.dumps(value).decode()) for name, value, _ in given]
         _refuse(json, raw, "takes no body")
     elif isinstance(operation.body, Media):
         _refuse(json, *given, f"takes {operation.body.type}: give it with --raw")
@@ -108,16 +111,19 @@ def _body(model: type[BaseModel], given: Sequence[Given]) -> dict[str, Any]:
     body: dict[str, Any] = {}
     for name, value, is_json in given:
         *outer, last = name.split(".")
-        here = body
-        for step in outer:
-            here = here.setdefault(step, {})
+        here: Any = body
         kinds = set(_kinds(schema, [schema], name.split(".")))
-        if is_json or "string" in kinds or not kinds:
-            here[last] = value
-        elif "array" in kinds:
-            here.setdefault(last, []).append(value)
-        else:
-            here[last] = _split(f"{name}:={value}")[1]
+        try:
+            for step in outer:
+                here = here.setdefault(step, {})
+            if is_json or "string" in kinds or not kinds:
+                here[last] = value
+            elif "array" in kinds:
+                here.setdefault(last, []).append(value)
+            else:
+                here[last] = _split(f"{name}:={value}")[1]
+        except (TypeError, AttributeError):
+            raise typer.BadParameter(f"{name}: contradicts what was given before it") from None
     return body
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import orjson
 
 from adapters.staff import find_collaborator
-from api.answering import Answered, Asked, answer
+from api.answering import Answered, Asked, answer, labelled
 from api.bootstrap import Greffier
 from api.cli.session import bring_up_to_date, office
 from api.routes import operation_at
 from domain.access import Viewer
+from domain.aggregates import Refusal
 from projections.paging import MAX_LIMIT
 
 
@@ -33,16 +34,19 @@ class Asking:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answered:
-        """What an operation answers; the views show it to whoever asks next. Raises what stands in its way."""
+        """What an operation answers. Raises what stands in its way; a refusal that names files is noted with their labels."""
         operation, named = operation_at(method, path)
         raw = None if body is None else io.BytesIO(body)
-        answered = answer(operation, self.greffier, self.viewer, Asked(named, query, headers or {}, raw))
-        if method != "GET":
-            bring_up_to_date(self.greffier)
-        return answered
+        try:
+            return answer(operation, self.greffier, self.viewer, Asked(named, query, headers or {}, raw))
+        except Refusal as error:
+            for lines in labelled(error, self.greffier, self.viewer).values():
+                for one in lines:
+                    error.add_note(f"{one.kind} {one.id}: {one.label}")
+            raise
 
     def get(self, path: str, **query: Any) -> Any:
-        """What a read answers, as JSON has it. What is None, or an empty text, is left out of the query."""
+        """What a read answers, as JSON has it. What is None is left out of the query."""
         given = [(name, _written(value)) for name, value in query.items() if value is not None]
         return orjson.loads(self.ask("GET", path, given).content)
 

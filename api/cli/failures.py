@@ -38,6 +38,7 @@ class Failure(NamedTuple):
 _EXIT_CODES: Final[dict[type[Exception], int]] = {
     CommandFailed: 1,
     Refusal: 1,
+    Invalid: 2,
     RequestProblem: 1,
     BadCursor: 1,
     StaleVersion: 1,
@@ -86,4 +87,4 @@ def _told(error: Exception) -> Sequence[str]:
         case RequestProblem() if not str(error):
             return [(type(error).__doc__ or "").strip()]
         case _:
-            return [str(error)]
+            return [str(error), *getattr(error, "__notes__", ())]

@@ -145,6 +145,12 @@ def inspect(
     console.print(f"\n{as_shown(shown.get('text', ''))}", markup=False, highlight=False)
 
 
+_TOLD: Final = (
+    *("from_email", "from_name", "to", "cc", "reply_to", "subject", "date"),
+    *("message_id", "in_reply_to", "references", "notes"),
+)
+
+
 def inspected(raw: bytes, max_bytes: int) -> dict[str, Any]:
     """What a message says, and what an import would make of it."""
     nothing: dict[str, Any] = dict.fromkeys(("from_email", "from_name", "subject", "date", "message_id"))
@@ -164,12 +170,6 @@ def inspected(raw: bytes, max_bytes: int) -> dict[str, Any]:
         "outcome": "ticket",
         "text": message.text,
     }
-
-
-_TOLD: Final = (
-    *("from_email", "from_name", "to", "cc", "reply_to", "subject", "date", "message_id", "in_reply_to"),
-    *("references", "notes"),
-)
 
 
 @quarantine.command("list")

@@ -10,7 +10,7 @@ import typer
 
 from api.cli.asking import Asking
 from api.cli.session import CommandFailed
-from domain.values import FileKind, storable
+from domain.values import FILE_KINDS, FileKind
 from projections import tickets
 from projections.reading import Reading
 
@@ -28,14 +28,8 @@ def by_kind(
     client: str | None, contract: str | None, claim: str | None, company: str | None, contact: str | None
 ) -> dict[FileKind, str]:
     """The options given that name a file, of whichever kind."""
-    options: dict[FileKind, str | None] = {
-        "client": client,
-        "contract": contract,
-        "claim": claim,
-        "company": company,
-        "contact": contact,
-    }
-    return {kind: name for kind, name in options.items() if name is not None}
+    options = zip(FILE_KINDS, (client, contract, claim, company, contact), strict=True)
+    return {kind: name for kind, name in options if name is not None}
 
 
 def find_file(office: Asking, named: Mapping[FileKind, str]) -> dict[str, Any] | None:
@@ -43,7 +37,8 @@ def find_file(office: Asking, named: Mapping[FileKind, str]) -> dict[str, Any] |
     if len(named) > 1:
         raise typer.BadParameter(f"give one of --{', --'.join(named)}")
     for kind, name in named.items():
-        found = office.get("/targets", kind=kind, name=storable(name), limit=2)["items"]
+        called = office.get("/targets", kind=kind, name=name, limit=2)["items"]
+        found = [one for one in called if one["exact"]]  # they come first
         if not found:
             raise CommandFailed(f"--{kind}: no {kind} is called, or has the id, {name!r}")
         if len(found) > 1:

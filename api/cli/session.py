@@ -1,4 +1,4 @@
-"""What every command shares: the office it works on, what it prints, and how it fails."""
+"""What every command shares: the settings, the office that it works on, and what it prints."""
 
 from __future__ import annotations
 
@@ -13,19 +13,12 @@ import orjson
 import typer
 from pydantic import BaseModel
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 from rich.text import Text
 
 from api.bootstrap import Greffier, open_greffier
+from api.problems import ViewsBehind
 from api.settings import Settings, read_settings
 from projections.folding import no_progress
 
@@ -71,9 +64,9 @@ def office(**flags: Any) -> Iterator[Greffier]:
 
 
 def bring_up_to_date(greffier: Greffier) -> None:
-    """Brings the views to the head of the log. Raises `CommandFailed` where they don't get there."""
+    """Brings the views to the head of the log. Raises `ViewsBehind` where they don't get there."""
     if not greffier.catch_up():
-        raise CommandFailed("the views are behind the log, and the process that keeps them up isn't bringing them on")
+        raise ViewsBehind("the views are behind the log, and the process that keeps them up isn't bringing them on")
 
 
 def print_json(value: Any) -> None:

@@ -73,7 +73,7 @@ def list_tickets(
             line["from_name"] or line["from_address"],
             line["subject"][:60],
             _place(line),
-            line["dismissed"] or line["state"],
+            "dismissed" if line["dismissed"] else line["state"],
         )
         for line in page["items"]
     ]
@@ -179,11 +179,20 @@ WAITS: Final = {
     "unfiled": "taken off its file",
 }
 """Why a ticket waits, by its `unfiled_reason`."""
+_DISMISSED: Final = {
+    "advertising": "as advertising",
+    "junk": "as junk",
+    "not_for_us": "as not for the office",
+    "other": "for another reason",
+}
 
 
 def _card(ticket: Mapping[str, Any], staff: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What there is to tell of a ticket, line by line."""
-    yield f"Ticket {ticket['number']}", f"{ticket['dismissed'] or ticket['state']}, {_messages(ticket)}"
+    yield (
+        f"Ticket {ticket['number']}",
+        f"{'dismissed' if ticket['dismissed'] else ticket['state']}, {_messages(ticket)}",
+    )
     yield from _letter(ticket)
     yield from _standing(ticket, staff)
     for one in ticket["suggestions"]:
@@ -210,16 +219,17 @@ def _letter(ticket: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _standing(ticket: Mapping[str, Any], staff: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Where it is filed and why, and what was done with it."""
-    if ticket["filed_on"]:
+    if ticket["merged_into"]:
+        yield "Merged into", ticket["merged_into"]
+    elif ticket["dismissed"]:
+        note = f": {ticket['dismissal_note']}" if ticket["dismissal_note"] else ""
+        yield "Dismissed", _DISMISSED[ticket["dismissed"]] + note
+    elif ticket["filed_on"]:
         yield "Filed on", f"{_place(ticket)}: {_EVIDENCE[ticket['evidence']['kind']]}"
     else:
         yield "Waits", WAITS[ticket["unfiled_reason"] or "unfiled"]
     if assignee := staff.get(ticket["assigned_to"]):
         yield "Assigned to", assignee["display_name"]
-    if ticket["merged_into"]:
-        yield "Merged into", ticket["merged_into"]
-    if ticket["dismissal_note"]:
-        yield "Dismissed", ticket["dismissal_note"]
 
 
 @tickets.command()
@@ -315,7 +325,8 @@ def _labels(files: list[dict[str, str]]) -> str:
 
 
 def _place(ticket: Mapping[str, Any]) -> str:
-    return _labels(ticket["filed_under"]) if ticket["filed_on"] else f"({ticket['unfiled_reason'] or 'unfiled'})"
+    waits = (ticket["unfiled_reason"] or "unfiled").replace("_", " ")
+    return _labels(ticket["filed_under"]) if ticket["filed_on"] else f"({waits})"
 
 
 def _messages(ticket: Mapping[str, Any]) -> str:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeGuard
 
-from api.operations import Operation, Operations
+from api.operations import Offers, Operation, Operations
 from api.problems import MethodNotAllowed, NoSuchRoute
 from domain.registry import by_name, defined_in
 
 
 @cache
 def office_operations() -> tuple[Operation, ...]:
-    """Every operation. Two of one name, or of one method and path, are refused."""
-    declared = [(place, one) for place, several in defined_in(__name__, _declares) for one in several.all]
+    return operations_of(__name__)
+
+
+def operations_of(package: str) -> tuple[Operation, ...]:
+    """Every operation that the modules of a package declare, a name in a path before any id.
+
+    Raises `NameTaken` for two of one name, or of one method and path.
+    """
+    declared = [(place, one) for place, several in defined_in(package, _declares) for one in several.all]
     by_name(declared, lambda operation: operation.name)
     by_name(declared, lambda operation: f"{operation.method} {operation.path}")
-    return tuple(one for _, one in declared)
+    return tuple(sorted((one for _, one in declared), key=lambda one: one.path.count("{")))
 
 
 def _declares(member: Any) -> TypeGuard[Operations]:
@@ -26,7 +32,7 @@ def _declares(member: Any) -> TypeGuard[Operations]:
 
 
 @cache
-def offered_under(path: str) -> tuple[tuple[Operation, str, Callable[[Any], bool]], ...]:
+def offered_under(path: str) -> Offers:
     """What the operations below a path let people do with the thing that is there: each action, and when it is open."""
     return tuple(
         (operation, action, is_open_to)
@@ -44,9 +50,7 @@ def operation_at(method: str, path: str) -> tuple[Operation, dict[str, str]]:
     at_path = [(one, found.groupdict()) for one in office_operations() if (found := _pattern(one.path).fullmatch(path))]
     if not at_path:
         raise NoSuchRoute(f"nothing lies at {path}")
-    plain_first = sorted(at_path, key=lambda found: len(found[1]))  # `/tickets/search` is no ticket
-    fewest = len(plain_first[0][1])
-    allowed = {one.method: (one, named) for one, named in plain_first if len(named) == fewest}
+    allowed = {one.method: (one, named) for one, named in at_path if one.path == at_path[0][0].path}
     if method not in allowed:
         raise MethodNotAllowed(f"{path} knows {', '.join(sorted(allowed))} only")
     return allowed[method]

@@ -49,7 +49,7 @@ def _offer(
         said = parse_message(raw_of(call))
         return Reply(TicketBody(text=said.text, html=None if said.html is None else sanitised_html(said.html)))
 
-    @operation("GET", f"{path}/raw", f"{which}, raw", name=f"{name}_raw", answers={200: _RAW}, refuses=refuses)
+    @operation("GET", f"{path}/raw", f"The bytes of {which}", name=f"{name}_raw", answers={200: _RAW}, refuses=refuses)
     def show_raw(call: Call) -> Reply:
         """Every byte as it came."""
         return Reply(raw_of(call), download=f"{'-'.join(map(str, dict(call.path).values()))}.eml")

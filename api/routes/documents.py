@@ -8,7 +8,7 @@ from uuid import UUID
 from adapters.mail.parser import attachment_bytes
 from api.calls import Call, Reply
 from api.operations import Media, Operations
-from api.ticket_actions import has_attachments, in_hand
+from api.ticket_actions import in_hand, may_have_attachments
 from domain.aggregates import NotFound
 from domain.document import CorrectDocument, Document, IndexAttachment, RemoveDocument
 from projections import documents
@@ -27,7 +27,7 @@ operation.creates(
         {"document_type": "vehicle_registration", "on": _CLIENT},
         {"document_type": "claim_report", "on": _CLAIM, "name": "Constat du 9 mars"},
     ],
-    offers={"index": lambda ticket: in_hand(ticket) and has_attachments(ticket)},
+    offers={"index": lambda ticket: in_hand(ticket) and may_have_attachments(ticket)},
 )
 operation.lists("/tickets/{ticket_id}/documents", "The documents of a ticket", documents.of_ticket)
 operation.shows("/documents/{document_id}", "One document", documents.document)

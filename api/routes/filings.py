@@ -11,8 +11,8 @@ from api import runs
 from api.calls import AtPosition, Call, Listing, Reply
 from api.operations import Operations
 from api.parameters import AS_JSON
-from api.problems import FieldError, Invalid
 from api.runs import RunDone
+from domain.aggregates import NotFound
 from domain.email_address import email_address_id
 from domain.events import Value
 from domain.files import AGGREGATES
@@ -142,22 +142,15 @@ def preview_filings(call: Call) -> Reply:
 def file_many(call: Call) -> Reply:
     """Files each of these tickets by a command of its own: those that can't be are told one by one, the others are filed."""
     body: FilingRun = call.body
-    if body.on is not None and call.greffier.log.state(AGGREGATES[body.on.kind], body.on.id).version == 0:
-        raise _no_file(body.on)  # told once, not for each ticket
+    if body.on is not None:
+        _check(call, body.on)
     return Reply(runs.run_for(call, (runs.filing(one.ticket_id, body.on, one.version) for one in body.tickets)))
 
 
 operation.lists("/filings/runs/{run_id}", "The tickets of a run", tickets.of_run, name="show_run")
 
 
-@operation(
-    "POST",
-    "/filings/runs/{run_id}/undo",
-    "Undo a run",
-    "file",
-    query_model=AtPosition,
-    **_RUN,
-)
+@operation("POST", "/filings/runs/{run_id}/undo", "Undo a run", "file", query_model=AtPosition, **_RUN)
 def undo_run(call: Call) -> Reply:
     """Puts each ticket back where it was before the run, but for those that were filed again since.
 
@@ -168,5 +161,15 @@ def undo_run(call: Call) -> Reply:
     return Reply(runs.run_for(call, map(runs.undoing, page.items)))
 
 
-def _no_file(file: Target) -> Invalid:
-    return Invalid([FieldError(field="on.id", message=f"there is no {file.kind} {file.id}")])
+def _no_file(file: Target) -> NotFound:
+    return NotFound(kind=file.kind, id=file.id, field="on.id")
+
+
+def _check(call: Call, file: Target) -> None:
+    """Raises `NotFound`: a file that isn't there is told once, not for each ticket."""
+    try:
+        is_there = call.greffier.log.state(AGGREGATES[file.kind], file.id).version > 0
+    except NotFound:  # it is another kind's
+        is_there = False
+    if not is_there:
+        raise _no_file(file)

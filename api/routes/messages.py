@@ -13,7 +13,7 @@ from adapters.desk import QuarantineEntry
 from adapters.mail.intake import Outcome, TakenIn
 from api.calls import Call, Reply
 from api.operations import Media, Operations, found
-from projections.paging import BadCursor, Following, Page, decode_cursor, encode_cursor
+from projections.paging import BadCursor, Following, Page, decode_cursor, encode_cursor, page_of
 
 operation: Final = Operations("messages")
 
@@ -73,19 +73,15 @@ def take_in(call: Call) -> Reply:
 
 
 @operation(
-    "GET",
-    "/quarantine",
-    "Messages in quarantine",
-    query_model=Following,
-    answers={200: Page[QuarantinedMessage]},
+    "GET", "/quarantine", "Messages in quarantine", query_model=Following, answers={200: Page[QuarantinedMessage]}
 )
 def list_quarantine(call: Call) -> Reply:
     """Messages that could not be taken in, oldest first, each with its reason."""
     window: Following = call.query
     entries = call.greffier.desk.quarantined(_after(window.cursor), window.limit + 1)
-    kept = entries[: window.limit]
-    last = kept[-1] if len(entries) > window.limit else None
-    next_cursor = last and encode_cursor(last.received_at.isoformat(), str(last.entry_id))
+    kept, next_cursor = page_of(
+        entries, window.limit, lambda entry: encode_cursor(entry.received_at.isoformat(), entry.entry_id)
+    )
     return Reply(Page(items=[QuarantinedMessage.of(entry) for entry in kept], next_cursor=next_cursor))
 
 
@@ -128,8 +124,8 @@ def _taken(taken: TakenIn) -> Reply:
 def _after(cursor: str | None) -> tuple[datetime, UUID] | None:
     if cursor is None:
         return None
-    received_at, entry_id = decode_cursor(cursor, str, str)
+    received_at, entry_id = decode_cursor(cursor, str, UUID)
     try:
-        return datetime.fromisoformat(received_at), UUID(entry_id)
+        return datetime.fromisoformat(received_at), entry_id
     except ValueError:
         raise BadCursor from None

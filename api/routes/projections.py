@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import BaseModel, Field
 
 from api.calls import Call, Reply
 from api.operations import Operations
-from projections.engine import UnknownView, ViewStatus
+from projections.engine import UnknownView, ViewStanding, ViewStatus
 
 operation: Final = Operations("projections")
 
@@ -18,7 +18,7 @@ class View(BaseModel):
 
     name: str = Field(description="The view's name")
     version: int = Field(description="The version of its folds")
-    state: Literal["live", "faulted", "building", "outdated", "missing"] = Field(
+    state: ViewStanding = Field(
         description="`live`: it follows the log. `faulted`: it stands before an event that it can't fold. `building`: "
         "it is built for the first time. `outdated`: another version of its code built it. `missing`: not built yet"
     )
@@ -45,12 +45,7 @@ def list_projections(call: Call) -> Reply:
 
 
 @operation(
-    "GET",
-    "/projections/{name}",
-    "How a read model stands",
-    "operate",
-    answers={200: View},
-    refuses=(UnknownView,),
+    "GET", "/projections/{name}", "How a read model stands", "operate", answers={200: View}, refuses=(UnknownView,)
 )
 def show_projection(call: Call) -> Reply:
     """One view's state, lag, rate, the progress of a rebuild of it, and its last error."""

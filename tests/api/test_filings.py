@@ -257,7 +257,9 @@ def test_what_is_wrong_with_a_selection_is_named(api, selection, field):
 def test_a_file_that_is_not_there_is_told_once(api, path):
     ticket_id = api.receive_from(CLAIRE)
     body = {"/filings": {"tickets": [{"ticket_id": ticket_id}]}}.get(path, {"ticket_ids": [ticket_id]})
-    answer = api.post(path, json={**body, "on": target(UNKNOWN)})
-    assert answer.status_code == 422, answer.text
-    assert answer.json()["errors"][0]["field"] == "on.id"
+    of_another_kind = {"kind": "contract", "id": api.register("Bonnet")}
+    for nowhere in (target(UNKNOWN), of_another_kind):
+        answer = api.post(path, json={**body, "on": nowhere})
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["field"] == "on.id"
     assert api.ticket(ticket_id)["version"] == 2

@@ -85,15 +85,18 @@ def test_bytes_are_given_as_they_are(staffed, apart, capfdbinary):
         (["GET", "/nowhere"], 1, "nothing lies at /nowhere"),
         (["DELETE", "/clients"], 1, "/clients knows GET, POST only"),
         (["GET", f"/clients/{UNKNOWN}"], 1, f"there is no client {UNKNOWN}"),
-        (["GET", "/clients/12"], 1, "path.client_id"),
-        (["GET", "/clients", "nonsense=1"], 1, "query.nonsense"),
-        (["GET", "/clients", "limit=1_0"], 1, "query.limit"),
+        (["GET", "/clients/12"], 2, "path.client_id"),
+        (["GET", "/clients", "nonsense=1"], 2, "query.nonsense"),
+        (["GET", "/clients", "limit=1_0"], 2, "query.limit"),
         (["GET", "/clients", "name"], 2, "name"),
         (["GET", "/clients", "--json", "-"], 2, "takes no body"),
         (["POST", "/messages", "a=b"], 2, "--raw"),
         (["POST", "/clients", "--raw", "-"], 2, "--json"),
-        (["POST", "/clients", "identity.kind=person"], 1, "identity.last_name"),
-        (["POST", "/contacts", "identity.last_name=Ferrand", f"company_id={UNKNOWN}"], 1, "company_id"),
+        (["POST", "/clients", "identity.kind=person"], 2, "identity.last_name"),
+        (["POST", "/contacts", "identity.last_name=Ferrand", f"company_id={UNKNOWN}"], 2, "company_id"),
+        (["POST", "/clients", "identity.kind=person", "identity.kind.x=3"], 2, "identity.kind.x"),
+        (["POST", "/filings/preview", "ticket_ids:=null", f"ticket_ids={UNKNOWN}"], 2, "ticket_ids"),
+        (["GET", "/clients", "--if-match", "1"], 2, "--if-match"),
         (["POST", f"/claims/{UNKNOWN}/close"], 1, f"there is no claim {UNKNOWN}"),
     ],
 )
@@ -103,6 +106,20 @@ def test_what_is_wrong_is_said_in_a_sentence(staffed, arguments, exit_code, name
     (line,) = errors(ran)
     assert line.startswith("greffier: ")
     assert named in line
+
+
+def test_what_has_a_body_takes_a_query_too(staffed, client_id):
+    asked = ["on.kind=client", f"on.id={client_id}", "filed_on.kind=client", f"filed_on.id={client_id}"]
+    assert staffed("api", "POST", "/filings/preview?limit=2&total=true", *asked).json["total"] == 0
+    (line,) = errors(staffed("api", "POST", "/filings/preview?limit=0", *asked, exit_code=2))
+    assert "query.limit" in line
+
+
+def test_a_conflict_says_whose_it_is(staffed, client_id):
+    staffed("api", "POST", f"/clients/{client_id}/email-addresses", "address=claire@courriel.example")
+    other = staffed("api", "POST", "/companies", "role=insurer", "name=Axe").json["id"]
+    ran = staffed("api", "POST", f"/companies/{other}/email-addresses", "address=claire@courriel.example", exit_code=1)
+    assert errors(ran)[1:] == [f"greffier: client {client_id}: Bonnet"]
 
 
 def test_a_version_that_is_no_longer_there_is_refused(staffed, client_id):

@@ -93,8 +93,8 @@ def test_an_associated_address_files_what_comes_next(opened, apart):
     [
         ([], 2, "--client"),
         (["--new-person", "A", "--new-company", "B"], 2, "--new-company"),
-        (["--new-person", ""], 1, "last_name"),
-        (["--new-company", " "], 1, "company_name"),
+        (["--new-person", ""], 2, "last_name"),
+        (["--new-company", " "], 2, "company_name"),
         (["--new-company", "B", "--address", "steal"], 2, "steal"),
         (["--contract", UNKNOWN, "--claim", UNKNOWN], 2, "--claim"),
     ],
@@ -114,6 +114,28 @@ def test_a_file_that_is_not_there_is_named_with_its_kind(demo, unfiled, kind, na
     assert name in line
 
 
+def test_a_file_is_named_whole(demo, unfiled):
+    client_id = demo("api", "GET", "/targets", "kind=client", "name=1").json["items"][0]["id"]
+    for number in ("ZZ-1", "ZZ-10", "YY-777"):
+        demo("api", "POST", f"/clients/{client_id}/contracts", f"policy_number={number}")
+    (line,) = errors(demo("tickets", "file", unfiled["number"], "--contract", "YY", exit_code=1))
+    assert "no contract is called" in line
+    demo("tickets", "file", unfiled["number"], "--contract", "ZZ-1")
+    assert demo.json("tickets", "show", unfiled["number"])["filed_under"][0]["label"] == "contrat ZZ-1"
+
+
+def test_a_ticket_that_was_put_aside_or_merged_is_told_for_people(demo, unfiled):
+    path, other = f"/tickets/{unfiled['ticket_id']}", demo.json("tickets", "list", "--filed")["items"][0]
+    demo("api", "POST", f"{path}/dismiss", "reason=not_for_us", "note=Erreur")
+    shown = demo("tickets", "show", unfiled["number"]).stdout
+    assert "as not for the office: Erreur" in shown
+    assert "Waits" not in shown
+    demo("api", "POST", f"{path}/bring-back")
+    assert "Waits" in demo("tickets", "show", unfiled["number"]).stdout
+    demo("api", "POST", f"/tickets/{other['ticket_id']}/merge", f"other_id={unfiled['ticket_id']}")
+    assert f"Merged into {other['ticket_id']}" in " ".join(demo("tickets", "show", unfiled["number"]).stdout.split())
+
+
 def test_a_refusal_is_said_in_one_line(demo, unfiled):
     (line,) = errors(demo("tickets", "file", unfiled["number"], "--client", UNKNOWN, exit_code=1))
     assert UNKNOWN in line
@@ -122,10 +144,11 @@ def test_a_refusal_is_said_in_one_line(demo, unfiled):
         for line in demo.json("tickets", "list", "--filed", "--limit", "200")["items"]
         if line["from_address"] == "claire.bonnet@courriel.example"
     )
-    (line,) = errors(
+    line, *owners = errors(
         demo("tickets", "file", shared["number"], "--new-company", "B", "--address", "associate", exit_code=1)
     )
     assert "claire.bonnet@courriel.example" in line
+    assert all("Bonnet" in owner for owner in owners)
     (line,) = errors(demo("tickets", "list", "--as", "nobody@cabinet.example", exit_code=1))
     assert "nobody@cabinet.example" in line
 

@@ -101,7 +101,9 @@ def papers(office):
             )
 
         def removed(self, on=CLAIRE, document_type="vehicle_registration"):
-            return DocumentRemoved(document_type=document_type, on=on, dossier_id=dossier(on), source=self.source())
+            return DocumentRemoved(
+                document_type=document_type, on=on, former_dossier_id=dossier(on), source=self.source()
+            )
 
     return Papers()
 

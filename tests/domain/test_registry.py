@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from api.routes import operations_of
 from domain.commands import Command, handlers_of, handles
 from domain.events import event_types_of
 from domain.registry import NameTaken
@@ -11,6 +12,7 @@ from projections.office import projections_of
 
 EVENT = "from domain.events import Event\nclass {name}(Event): pass\n"
 COMMAND = """
+from api.routes import operations_of
 from domain.commands import Command, handles
 class {name}(Command): pass
 @handles({name})
@@ -20,6 +22,14 @@ PROJECTION = """
 from sqlalchemy import Column, Integer, MetaData, Table
 from projections.projection import Projection
 view = Projection("{name}", version=1, table=Table("{name}", MetaData(), Column("id", Integer, primary_key=True)))
+"""
+
+OPERATION = """
+from api.calls import Reply
+from api.operations import Operations
+operation = Operations("things")
+@operation("GET", "/{name}", "Look", name="look_at_{name}", answers=dict())
+def look(call): pass
 """
 
 
@@ -50,8 +60,9 @@ REGISTRIES = pytest.mark.parametrize(
         (EVENT, lambda package: [event_type.topic() for event_type in event_types_of(package)]),
         (COMMAND, lambda package: [command_type.__name__ for command_type in handlers_of(package)]),
         (PROJECTION, lambda package: [view.name for view in projections_of(package)]),
+        (OPERATION, lambda package: [one.path.strip("/") for one in operations_of(package)]),
     ],
-    ids=["events", "commands", "projections"],
+    ids=["events", "commands", "projections", "operations"],
 )
 
 
@@ -74,6 +85,13 @@ def test_two_of_one_name_are_refused_and_both_places_named(package, source, name
 @REGISTRIES
 def test_what_one_module_takes_from_another_is_no_second_one(package, source, names_in):
     assert names_in(package(one="from .two import *", two=source.format(name="Alpha"))) == ["Alpha"]
+
+
+def test_what_derives_from_an_event_elsewhere_takes_no_event_away(package):
+    name = package(one=EVENT.format(name="Alpha"))
+    other = package(two=f"from {name}.one import Alpha\nclass Beta(Alpha): pass\n")
+    event_types_of(other)
+    assert [event_type.topic() for event_type in event_types_of(name)] == ["Alpha"]
 
 
 def test_a_command_has_one_handler():

@@ -60,7 +60,7 @@ def reclassified(before, on, document_type="invoice"):
 
 def removed(before):
     return DocumentRemoved(
-        document_type=before.document_type, on=before.on, dossier_id=before.dossier_id, source=before.source
+        document_type=before.document_type, on=before.on, former_dossier_id=before.dossier_id, source=before.source
     )
 
 

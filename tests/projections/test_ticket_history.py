@@ -199,7 +199,7 @@ def test_what_became_of_its_attachments(views, sentences):
             previously_on=bruno,
             former_dossier_id=BRUNO,
         ),
-        DocumentRemoved(document_type="vehicle_registration", on=claire, dossier_id=CLAIRE, **source),
+        DocumentRemoved(document_type="vehicle_registration", on=claire, former_dossier_id=CLAIRE, **source),
         actor=BY_ANNE,
     )
     assert sentences()[1:] == [

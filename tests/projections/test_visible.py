@@ -2,10 +2,12 @@
 of one dossier is made here.
 """
 
+import re
+from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
-from sqlalchemy import or_
+from sqlalchemy import event, or_
 
 from domain.claim import ClaimOpened, ClaimReference
 from domain.company import CompanyName, CompanyRegistered
@@ -98,11 +100,35 @@ def indexed(client):
 def asked(views):
     def asked(query, *arguments, **options):
         def restricted(session):
-            return query(OfOneDossier(session.connection, session.viewer), *arguments, **options)
+            with statements(session.connection.engine) as asked_for:
+                answer = query(OfOneDossier(session.connection, session.viewer), *arguments, **options)
+            unrestricted = [one for one in asked_for if OF_A_DOSSIER.search(one) and "IS NULL OR" not in one]
+            assert [one for one in unrestricted if not IS_THERE.fullmatch(" ".join(one.split()))] == []
+            return answer
 
         return views.asked(restricted)
 
     return asked
+
+
+OF_A_DOSSIER = re.compile(r"\bFROM (clients|contracts|claims|documents|email_addresses|tickets)\b")
+IS_THERE = re.compile(r"SELECT tickets.ticket_id FROM tickets WHERE tickets.ticket_id = \S+")
+"""Whether a ticket is hidden, or was erased: its history tells the second of anybody's."""
+
+
+@contextmanager
+def statements(engine):
+    """What is asked of the database meanwhile."""
+    asked_for = []
+
+    def note(_connection, _cursor, statement, *_):
+        asked_for.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield asked_for
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 ONE = {
@@ -150,6 +176,10 @@ def test_lists_neither_show_nor_count_what_is_hidden(asked):
     chosen = asked(tickets.selected, Window(total=True), filed_on=Target(kind="client", id=CLAIRE))
     assert (chosen.items, chosen.total) == ([], 0)
     assert asked(tickets.numbered, 1) is None
+    assert [one.ticket_id for one in asked(tickets.unfiled_of_sender, address(CLAIRE), Window(), but=BRUNO).items] == [
+        UNFILED
+    ]
+    assert asked(tickets.of_run, UUID(int=98), Window()).items == []
     found = asked(targets.called, Window(total=True), name="dupont")
     assert ([one.id for one in found.items], found.total) == ([BRUNO, COMPANY], 2)
 
