@@ -269,3 +269,13 @@ def test_files_are_read_as_they_were_written(api, bonnet):
         api.file(ticket_id, claim, "claim")
         assert api.tickets_of(claim, "claims") == api.tickets_of(contract, "contracts") == [ticket_id]
         assert api.tickets_of(bonnet)[0] == ticket_id
+
+
+def test_what_a_ticket_can_be_filed_on_is_found_by_what_it_is_called(api):
+    bonnet = api.register("Bonnet")
+    contract = api.register_contract(bonnet, "MRH-1")
+    (found,) = api.read("/targets", name="mrh-1", kind="contract")["items"]
+    assert (found["id"], [file["label"] for file in found["filed_under"]]) == (contract, ["contrat MRH-1", "Bonnet"])
+    assert [one["id"] for one in api.read("/targets", name=bonnet)["items"]] == [bonnet]
+    assert api.read("/targets", name="x\0")["items"] == []
+    assert [one["field"] for one in api.get("/targets", params={"name": ""}).json()["errors"]] == ["query.name"]

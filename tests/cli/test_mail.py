@@ -221,6 +221,7 @@ def test_a_quarantined_message_that_still_cannot_be_taken_in_stays(quarantined):
 
 
 def test_an_entry_that_is_not_in_quarantine_is_named(quarantined):
+    quarantined("token", "lea@cabinet.example", "--last-name", "Morel")
     unknown = "00000000-0000-4000-8000-000000000000"
     (line,) = errors(quarantined("quarantine", "retry", unknown, exit_code=1))
     assert unknown in line

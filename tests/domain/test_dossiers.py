@@ -12,7 +12,7 @@ from domain.company import RegisterCompany
 from domain.contact import ContactIdentity, RegisterContact
 from domain.contract import RegisterContract
 from domain.conversation import MergeTickets, SplitMessageOff, current_ticket
-from domain.document import CorrectDocument, DocumentTarget, IndexAttachment, RemoveDocument
+from domain.document import CorrectDocument, DocumentRemoved, DocumentTarget, IndexAttachment, RemoveDocument
 from domain.email_address import EmailAddressRemoved
 from domain.events import office_event_types
 from domain.files import AssociateEmailAddress, RemoveEmailAddress
@@ -245,7 +245,7 @@ def test_a_document_comes_into_a_dossier_moves_and_leaves(dossiers, file, to):
     dossiers.do(CorrectDocument(document_id=document.id, on=paper_of(to)))
     assert [moved(event) for event in dossiers.decided] == ([] if file == to else [(DOSSIERS[to], DOSSIERS[file])])
     dossiers.do(RemoveDocument(document_id=document.id))
-    assert dossiers.decided[0].dossier_id == DOSSIERS[to]
+    assert dossiers.decided[0].former_dossier_id == DOSSIERS[to]
 
 
 # --- addresses --------------------------------------------------------------------------------------------------
@@ -290,5 +290,6 @@ def test_no_event_names_a_file_and_not_its_dossier(event_type):
         assert fields & _NAMES
     if fields & _TAKES:
         assert fields & {"former_dossier_id", "former_dossier_ids"}
-    if fields & _PUTS and event_type is not EmailAddressRemoved:  # it was the owner's
-        assert "dossier_id" in fields
+    if fields & _PUTS:  # or it was the owner's, or the paper's
+        leaves = event_type in {EmailAddressRemoved, DocumentRemoved}
+        assert ("dossier_id" in fields) != leaves

@@ -97,7 +97,6 @@ papers = st.builds(
 papers_of = st.builds(DocumentTarget, id=ids)
 document = {
     "on": papers_of,
-    "dossier_id": ids,
     "source": st.builds(DocumentSource, ticket_id=ids, mail_id=ids, part=st.just(1)),
 }
 EVENTS = {
@@ -153,9 +152,11 @@ EVENTS = {
         TicketDismissed, reason=st.sampled_from(["junk", "other"]), note=st.none() | texts | st.just(ERASED)
     ),
     TicketCommented: st.builds(TicketCommented, comment_id=ids, text=texts | st.just(ERASED)),
-    DocumentIndexed: st.builds(DocumentIndexed, **document, content=papers | st.just(ERASED)),
-    DocumentReclassified: st.builds(DocumentReclassified, **document, previously_on=papers_of, former_dossier_id=ids),
-    DocumentRemoved: st.builds(DocumentRemoved, **document),
+    DocumentIndexed: st.builds(DocumentIndexed, **document, dossier_id=ids, content=papers | st.just(ERASED)),
+    DocumentReclassified: st.builds(
+        DocumentReclassified, **document, dossier_id=ids, previously_on=papers_of, former_dossier_id=ids
+    ),
+    DocumentRemoved: st.builds(DocumentRemoved, **document, former_dossier_id=ids),
     MessageTakenIn: st.builds(MessageTakenIn, content_id=ids, mail_id=ids, ticket_id=ids),
     OfficeOpened: st.builds(OfficeOpened, name=texts, time_zone=st.just("Europe/Paris")),
     CollaboratorJoined: st.builds(
