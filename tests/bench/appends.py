@@ -19,7 +19,8 @@ from eventsourcing.utils import Environment
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL
 
-from adapters.databases import postgres_options, sqlite_url, store_url
+from adapters.databases import sqlite_url, store_url
+from adapters.databases.postgres import postgres_options
 from adapters.event_store.opening import open_recorder
 from adapters.event_store.recorder import CommandRecord
 from tests.bench.measuring import Measurement, Pair, seconds

@@ -4,8 +4,7 @@ import io
 from pathlib import Path
 from uuid import uuid4
 
-from api.staff import COMMAND_LINE
-
+from adapters.staff import COMMAND_LINE
 from api.bootstrap import Greffier, create_office, open_greffier
 from api.settings import Settings
 from domain.client import Company, RegisterClient

@@ -146,7 +146,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
     frame, key_id_in, loads, unwrap = _FRAME.unpack_from, _KEY_ID.unpack_from, orjson.loads, AESGCM(master_key).decrypt
     tickets: dict[str, list[Any]] = {}
     clients: dict[str, list[Any]] = {}
-    addresses: dict[tuple[str, str], tuple[str, ...]] = {}
+    addresses: dict[tuple[str, str], tuple[str | None, ...]] = {}
     collaborators: dict[str, tuple[str, str]] = {}
     context, at, actor, run = b"", "", "", None
 
@@ -179,7 +179,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
 
                 if topic in {"TicketReceived", "TicketSplitOff"}:
                     if (content := unsealed(state, end, stream, version)) is not None:
-                        sent_at, sender_id, direction = facts["sent_at"], facts["sender_id"], facts["direction"]
+                        sent_at, direction = facts["sent_at"], facts["direction"]
                         sent = direction == "outgoing"
                         tickets[id_] = [
                             id_,
@@ -191,7 +191,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                             at,
                             1,
                             direction,
-                            sender_id and sender_id.replace("-", ""),
+                            _bare(facts["sender_id"]),
                             content["from_address"] and content["from_address"].rpartition("@")[2],
                             sent_at and _moment(sent_at),
                             content["from_address"],
@@ -210,6 +210,8 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                             None,
                             None,
                             None,
+                            0,
+                            None,
                             None,
                             "[]",
                             "closed" if sent else "open",
@@ -226,8 +228,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
 
                 row[_VERSION] = version
                 if topic == "TicketClassified":
-                    filed_on = facts["filed_on"]
-                    row[_FILED] = filed_on["kind"], filed_on["id"].replace("-", ""), run, _json(facts["evidence"])
+                    row[_FILED] = *_filed(facts), run, 1, _json(facts["evidence"])
                     row[_UNFILED] = None, _json(facts["candidates"])
                 elif topic == "TicketContinued":
                     row[_LATEST] = position, at
@@ -245,8 +246,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                 elif topic == "TicketPutOnHold":
                     row[_STATE] = "waiting"
                 elif topic == "TicketAssigned":
-                    assigned = facts["collaborator_id"]
-                    row[_ASSIGNED] = assigned and assigned.replace("-", "")
+                    row[_ASSIGNED] = _bare(facts["collaborator_id"])
                 elif topic == "TicketDismissed":
                     row[_DISMISSED] = facts["reason"], unsealed(state, end, stream, version)
                     row[_LEFT_OUT] = "dismissed"
@@ -254,11 +254,9 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                     row[_DISMISSED] = None, None
                     row[_LEFT_OUT] = "sent" if row[_SENT_ONLY] else None
                 elif topic == "TicketUnclassified":
-                    row[_FILED] = None, None, run, None
+                    row[_FILED] = None, None, None, run, 1, None
                 elif topic == "TicketFilingUndone":
-                    filed_on = facts["filed_on"]
-                    back = (filed_on["kind"], filed_on["id"].replace("-", "")) if filed_on else (None, None)
-                    row[_FILED] = *back, None, _CHOSEN if filed_on else None
+                    row[_FILED] = *_filed(facts), None, 0, _CHOSEN if facts["filed_on"] else None
                     row[_UNFILED] = None, "[]"
                 elif topic == "TicketMessageTakenOff":
                     row[_MESSAGES] -= 1
@@ -280,7 +278,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
                 if written is None:
                     addresses.pop(key, None)
                 elif key not in addresses:
-                    addresses[key] = (*key, facts["owner"]["kind"], written["address"], at)
+                    addresses[key] = (*key, facts["owner"]["kind"], _bare(facts["dossier_id"]), written["address"], at)
                 for former in facts.get("former_owners", ()):
                     addresses.pop((id_, former["id"].replace("-", "")), None)
 
@@ -308,6 +306,16 @@ def fold(  # noqa: C901, PLR0912, PLR0915  # a call for each event would cost wh
         "email_addresses": addresses.values(),
         "collaborators": collaborators.values(),
     }
+
+
+def _filed(facts: dict[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """The kind and id of the file that a ticket is on, and its dossier."""
+    filed_on = facts["filed_on"] or {"kind": None, "id": None}
+    return filed_on["kind"], _bare(filed_on["id"]), _bare(facts["dossier_id"])
+
+
+def _bare(id_: str | None) -> str | None:
+    return id_ and id_.replace("-", "")
 
 
 def _registered(id_: str, number: int, version: int, identity: dict[str, Any], at: str) -> list[Any]:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from api.staff import COMMAND_LINE
 from eventsourcing.persistence import EventStore
 
 from adapters.databases import store_url
 from adapters.mail.sources import iter_messages
+from adapters.staff import COMMAND_LINE
 from api.bootstrap import Greffier, create_office, open_greffier
 from api.settings import Settings
 from domain.office import OpenOffice

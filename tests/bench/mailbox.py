@@ -7,11 +7,10 @@ from email.utils import format_datetime
 from random import Random
 from uuid import UUID
 
-from api.staff import COMMAND_LINE
-
 from adapters.demo_office import letters as templates
 from adapters.demo_office.envelopes import Correspondent, Post, Postmark
 from adapters.event_store.log import EventLog
+from adapters.staff import COMMAND_LINE
 from domain.client import Person, RegisterClient
 from domain.contract import RegisterContract
 from domain.office import OpenOffice, ReserveOfficeAddress

@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 from sqlalchemy import URL, Connection, Table, create_engine, select
 
-from adapters.databases import libpq_url, postgres_options, store_url
+from adapters.databases import libpq_url, store_url
+from adapters.databases.postgres import postgres_options
 from adapters.generated_office import Extent, generate
 from adapters.master_key import master_key
 from api.bootstrap import Greffier, create_office, open_greffier

@@ -155,6 +155,7 @@ def _tickets(count: int, file_id: UUID, collaborator_id: UUID) -> Rows:
         position = number + number // 5
         at = _FIRST_DAY + timedelta(minutes=position)
         filed = number % 7 != 0
+        file = (file_id if number % seldom == 1 else UUID(int=number // 20)) if filed else None
         yield blank | {
             "ticket_id": _ticket_id(number),
             "number": number,
@@ -179,7 +180,9 @@ def _tickets(count: int, file_id: UUID, collaborator_id: UUID) -> Rows:
             "notes": [],
             "candidates": [],
             "filed_kind": "client" if filed else None,
-            "filed_id": (file_id if number % seldom == 1 else UUID(int=number // 20)) if filed else None,
+            "filed_id": file,
+            "dossier_id": file,
+            "undoable": filed,
             "unfiled_reason": None if filed else "unknown_address",
             "assigned_to": collaborator_id if number % seldom == 2 else None,
             "state": "open" if number % 50 == 0 else "waiting" if number % seldom == 3 else "closed",
