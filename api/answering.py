@@ -193,5 +193,5 @@ def _written(operation: Operation, reply: Reply) -> Answered:
         media = operation.answers[reply.status]
         assert isinstance(media, Media)  # noqa: S101  # an operation declares what it answers
         return Answered(reply.status, reply.content, media.type, reply.headers)
-    content = orjson.dumps(reply.content.model_dump(mode="json"))
+    content = reply.content.model_dump_json().encode()
     return Answered(reply.status, content, "application/json", reply.headers)

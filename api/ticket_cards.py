@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from dataclasses import dataclass
+from typing import Annotated, Final
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api.operations import Method, Offers
 from domain.access import Viewer, may
@@ -18,18 +18,20 @@ from projections.tickets import TicketDetails, TicketLine
 _TICKET: Final = "/tickets/{ticket_id}/"
 
 
-class ActionLink(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ActionLink:
     """Something that the viewer may do with the ticket, and where."""
 
-    action: str = Field(
-        description="A stable name of what is done, such as `close`",
-        json_schema_extra=lambda schema: schema.update(enum=list(dict.fromkeys(action for _, action, _ in _offered()))),
-    )
-    method: Method = Field(description="The method to ask `href` with")
-    href: str = Field(description="The path to ask")
-    templated: bool = Field(
-        description="Whether `href` still has `{mail_id}`, or `{part}` too, for one of the ticket's messages or attachments"
-    )
+    action: Annotated[
+        str,
+        Field(
+            description="A stable name of what is done, such as `close`",
+            json_schema_extra=lambda schema: schema.update(enum=list(dict.fromkeys(name for _, name, _ in _offered()))),
+        ),
+    ]
+    method: Annotated[Method, Field(description="The method to ask `href` with")]
+    href: Annotated[str, Field(description="The path to ask")]
+    templated: Annotated[bool, Field(description="Whether `href` has `{mail_id}`, or `{part}` too, to be filled in")]
 
 
 class TicketRow(TicketLine):
@@ -52,9 +54,7 @@ def rows(session: Reading, page: Page[TicketLine]) -> Page[TicketRow]:
     unfiled = [line.ticket_id for line in page.items if line.filed_on is None and not line.dismissed]
     suggested = suggestions.suggestions(session, unfiled)
     items = [
-        TicketRow(
-            **dict(line), actions=list(_actions(session.viewer, line)), suggestions=suggested.get(line.ticket_id, [])
-        )
+        TicketRow(**dict(line), actions=_actions(session.viewer, line), suggestions=suggested.get(line.ticket_id, []))
         for line in page.items
     ]
     return Page(items=items, next_cursor=page.next_cursor, total=page.total)
@@ -64,16 +64,19 @@ def rows(session: Reading, page: Page[TicketLine]) -> Page[TicketRow]:
 def card(session: Reading, ticket: TicketDetails) -> TicketCard:
     suggested = suggestions.suggestions(session, [ticket.ticket_id])
     return TicketCard(
-        **dict(ticket), actions=list(_actions(session.viewer, ticket)), suggestions=suggested.get(ticket.ticket_id, [])
+        **dict(ticket), actions=_actions(session.viewer, ticket), suggestions=suggested.get(ticket.ticket_id, [])
     )
 
 
-def _actions(viewer: Viewer, ticket: TicketLine) -> Iterator[ActionLink]:
+def _actions(viewer: Viewer, ticket: TicketLine) -> list[ActionLink]:
     """What the operations on a ticket offer as it stands, of what the viewer may do."""
-    for operation, action, is_open_to in _offered():
-        if is_open_to(ticket) and may(viewer, operation.action):
-            href = operation.path.replace("{ticket_id}", str(ticket.ticket_id))
-            yield ActionLink.model_construct(action=action, method=operation.method, href=href, templated="{" in href)
+    here = _TICKET.format(ticket_id=ticket.ticket_id)
+    return [
+        ActionLink(action, operation.method, here + below, "{" in below)
+        for operation, action, is_open_to in _offered()
+        if is_open_to(ticket) and may(viewer, operation.action)
+        for below in (operation.path.removeprefix(_TICKET),)
+    ]
 
 
 def _offered() -> Offers:

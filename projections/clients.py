@@ -151,8 +151,7 @@ def called(session: Reading, name: str) -> Select[Any]:
 
 def names(session: Reading, client_ids: Collection[UUID]) -> dict[UUID, str]:
     """The display name of each, of those known."""
-    listing = session.rows(_clients, _clients.c.client_id, _clients.c.display_name)
-    return dict(session.execute(listing.where(_clients.c.client_id.in_(client_ids))).all())
+    return session.values(_clients.c.display_name, client_ids)
 
 
 def of_name_keys(session: Reading, keys: Collection[str]) -> list[tuple[str, Target]]:

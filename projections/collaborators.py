@@ -48,6 +48,4 @@ def everyone(session: Reading, window: Window) -> Page[CollaboratorLine]:
 
 def names(session: Reading, collaborator_ids: Collection[UUID]) -> dict[UUID, str]:
     """The display name of each, of those known."""
-    listing = select(_collaborators.c.collaborator_id, _collaborators.c.display_name)
-    found = session.execute(listing.where(_collaborators.c.collaborator_id.in_(collaborator_ids)))
-    return dict(found.all())
+    return session.values(_collaborators.c.display_name, collaborator_ids)

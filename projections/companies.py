@@ -105,10 +105,7 @@ def called(session: Reading, name: str) -> Select[Any]:
 
 def names(session: Reading, company_ids: Collection[UUID]) -> dict[UUID, str]:
     """The name of each, of those known."""
-    listing = session.rows(_companies, _companies.c.company_id, _companies.c.name).where(
-        _companies.c.company_id.in_(company_ids)
-    )
-    return dict(session.execute(listing).all())
+    return session.values(_companies.c.name, company_ids)
 
 
 def of_name_keys(session: Reading, keys: Collection[str]) -> list[tuple[str, Target]]:

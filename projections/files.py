@@ -79,9 +79,12 @@ class Files:
 
     def line(self, target: Target) -> list[FileLine]:
         """The file and everything above it: a claim, its contract, that one's client (T11, T12); a contact, its company."""
-        lines = [FileLine(kind=target.kind, id=target.id, label=self.label(target))]
+        return [FileLine(kind=one.kind, id=one.id, label=self.label(one)) for one in self.lineage(target)]
+
+    def lineage(self, target: Target) -> list[Target]:
+        """The same, without what each is called."""
         above = self._above(target)
-        return lines if above is None else lines + self.line(above)
+        return [target] if above is None else [target, *self.lineage(above)]
 
     def _above(self, target: Target) -> Target | None:
         if target.kind == "claim" and (claim := self._claims.get(target.id)):

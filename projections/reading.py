@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # a projection knows what of it is searched, and that is a qu
     from projections.projection import Projection
 
 Query = TypeVar("Query", bound=Callable[..., Any])
+T = TypeVar("T")
 S = TypeVar("S", bound=Select[Any])
 M = TypeVar("M", bound="Shown")
 
@@ -51,12 +52,17 @@ class Reading:
 
     def has(self, table: Table, key: UUID) -> bool:
         """Whether there is such a row."""
-        return bool(self.keys(table, _key(table) == key))
+        return self.scalar(self._seen(_by_key(table, _key(table)), table), {"key": key}) is not None
 
     def known(self, table: Table, model: type[M], keys: Collection[UUID]) -> dict[UUID, M]:
         """What a model has of the rows at these keys, of those that are there."""
-        rows = self.execute(self._seen(_by_keys(table, model), table), {"keys": list(keys)}).mappings()
+        rows = self.execute(self._seen(_by_keys(table, *model.model_fields), table), {"keys": list(keys)}).mappings()
         return {row["key"]: model.of(row) for row in rows}
+
+    def values(self, column: Column[T], keys: Collection[UUID]) -> dict[UUID, T]:
+        """What a column has in the rows at these keys, of those that are there."""
+        table = column.table
+        return dict(self.execute(self._seen(_by_keys(table, column.name), table), {"keys": list(keys)}).all())
 
     def keys(self, table: Table, *wanted: ColumnElement[bool]) -> list[UUID]:
         """The keys of the rows that are so."""
@@ -78,14 +84,15 @@ def _key(table: Table) -> Column[UUID]:
 
 
 @cache
-def _by_key(table: Table) -> Select[Any]:
-    return select(table).where(_key(table) == bindparam("key"))
+def _by_key(table: Table, *columns: Column[Any]) -> Select[Any]:
+    return select(*columns or (table,)).where(_key(table) == bindparam("key"))
 
 
 @cache
-def _by_keys(table: Table, model: type[Shown]) -> Select[Any]:
-    columns = (table.c[name] for name in model.model_fields)
-    return select(_key(table).label("key"), *columns).where(_key(table).in_(bindparam("keys", expanding=True)))
+def _by_keys(table: Table, *names: str) -> Select[Any]:
+    return select(_key(table).label("key"), *(table.c[name] for name in names)).where(
+        _key(table).in_(bindparam("keys", expanding=True))
+    )
 
 
 def reads(*views: Projection) -> Callable[[Query], Query]:

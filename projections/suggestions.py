@@ -48,9 +48,6 @@ def suggestions(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, list
     clues = {ticket_id: gathered.clues(trace, first.get(ticket_id)) for ticket_id, trace in traces.items()}
     names = Files(session, (target for one in clues.values() for target in _targets(one)))
 
-    def lineage(target: Target) -> list[Target]:
-        return [Target(kind=line.kind, id=line.id) for line in names.line(target)]
-
     return {
         ticket_id: [
             Suggestion(
@@ -59,7 +56,7 @@ def suggestions(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, list
                 strength=one.strength,
                 reasons=list(one.reasons),
             )
-            for one in suggest(known, lineage)
+            for one in suggest(known, names.lineage)
             if names.knows(one.target) and one.target != traces[ticket_id].filed_on
         ]
         for ticket_id, known in clues.items()

@@ -121,8 +121,6 @@ def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[History
 
     Raises `BadCursor`.
     """
-    if tickets.is_hidden(session, ticket_id):
-        return None
     of_ticket = select(_history).where(_history.c.ticket_id.in_(tickets.with_absorbed(session, ticket_id)))
 
     def told(rows: Sequence[RowMapping]) -> list[HistoryLine]:

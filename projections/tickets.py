@@ -22,8 +22,10 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    bindparam,
     case,
     func,
+    or_,
     select,
     union_all,
 )
@@ -501,20 +503,28 @@ def exists(session: Reading, ticket_id: UUID) -> bool:
     return session.has(_tickets, ticket_id)
 
 
-def is_hidden(session: Reading, ticket_id: UUID) -> bool:
-    """Whether the viewer may not see the ticket. One that was erased hides nothing any more."""
-    if exists(session, ticket_id):
-        return False
-    return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.ticket_id == ticket_id)) is not None
+_STANDING_ON: Final = select(_tickets.c.ticket_id).where(
+    or_(_tickets.c.ticket_id == bindparam("survivor"), _tickets.c.merged_into == bindparam("survivor"))
+)
 
 
 def with_absorbed(session: Reading, ticket_id: UUID) -> list[UUID]:
-    """This ticket, those that were merged into it, and into those."""
-    found = survivors = [ticket_id]
-    while survivors:
-        survivors = session.keys(_tickets, _tickets.c.merged_into.in_(survivors))
-        found = found + survivors
-    return found
+    """This ticket, those that were merged into it, and into those: none, where the viewer may not see this one.
+
+    One that was erased hides nothing any more, and is given, too.
+    """
+    together = [ticket_id]
+    for survivor in together:  # which grows meanwhile
+        seen = session.scalars(session.visible(_STANDING_ON, _tickets.c.dossier_id), {"survivor": survivor}).all()
+        if survivor not in seen and _is_there(session, survivor):
+            return []
+        together += [one for one in seen if one not in together]
+    return together
+
+
+def _is_there(session: Reading, ticket_id: UUID) -> bool:
+    """Whether there is such a ticket at all: to whomever it may be hidden."""
+    return session.scalar(select(_tickets.c.ticket_id).where(_tickets.c.ticket_id == ticket_id)) is not None
 
 
 class Traces(Value):
