@@ -15,6 +15,8 @@ from typing import Annotated, Any, Final, NamedTuple
 import typer
 from typer.core import TyperGroup
 
+from adapters.interrupts import outlive_finalizers
+
 
 class Command(NamedTuple):
     """Where a command, or a group of them, is written, and what `--help` says of it."""
@@ -96,6 +98,7 @@ def greffier(
 
 def main() -> None:
     """Runs the command; what goes wrong is said in one line, on standard error."""
+    outlive_finalizers()
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
     except typer.TyperException as error:  # the command line is wrong; of help there is no more to say

@@ -284,7 +284,7 @@ def test_its_collaborators_are_found_by_their_address(generated, history):
     joined = [recorded.event for recorded in history if recorded.event.topic() == "CollaboratorJoined"]
     assert len(joined) > 2
     for event in joined:
-        assert collaborator_id(generated, event.identity.email_address) == event.collaborator_id
+        assert collaborator_id(generated.log, event.identity.email_address) == event.collaborator_id
 
 
 def test_an_office_that_was_just_opened_keeps_its_name(tmp_path):
