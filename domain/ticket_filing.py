@@ -20,6 +20,16 @@ class ClientToCreate(NewClient):
     kind: Annotated[Literal["new_client"], Field(description="A dossier to create in the same step")] = "new_client"
 
 
+SenderAddress = Annotated[
+    Ownership | None,
+    Field(
+        description="`associate` gives a free address to the file (to its client, for a contract or a claim), `share` "
+        "makes it one more owner, `move` takes it from its owners; without it the address stays as it is"
+    ),
+]
+"""What becomes of the sender's address when a ticket is filed."""
+
+
 class ClassifyTicket(Command):
     """Files the ticket, or files it elsewhere: on a file that exists, or on a dossier created in the same step.
 
@@ -34,13 +44,7 @@ class ClassifyTicket(Command):
         Target | ClientToCreate,
         Field(discriminator="kind", description="Where it goes: a file, or a dossier to create"),
     ]
-    address: Annotated[
-        Ownership | None,
-        Field(
-            description="`associate` gives a free address to the file (to its client, for a contract or a claim), `share` "
-            "makes it one more owner, `move` takes it from its owners; without it the address stays as it is"
-        ),
-    ] = None
+    address: SenderAddress = None
 
 
 class UnclassifyTicket(Command):

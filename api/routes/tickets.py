@@ -17,11 +17,11 @@ from api.runs import RunDone, Step
 from api.ticket_actions import filed, undoable, unfiled
 from api.ticket_cards import TicketRow
 from domain.client import Identity
-from domain.email_address import Ownership, email_address_id
+from domain.email_address import email_address_id
 from domain.prefill import prefilled_identity
 from domain.ticket import Ticket
 from domain.ticket_events import Correspondent
-from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
+from domain.ticket_filing import ClassifyTicket, ClientToCreate, SenderAddress, UnclassifyTicket, UndoFiling
 from domain.values import FileKind, Target
 from projections import files, suggestions, ticket_history, ticket_search, tickets
 from projections.full_text import words_of
@@ -108,13 +108,7 @@ class FileTicket(BaseModel):
     on: Annotated[
         Target | NewFile, Field(discriminator="kind", description="A file that exists, or a dossier to create")
     ]
-    address: Annotated[
-        Ownership | None,
-        Field(
-            description="`associate` gives a free address to the file (to its client, for a contract or a claim), `share` "
-            "makes it one more owner, `move` takes it from its owners; without it the address stays as it is"
-        ),
-    ] = None
+    address: SenderAddress = None
     also: Annotated[
         list[UUID],
         Field(
