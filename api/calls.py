@@ -30,7 +30,7 @@ class Nothing(BaseModel):
 class AtPosition(BaseModel):
     """What every read of a view takes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     min_position: Annotated[
         int,

@@ -152,7 +152,7 @@ class Operations:
             where = (location or f"/{self.tag}/{changed.id}").format(**dict(call.path))
             return Reply(changed, status=201, version=changed.version, location=where)
 
-        self._command("POST", path, summary, command, creating, 201, given, **more)
+        self._command("POST", path, summary, command, creating, 201, given, target, **more)
 
     def changes(
         self,
@@ -172,7 +172,7 @@ class Operations:
             changed = Changed.by(call.execute(built, getattr(call.path, target) if target else None))
             return Reply(changed, version=changed.version if target else None)
 
-        self._command(method, path, summary, command, changing, 200, tuple(made), **more)
+        self._command(method, path, summary, command, changing, 200, tuple(made), target, **more)
 
     def _command(
         self,
@@ -183,6 +183,7 @@ class Operations:
         route: Callable[[Call], Reply],
         status: int,
         given: Sequence[str],
+        target: str | None,
         *,
         examples: Sequence[Any] = (),
         name: str | None = None,
@@ -203,8 +204,8 @@ class Operations:
             body=_body_model(command, sent, examples) if sent else None,
             refuses=command.refuses,
             is_command=True,
-            conditional=(conditional := self._target(path, command) is not None),
-            versioned=conditional or status == HTTPStatus.CREATED,
+            conditional=target is not None,
+            versioned=target is not None or status == HTTPStatus.CREATED,
             offers=offers or {},
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -79,6 +80,7 @@ def _actions(viewer: Viewer, ticket: TicketLine) -> list[ActionLink]:
     ]
 
 
+@cache
 def _offered() -> Offers:
     from api.routes import offered_under  # which imports what imports this
 

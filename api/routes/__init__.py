@@ -31,7 +31,6 @@ def _declares(member: Any) -> TypeGuard[Operations]:
     return isinstance(member, Operations)
 
 
-@cache
 def offered_under(path: str) -> Offers:
     """What the operations below a path let people do with the thing that is there: each action, and when it is open."""
     return tuple(
