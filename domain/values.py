@@ -6,10 +6,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 from uuid import UUID
 
-import email_validator
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from domain.events import STORED, Value
@@ -76,9 +75,16 @@ def _address(text: str) -> str:
     if text != storable(text):
         raise ValueError("not an e-mail address: it has characters that are none")
     try:
-        return email_validator.validate_email(text, check_deliverability=False).normalized
-    except email_validator.EmailNotValidError as error:
+        return _validated(text)
+    except ValueError as error:
         raise ValueError(f"not an e-mail address: {error}") from None
+
+
+def _validated(address: str, **also: Any) -> str:
+    """The address, normalised; with what is allowed also. Raises ValueError, which says what is wrong with it."""
+    import email_validator  # slow to load: a short command does without it
+
+    return email_validator.validate_email(address, check_deliverability=False, **also).normalized
 
 
 Text = Annotated[str, BeforeValidator(_as_storable)]
@@ -143,10 +149,8 @@ def dossier_among(files: Iterable[Target]) -> UUID | None:
 def normalised_address(text: str) -> str | None:
     """An address as it came with a message, normalised, or None for what is none. An intranet's may have no dot."""
     try:
-        return email_validator.validate_email(
-            text, check_deliverability=False, globally_deliverable=False, allow_quoted_local=True
-        ).normalized
-    except email_validator.EmailNotValidError:
+        return _validated(text, globally_deliverable=False, allow_quoted_local=True)
+    except ValueError:
         return None
 
 

@@ -7,6 +7,7 @@ what the log says.
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -68,7 +69,10 @@ def _as_told(name: str) -> Any:
 
 def _loaded(name: str) -> Any:
     command = COMMANDS[name]
+    gc.disable()  # what is loaded stays: looking through it for garbage, again and again, is a tenth of a short command
     member = getattr(import_module(f"{__name__}.{command.module}"), command.member)
+    gc.freeze()
+    gc.enable()
     if not isinstance(member, typer.Typer):
         of_one = typer.Typer(add_completion=False)
         of_one.command(name)(member)
