@@ -9,10 +9,10 @@ from typing import Final
 from adapters.databases import StoreUnavailable
 from adapters.desk import Desk, LogPoint
 from adapters.event_store.log import EventLog
-from domain.claim import ClaimOpened
-from domain.client import ProspectRegistered
-from domain.contact import ContactRegistered
-from domain.ticket_events import TicketReceived, TicketSplitOff
+from domain.claims.claim import ClaimOpened
+from domain.clients.client import ProspectRegistered
+from domain.contacts.contact import ContactRegistered
+from domain.tickets.events import TicketReceived, TicketSplitOff
 from projections.log import Unreadable
 
 _SERIES: Final = {

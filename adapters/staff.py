@@ -7,7 +7,7 @@ from uuid import UUID
 
 from adapters.event_store.log import EventLog
 from domain.events import Actor
-from domain.office import OFFICE_ID, CollaboratorIdentity, CollaboratorJoined, Office, WelcomeCollaborator
+from domain.office.office import OFFICE_ID, CollaboratorIdentity, CollaboratorJoined, Office, WelcomeCollaborator
 from domain.values import address_key
 
 COMMAND_LINE: Final = Actor.rule("command_line")

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import PlainValidator, WithJsonSchema
 
 from api.bootstrap import Greffier
-from domain.office import OFFICE_ID, OfficeOpened
+from domain.office.office import OFFICE_ID, OfficeOpened
 
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

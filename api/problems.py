@@ -17,12 +17,12 @@ from adapters.event_store.mapper import UnreadableEvent
 from adapters.files import FileDamaged
 from adapters.vault import KeyMissing, MasterKeyError
 from domain.aggregates import NotFound, Refusal
-from domain.conversation import MergedWithItself
-from domain.document import DocumentStandsAlready, DocumentWasRemoved
-from domain.email_address import AddressBelongsToAnother, AddressIsOffices, AddressNotOnFile
+from domain.documents.document import DocumentStandsAlready, DocumentWasRemoved
+from domain.email_addresses.email_address import AddressBelongsToAnother, AddressIsOffices, AddressNotOnFile
 from domain.events import UnknownTopic
-from domain.office import OfficeNotOpen
-from domain.ticket_refusals import (
+from domain.office.office import OfficeNotOpen
+from domain.tickets.conversation import MergedWithItself
+from domain.tickets.refusals import (
     FirstMessageStays,
     MessageErased,
     NoSenderAddress,

@@ -15,7 +15,7 @@ from api.problems import Problem, problem_of
 from domain.aggregates import Refusal
 from domain.commands import Command
 from domain.events import Actor
-from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
+from domain.tickets.filing_by_hand import ClassifyTicket, UnclassifyTicket, UndoFiling
 from domain.values import Target
 from projections.tickets import TicketLine
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, Index, Integer, Select, String, Table, Uuid, cast, func
 
-from domain.claim import ClaimClosed, ClaimEvent, ClaimOpened, ClaimReopened, ClaimStatus
+from domain.claims.claim import ClaimClosed, ClaimEvent, ClaimOpened, ClaimReopened, ClaimStatus
 from domain.events import Recorded, unsealed
 from projections import contracts, name_search
 from projections.name_search import number_in

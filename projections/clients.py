@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import Column, Index, Integer, Select, String, Table, Uuid
 
-from domain.client import ClientActivated, ClientEvent, ClientStatus, Identity, Person, ProspectRegistered
+from domain.clients.client import ClientActivated, ClientEvent, ClientStatus, Identity, Person, ProspectRegistered
 from domain.events import Recorded, unsealed
 from domain.values import Target
 from projections import email_addresses, name_search

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Column, String, Table, Uuid, select
 
 from domain.events import Recorded, unsealed
-from domain.office import CollaboratorJoined
+from domain.office.office import CollaboratorJoined
 from projections.paging import Page, Window, paged
 from projections.projection import Projection, Row, views
 from projections.reading import Reading, Shown, reads

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import BigInteger, Column, Index, Integer, Select, String, Table, Uuid
 
-from domain.company import CompanyEvent, CompanyRegistered, CompanyRole
+from domain.companies.company import CompanyEvent, CompanyRegistered, CompanyRole
 from domain.events import Recorded, unsealed
 from domain.values import Target
 from projections import email_addresses, name_search

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import Column, Index, Integer, Select, String, Table, Uuid
 
-from domain.contact import ContactEvent, ContactRegistered
+from domain.contacts.contact import ContactEvent, ContactRegistered
 from domain.events import Recorded, unsealed
 from domain.values import Target
 from projections import email_addresses, name_search

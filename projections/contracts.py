@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Select, String, Table, Uuid, func
 
-from domain.contract import ContractEvent, ContractRegistered, ContractStatus, ContractTerminated
+from domain.contracts.contract import ContractEvent, ContractRegistered, ContractStatus, ContractTerminated
 from domain.events import Recorded, unsealed
 from projections import clients, name_search
 from projections.paging import Page, Window, paged

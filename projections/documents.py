@@ -19,7 +19,7 @@ from sqlalchemy import (
     Uuid,
 )
 
-from domain.document import (
+from domain.documents.document import (
     DOCUMENT_LABELS,
     DocumentEvent,
     DocumentIndexed,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, Index, String, Table, Uuid, bindparam, func, select
 
-from domain.email_address import EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
+from domain.email_addresses.email_address import EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
 from domain.events import Recorded, unsealed
 from domain.values import Target
 from projections.projection import Key, Projection, Row, Utc, views

@@ -27,8 +27,8 @@ from sqlalchemy import (
 )
 
 from domain.events import Recorded, unsealed
-from domain.message import Direction, MessageTakenIn
-from domain.ticket_events import (
+from domain.messages.message import Direction, MessageTakenIn
+from domain.tickets.events import (
     Attachment,
     Correspondent,
     MessageContent,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, String, Table, Uuid, select
 
-from domain.email_address import EmailAddressReleased, EmailAddressReserved
+from domain.email_addresses.email_address import EmailAddressReleased, EmailAddressReserved
 from domain.events import Recorded, unsealed
 from projections.paging import Page, Window, paged
 from projections.projection import Projection, Row, Utc, views

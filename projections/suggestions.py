@@ -1,4 +1,4 @@
-"""Which files tickets could go to: clues put together from the read models, for the policy in `domain/suggestions.py`."""
+"""Which files tickets could go to: clues put together from the read models, for the policy in `domain/tickets/suggestions.py`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-from domain.suggestions import Clues, Reason, suggest
+from domain.tickets.suggestions import Clues, Reason, suggest
 from domain.values import Target
 from projections import clients, companies, contacts, email_addresses, files, messages, tickets
 from projections.files import FileLine, Files

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import JSON, BigInteger, Column, RowMapping, String, Table, Uuid, select
 
 from domain.events import Actor, Recorded, unsealed
-from domain.ticket_events import TicketCommented
+from domain.tickets.events import TicketCommented
 from projections import actors, collaborators, tickets
 from projections.paging import Page, Window, paged
 from projections.projection import Key, Projection, Row, Utc, views

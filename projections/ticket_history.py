@@ -9,8 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import JSON, BigInteger, Column, RowMapping, String, Table, Uuid, select
 
-from domain.client import ProspectRegistered
-from domain.document import (
+from domain.clients.client import ProspectRegistered
+from domain.documents.document import (
     DOCUMENT_LABELS,
     DocumentEvent,
     DocumentIndexed,
@@ -18,9 +18,9 @@ from domain.document import (
     DocumentRemoved,
     DocumentType,
 )
-from domain.email_address import EmailAddressAssociated, EmailAddressMoved
+from domain.email_addresses.email_address import EmailAddressAssociated, EmailAddressMoved
 from domain.events import Actor, Event, Recorded
-from domain.ticket_events import (
+from domain.tickets.events import (
     TicketAbsorbed,
     TicketAssigned,
     TicketBroughtBack,

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from domain.message import Direction
+from domain.messages.message import Direction
 from domain.values import Target
 from projections import files, messages, tickets
 from projections.messages import Hit

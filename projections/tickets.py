@@ -31,9 +31,8 @@ from sqlalchemy import (
 )
 
 from domain.events import Erased, Recorded, Value, unsealed
-from domain.filing import Candidate, CollaboratorChoice, Evidence, UnfiledReason
-from domain.message import Direction
-from domain.ticket_events import (
+from domain.messages.message import Direction
+from domain.tickets.events import (
     Attachment,
     Correspondent,
     DismissalReason,
@@ -56,6 +55,7 @@ from domain.ticket_events import (
     TicketState,
     TicketUnclassified,
 )
+from domain.tickets.filing import Candidate, CollaboratorChoice, Evidence, UnfiledReason
 from domain.values import Target
 from projections import files
 from projections.excerpts import excerpt_of

@@ -8,15 +8,15 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from domain.arrival import ReceiveMessage
-from domain.claim import OpenClaim
-from domain.client import Person, RegisterClient
-from domain.company import RegisterCompany
-from domain.contract import RegisterContract
-from domain.files import AssociateEmailAddress
-from domain.message import MessageIdentity
-from domain.office import CollaboratorIdentity, OpenOffice, ReserveOfficeAddress, WelcomeCollaborator
-from domain.ticket_events import Correspondent, MessageContent, StoredFile
+from domain.claims.claim import OpenClaim
+from domain.clients.client import Person, RegisterClient
+from domain.companies.company import RegisterCompany
+from domain.contracts.contract import RegisterContract
+from domain.messages.message import MessageIdentity
+from domain.office.office import CollaboratorIdentity, OpenOffice, ReserveOfficeAddress, WelcomeCollaborator
+from domain.targets import AssociateEmailAddress
+from domain.tickets.arrival import ReceiveMessage
+from domain.tickets.events import Correspondent, MessageContent, StoredFile
 from domain.values import Target
 
 ANNE, BRUNO, GARAGE, CONTRACT, CLAIM, OTHER_CONTRACT, ALICE = (UUID(int=number) for number in range(1, 8))

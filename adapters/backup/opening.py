@@ -6,7 +6,7 @@ from adapters.backup.archive import BackupDamaged
 from adapters.backup.inventory import Summary
 from adapters.event_store.log import EventLog
 from adapters.files import FileStore
-from domain.document import stored_file_of
+from domain.documents.document import stored_file_of
 from domain.events import office_event_types
 from projections.log import Unreadable
 

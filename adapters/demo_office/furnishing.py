@@ -11,14 +11,14 @@ from adapters.demo_office.mailbox import demo_messages, write_mbox
 from adapters.demo_office.people import DemoContract, DemoDossier, DemoOffice, demo_office
 from adapters.event_store.log import EventLog
 from adapters.staff import COMMAND_LINE, welcome
-from domain.claim import OpenClaim
-from domain.client import Company, Identity, Person, RegisterClient
-from domain.company import RegisterCompany
-from domain.contact import ContactIdentity, RegisterContact
-from domain.contract import RegisterContract
+from domain.claims.claim import OpenClaim
+from domain.clients.client import Company, Identity, Person, RegisterClient
+from domain.companies.company import RegisterCompany
+from domain.contacts.contact import ContactIdentity, RegisterContact
+from domain.contracts.contract import RegisterContract
 from domain.events import Actor
-from domain.files import AssociateEmailAddress
-from domain.office import OFFICE_ID, CollaboratorIdentity, Office, OfficeOpened, OpenOffice, ReserveOfficeAddress
+from domain.office.office import OFFICE_ID, CollaboratorIdentity, Office, OfficeOpened, OpenOffice, ReserveOfficeAddress
+from domain.targets import AssociateEmailAddress
 from domain.values import Target
 
 MAILBOX: Final = "demo-mail.mbox"

@@ -17,7 +17,7 @@ from adapters.files import FileStore
 from adapters.generated_office.history import Extent, History, Tell, TooFewEvents, Truth
 from adapters.generated_office.letters import store_letters
 from adapters.generated_office.streams import StreamsInMemory
-from domain.office import OFFICE_ID, Office
+from domain.office.office import OFFICE_ID, Office
 from projections.folding import Progress, no_progress
 
 __all__ = ["Extent", "NotEmpty", "TooFewEvents", "Truth", "generate"]

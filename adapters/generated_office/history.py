@@ -35,23 +35,23 @@ from adapters.generated_office.people import (
 )
 from adapters.generated_office.streams import StreamsInMemory
 from adapters.mail.intake import MAIL_IMPORT
-from domain import ticket_handling
-from domain.arrival import ReceiveMessage
-from domain.claim import ClaimOpened, CloseClaim, OpenClaim, ReopenClaim
-from domain.client import ActivateClient, Company, RegisterClient
+from domain.claims.claim import ClaimOpened, CloseClaim, OpenClaim, ReopenClaim
+from domain.clients.client import ActivateClient, Company, RegisterClient
 from domain.commands import Command
-from domain.company import RegisterCompany
-from domain.contact import RegisterContact
-from domain.contract import RegisterContract, TerminateContract
-from domain.conversation import MergeTickets, SplitMessageOff
-from domain.email_address import EmailAddress, Ownership, email_address_id
+from domain.companies.company import RegisterCompany
+from domain.contacts.contact import RegisterContact
+from domain.contracts.contract import RegisterContract, TerminateContract
+from domain.email_addresses.email_address import EmailAddress, Ownership, email_address_id
 from domain.events import Actor, Context
-from domain.files import AssociateEmailAddress, RemoveEmailAddress
-from domain.message import MessageIdentity, message_stream_id
-from domain.office import OpenOffice, ReserveOfficeAddress, WelcomeCollaborator
-from domain.ticket import Ticket
-from domain.ticket_events import Correspondent, DismissalReason
-from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
+from domain.messages.message import MessageIdentity, message_stream_id
+from domain.office.office import OpenOffice, ReserveOfficeAddress, WelcomeCollaborator
+from domain.targets import AssociateEmailAddress, RemoveEmailAddress
+from domain.tickets import handling as ticket_handling
+from domain.tickets.arrival import ReceiveMessage
+from domain.tickets.conversation import MergeTickets, SplitMessageOff
+from domain.tickets.events import Correspondent, DismissalReason
+from domain.tickets.filing_by_hand import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
+from domain.tickets.ticket import Ticket
 from domain.values import Target, address_key
 
 _COMMAND_LINE: Final = Actor.rule("command_line")

@@ -13,7 +13,7 @@ from adapters.demo_office.envelopes import Correspondent, Post, Postmark
 from adapters.demo_office.letters import Letter
 from adapters.files import FileStore
 from adapters.mail.parser import parse_message
-from domain.ticket_events import Attachment, MessageContent, StoredFile
+from domain.tickets.events import Attachment, MessageContent, StoredFile
 
 LetterKind: TypeAlias = Literal[
     "person", "company", "prospect", "household", "reply", "automatic", "without_sender", "spam",

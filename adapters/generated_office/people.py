@@ -14,11 +14,11 @@ from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from adapters.generated_office.letters import LetterKind
-from domain.client import Company, Identity, Person
-from domain.company import CompanyRole
-from domain.contact import ContactIdentity
-from domain.office import CollaboratorIdentity
-from domain.ticket_events import MessageContent
+from domain.clients.client import Company, Identity, Person
+from domain.companies.company import CompanyRole
+from domain.contacts.contact import ContactIdentity
+from domain.office.office import CollaboratorIdentity
+from domain.tickets.events import MessageContent
 from domain.values import FileKind, Target
 
 Arrival = Literal["taken_over", "by_hand", "from_ticket"]

@@ -13,9 +13,9 @@ from adapters.vault import DataKey
 from domain.aggregates import Aggregate, NotFound, Refusal
 from domain.commands import Command, Streams, Warned, handlers
 from domain.events import Context, Event
-from domain.message import Message
-from domain.office import OFFICE_ID, Office
-from domain.ticket import Ticket
+from domain.messages.message import Message
+from domain.office.office import OFFICE_ID, Office
+from domain.tickets.ticket import Ticket
 
 A = TypeVar("A", bound=Aggregate)
 

@@ -21,11 +21,11 @@ from adapters.files import FileDamaged, FileStore, SealedFile
 from adapters.mail.parser import NotAMessage, ParsedMessage, parse_message
 from adapters.mail.sources import SourceMessage
 from domain.aggregates import NotFound
-from domain.arrival import ReceiveMessage
-from domain.document import KEEP_FILES, stored_file_of
+from domain.documents.document import KEEP_FILES, stored_file_of
 from domain.events import Actor
-from domain.message import Message, MessageIdentity, MessageTakenIn, content_stream_id, message_stream_id
-from domain.ticket_events import TEXT_LIMIT, Attachment, Correspondent, MessageContent, StoredFile
+from domain.messages.message import Message, MessageIdentity, MessageTakenIn, content_stream_id, message_stream_id
+from domain.tickets.arrival import ReceiveMessage
+from domain.tickets.events import TEXT_LIMIT, Attachment, Correspondent, MessageContent, StoredFile
 from projections.log import Unreadable
 
 MAIL_IMPORT: Final = Actor.rule("mail_import")

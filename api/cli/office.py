@@ -14,7 +14,7 @@ from adapters.staff import COMMAND_LINE, find_collaborator, welcome
 from api.bootstrap import Greffier, OfficeExists, create_office, has_office, open_greffier, place_of
 from api.cli.session import CommandFailed, JsonOption, console, office, print_json, print_table, settings
 from api.settings import Settings
-from domain.office import OFFICE_ID, CollaboratorIdentity, Office, OpenOffice
+from domain.office.office import OFFICE_ID, CollaboratorIdentity, Office, OpenOffice
 
 HostOption = Annotated[str | None, typer.Option(help="The address to listen on (environment: GREFFIER_HOST).")]
 PortOption = Annotated[int | None, typer.Option(help="The port; 0 takes a free one (environment: GREFFIER_PORT).")]

@@ -4,7 +4,7 @@ from typing import Final
 
 from api.operations import Operations
 from api.routes.files import offer_documents, offer_tickets
-from domain.claim import Claim, CloseClaim, OpenClaim, ReopenClaim
+from domain.claims.claim import Claim, CloseClaim, OpenClaim, ReopenClaim
 from projections import claims
 
 operation: Final = Operations("claims", Claim, "manage_dossiers")

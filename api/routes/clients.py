@@ -4,7 +4,7 @@ from typing import Final
 
 from api.operations import Operations
 from api.routes.files import offer_addresses, offer_documents, offer_tickets
-from domain.client import ActivateClient, Client, RegisterClient
+from domain.clients.client import ActivateClient, Client, RegisterClient
 from projections import clients
 
 operation: Final = Operations("clients", Client, "manage_dossiers")

@@ -4,7 +4,7 @@ from typing import Final
 
 from api.operations import Operations
 from api.routes.files import offer_addresses, offer_tickets
-from domain.company import Company, RegisterCompany
+from domain.companies.company import Company, RegisterCompany
 from projections import companies
 
 operation: Final = Operations("companies", Company, "manage_dossiers")

@@ -4,7 +4,7 @@ from typing import Final
 
 from api.operations import Operations
 from api.routes.files import offer_addresses, offer_tickets
-from domain.contact import Contact, RegisterContact
+from domain.contacts.contact import Contact, RegisterContact
 from projections import contacts
 
 operation: Final = Operations("contacts", Contact, "manage_dossiers")

@@ -4,7 +4,7 @@ from typing import Final
 
 from api.operations import Operations
 from api.routes.files import offer_documents, offer_tickets
-from domain.contract import Contract, RegisterContract, TerminateContract
+from domain.contracts.contract import Contract, RegisterContract, TerminateContract
 from projections import contracts
 
 operation: Final = Operations("contracts", Contract, "manage_dossiers")

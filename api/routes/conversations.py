@@ -14,10 +14,10 @@ from api.calls import Call, Reply
 from api.operations import Media, Operations
 from api.ticket_actions import has_several_messages, in_hand
 from domain.aggregates import NotFound
-from domain.conversation import MergeTickets, SplitMessageOff
-from domain.ticket import Ticket
-from domain.ticket_events import MessageContent, TicketMessage
-from domain.ticket_refusals import MessageErased, NoSuchAttachment, NotOnTicket
+from domain.tickets.conversation import MergeTickets, SplitMessageOff
+from domain.tickets.events import MessageContent, TicketMessage
+from domain.tickets.refusals import MessageErased, NoSuchAttachment, NotOnTicket
+from domain.tickets.ticket import Ticket
 from projections import messages
 
 _RAW: Final = Media("message/rfc822", "The message, byte for byte as it came")

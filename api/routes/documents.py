@@ -10,7 +10,7 @@ from api.calls import Call, Reply
 from api.operations import Media, Operations
 from api.ticket_actions import in_hand, may_have_attachments
 from domain.aggregates import NotFound
-from domain.document import CorrectDocument, Document, IndexAttachment, RemoveDocument
+from domain.documents.document import CorrectDocument, Document, IndexAttachment, RemoveDocument
 from projections import documents
 
 operation: Final = Operations("documents", Document, "file")

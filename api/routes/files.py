@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from api import ticket_cards
 from api.operations import Operations
-from domain.files import AssociateEmailAddress, RemoveEmailAddress
+from domain.targets import AssociateEmailAddress, RemoveEmailAddress
 from domain.values import FileKind, Target
 from projections import documents, targets, tickets
 

@@ -13,9 +13,9 @@ from api.operations import Operations
 from api.parameters import AS_JSON
 from api.runs import RunDone
 from domain.aggregates import NotFound
-from domain.email_address import email_address_id
+from domain.email_addresses.email_address import email_address_id
 from domain.events import Value
-from domain.files import AGGREGATES
+from domain.targets import AGGREGATES
 from domain.values import EmailAddressText, Target
 from projections import files, tickets
 from projections.files import FileLine, Files

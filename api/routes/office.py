@@ -3,7 +3,7 @@
 from typing import Final
 
 from api.operations import Operations
-from domain.office import ReleaseOfficeAddress, ReserveOfficeAddress
+from domain.office.office import ReleaseOfficeAddress, ReserveOfficeAddress
 from projections import office_addresses
 
 operation: Final = Operations("office", action="operate")

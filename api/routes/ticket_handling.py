@@ -4,8 +4,8 @@ from typing import Final
 
 from api.operations import Operations
 from api.ticket_actions import here, in_hand, not_closed
-from domain import ticket_handling
-from domain.ticket import Ticket
+from domain.tickets import handling as ticket_handling
+from domain.tickets.ticket import Ticket
 from projections import ticket_comments
 
 operation: Final = Operations("tickets", Ticket, "handle")

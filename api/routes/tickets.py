@@ -16,12 +16,12 @@ from api.problems import FieldError, Invalid
 from api.runs import RunDone, Step
 from api.ticket_actions import filed, undoable, unfiled
 from api.ticket_cards import TicketRow
-from domain.client import Identity
-from domain.email_address import email_address_id
-from domain.prefill import prefilled_identity
-from domain.ticket import Ticket
-from domain.ticket_events import Correspondent
-from domain.ticket_filing import ClassifyTicket, ClientToCreate, SenderAddress, UnclassifyTicket, UndoFiling
+from domain.clients.client import Identity
+from domain.clients.prefill import prefilled_identity
+from domain.email_addresses.email_address import email_address_id
+from domain.tickets.events import Correspondent
+from domain.tickets.filing_by_hand import ClassifyTicket, ClientToCreate, SenderAddress, UnclassifyTicket, UndoFiling
+from domain.tickets.ticket import Ticket
 from domain.values import FileKind, Target
 from projections import files, suggestions, ticket_history, ticket_search, tickets
 from projections.full_text import words_of

@@ -17,10 +17,10 @@ from adapters.staff import COMMAND_LINE, collaborator_id
 from api.bootstrap import create_office, open_greffier
 from api.settings import Settings
 from domain.aggregates import Aggregate
-from domain.client import Person, ProspectRegistered, RegisterClient
-from domain.company import CompanyRegistered
-from domain.contract import ContractRegistered
-from domain.email_address import (
+from domain.clients.client import Person, ProspectRegistered, RegisterClient
+from domain.companies.company import CompanyRegistered
+from domain.contracts.contract import ContractRegistered
+from domain.email_addresses.email_address import (
     EmailAddress,
     EmailAddressAssociated,
     EmailAddressEvent,
@@ -29,12 +29,12 @@ from domain.email_address import (
     email_address_id,
 )
 from domain.events import Actor, office_event_types
-from domain.files import RemoveEmailAddress
-from domain.filing import UnfiledReason
-from domain.office import OFFICE_ID, Office, OpenOffice
-from domain.ticket import Ticket
-from domain.ticket_events import TicketClassified, TicketContinued, TicketDismissed, TicketLeftUnfiled, TicketReceived
-from domain.ticket_filing import ClassifyTicket
+from domain.office.office import OFFICE_ID, Office, OpenOffice
+from domain.targets import RemoveEmailAddress
+from domain.tickets.events import TicketClassified, TicketContinued, TicketDismissed, TicketLeftUnfiled, TicketReceived
+from domain.tickets.filing import UnfiledReason
+from domain.tickets.filing_by_hand import ClassifyTicket
+from domain.tickets.ticket import Ticket
 from domain.values import FILE_KINDS, Target
 from tests.end_to_end.mailboxes import letter
 

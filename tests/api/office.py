@@ -9,7 +9,7 @@ from adapters.staff import COMMAND_LINE, welcome
 from api.app import create_app
 from api.bootstrap import create_office, open_greffier
 from api.settings import Settings
-from domain.office import CollaboratorIdentity, OpenOffice
+from domain.office.office import CollaboratorIdentity, OpenOffice
 from tests.api.letters import letter
 
 COLLABORATOR = CollaboratorIdentity(first_name="Alice", last_name="Martin", email_address="alice@office.example")

@@ -11,7 +11,7 @@ from adapters.staff import COMMAND_LINE
 from api import answering
 from api.answering import Answered
 from api.routes import office_operations
-from domain.office import WelcomeCollaborator
+from domain.office.office import WelcomeCollaborator
 from projections import clients, collaborators, ticket_history
 from tests.api.letters import letter
 from tests.api.office import COLLABORATOR, opened, serving

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.staff import collaborator_id, welcome
-from domain.office import CollaboratorIdentity
+from domain.office.office import CollaboratorIdentity
 from tests.api.office import COLLABORATOR
 
 CLAIRE = "claire@courriel.example"

@@ -7,11 +7,11 @@ from uuid import uuid4
 from adapters.staff import COMMAND_LINE
 from api.bootstrap import Greffier, create_office, open_greffier
 from api.settings import Settings
-from domain.client import Company, RegisterClient
+from domain.clients.client import Company, RegisterClient
 from domain.commands import Command
-from domain.files import AssociateEmailAddress
-from domain.office import OpenOffice
-from domain.ticket_filing import ClassifyTicket
+from domain.office.office import OpenOffice
+from domain.targets import AssociateEmailAddress
+from domain.tickets.filing_by_hand import ClassifyTicket
 from domain.values import Target
 from tests.bench.bare_library import bare_store, save_all, saves_of
 from tests.bench.measuring import Measurement, Pair, seconds

@@ -17,7 +17,7 @@ from adapters.mail.sources import iter_messages
 from adapters.staff import COMMAND_LINE
 from api.bootstrap import Greffier, create_office, open_greffier
 from api.settings import Settings
-from domain.office import OpenOffice
+from domain.office.office import OpenOffice
 from tests.bench import mailbox
 from tests.bench.bare_library import bare_event, bare_store, bare_store_postgres, save_all, saves_of
 from tests.bench.measuring import Measurement, Pair, fresh_folder, seconds

@@ -11,9 +11,9 @@ from adapters.demo_office import letters as templates
 from adapters.demo_office.envelopes import Correspondent, Post, Postmark
 from adapters.event_store.log import EventLog
 from adapters.staff import COMMAND_LINE
-from domain.client import Person, RegisterClient
-from domain.contract import RegisterContract
-from domain.office import OpenOffice, ReserveOfficeAddress
+from domain.clients.client import Person, RegisterClient
+from domain.contracts.contract import RegisterContract
+from domain.office.office import OpenOffice, ReserveOfficeAddress
 
 _OFFICE = Correspondent("Cabinet d'essai", "contact@cabinet-essai.example")
 _CLIENTS = 400

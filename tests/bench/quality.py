@@ -12,13 +12,13 @@ from adapters.generated_office import Extent, Truth, generate
 from api.bootstrap import Greffier, create_office, open_greffier
 from api.settings import Settings
 from domain.access import Viewer
-from domain.claim import ClaimOpened
-from domain.client import ProspectRegistered
-from domain.company import CompanyRegistered
-from domain.contact import ContactRegistered
-from domain.contract import ContractRegistered
-from domain.ticket import Ticket
-from domain.ticket_events import TicketContinued, TicketEvent, TicketReceived
+from domain.claims.claim import ClaimOpened
+from domain.clients.client import ProspectRegistered
+from domain.companies.company import CompanyRegistered
+from domain.contacts.contact import ContactRegistered
+from domain.contracts.contract import ContractRegistered
+from domain.tickets.events import TicketContinued, TicketEvent, TicketReceived
+from domain.tickets.ticket import Ticket
 from domain.values import Target
 from projections import suggestions
 from projections.engine import Engine

@@ -9,8 +9,8 @@ import pytest
 
 from adapters.event_store.log import EventLog
 from adapters.vault import MasterKey
-from domain.client import ProspectRegistered
-from domain.ticket_events import TicketReceived
+from domain.clients.client import ProspectRegistered
+from domain.tickets.events import TicketReceived
 from tests.cli.command_line import errors
 from tests.end_to_end.accounts import events
 from tests.end_to_end.mailboxes import letter, write_mbox

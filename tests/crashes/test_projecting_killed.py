@@ -15,7 +15,7 @@ from adapters.generated_office import Extent, generate
 from adapters.staff import COMMAND_LINE
 from api.bootstrap import create_office, open_greffier
 from api.settings import Settings
-from domain.client import ActivateClient, Person, RegisterClient
+from domain.clients.client import ActivateClient, Person, RegisterClient
 
 KILLS = 100
 """On each kind of store: half of them while the views follow the log, half while they are rebuilt."""

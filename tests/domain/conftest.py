@@ -2,10 +2,10 @@ from uuid import UUID
 
 import pytest
 
-from domain.client import ClientActivated, Person, ProspectRegistered
-from domain.email_address import Address, EmailAddressAssociated
-from domain.filing import Candidate
-from domain.ticket_events import MessageContent, StoredFile, TicketReceived
+from domain.clients.client import ClientActivated, Person, ProspectRegistered
+from domain.email_addresses.email_address import Address, EmailAddressAssociated
+from domain.tickets.events import MessageContent, StoredFile, TicketReceived
+from domain.tickets.filing import Candidate
 from domain.values import Target
 from tests.given_when_then import keyed_id
 

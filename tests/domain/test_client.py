@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from domain.aggregates import NotFound
-from domain.client import (
+from domain.clients.client import (
     ActivateClient,
     Client,
     ClientActivated,
@@ -13,7 +13,7 @@ from domain.client import (
     ProspectRegistered,
     RegisterClient,
 )
-from domain.email_address import Address, AddressBelongsToAnother, EmailAddressAssociated
+from domain.email_addresses.email_address import Address, AddressBelongsToAnother, EmailAddressAssociated
 from tests.given_when_then import given, keyed_id
 
 PAUL = UUID(int=77)

@@ -5,9 +5,9 @@ from uuid import UUID
 import pytest
 
 from domain.aggregates import Aggregate, NotFound
-from domain.arrival import ReceiveMessage
 from domain.commands import Command, handlers, handles
 from domain.events import Event
+from domain.tickets.arrival import ReceiveMessage
 from tests.given_when_then import InMemoryStreams
 
 BELL = UUID(int=70)

@@ -5,16 +5,15 @@ from uuid import UUID
 import pytest
 
 from domain.aggregates import NotFound
-from domain.arrival import ReceiveMessage
-from domain.client import Person, RegisterClient
-from domain.conversation import MergedWithItself, MergeTickets, SplitMessageOff
-from domain.email_address import AddressIsOffices
+from domain.clients.client import Person, RegisterClient
+from domain.email_addresses.email_address import AddressIsOffices
 from domain.events import ERASED
-from domain.files import AssociateEmailAddress
-from domain.filing import AddressOwned, Candidate, CollaboratorChoice, Filing, RecipientOwned
-from domain.message import MessageIdentity, MessageReferredTo, MessageTakenIn
-from domain.office import OpenOffice, ReserveOfficeAddress
-from domain.ticket_events import (
+from domain.messages.message import MessageIdentity, MessageReferredTo, MessageTakenIn
+from domain.office.office import OpenOffice, ReserveOfficeAddress
+from domain.targets import AssociateEmailAddress
+from domain.tickets.arrival import ReceiveMessage
+from domain.tickets.conversation import MergedWithItself, MergeTickets, SplitMessageOff
+from domain.tickets.events import (
     Correspondent,
     Mail,
     MessageContent,
@@ -31,8 +30,9 @@ from domain.ticket_events import (
     TicketReopened,
     TicketSplitOff,
 )
-from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
-from domain.ticket_handling import (
+from domain.tickets.filing import AddressOwned, Candidate, CollaboratorChoice, Filing, RecipientOwned
+from domain.tickets.filing_by_hand import ClassifyTicket, UnclassifyTicket, UndoFiling
+from domain.tickets.handling import (
     AssignTicket,
     BringBackTicket,
     CloseTicket,
@@ -40,7 +40,7 @@ from domain.ticket_handling import (
     DismissTicket,
     PutTicketOnHold,
 )
-from domain.ticket_refusals import (
+from domain.tickets.refusals import (
     FirstMessageStays,
     MessageErased,
     NothingToUndo,

@@ -18,24 +18,24 @@ from adapters.vault import MasterKey, Vault
 from api import runs
 from domain.access import Viewer
 from domain.aggregates import Refusal
-from domain.client import Person, RegisterClient
-from domain.contract import RegisterContract
-from domain.conversation import MergedWithItself, MergeTickets, SplitMessageOff
-from domain.email_address import AddressBelongsToAnother, AddressIsOffices, email_address_id
+from domain.clients.client import Person, RegisterClient
+from domain.contracts.contract import RegisterContract
+from domain.email_addresses.email_address import AddressBelongsToAnother, AddressIsOffices, email_address_id
 from domain.events import Actor, office_event_types
-from domain.files import AssociateEmailAddress
-from domain.office import OpenOffice, ReleaseOfficeAddress, ReserveOfficeAddress
-from domain.ticket import Ticket
-from domain.ticket_events import (
+from domain.office.office import OpenOffice, ReleaseOfficeAddress, ReserveOfficeAddress
+from domain.targets import AssociateEmailAddress
+from domain.tickets.conversation import MergedWithItself, MergeTickets, SplitMessageOff
+from domain.tickets.events import (
     TicketAbsorbed,
     TicketClassified,
     TicketContinued,
     TicketFilingUndone,
     TicketUnclassified,
 )
-from domain.ticket_filing import ClassifyTicket, UnclassifyTicket, UndoFiling
-from domain.ticket_handling import BringBackTicket, CloseTicket, DismissTicket
-from domain.ticket_refusals import FirstMessageStays, NothingToUndo, TicketIsDismissed, TicketWasMerged
+from domain.tickets.filing_by_hand import ClassifyTicket, UnclassifyTicket, UndoFiling
+from domain.tickets.handling import BringBackTicket, CloseTicket, DismissTicket
+from domain.tickets.refusals import FirstMessageStays, NothingToUndo, TicketIsDismissed, TicketWasMerged
+from domain.tickets.ticket import Ticket
 from domain.values import Target
 from projections import messages, tickets
 from projections.engine import Engine

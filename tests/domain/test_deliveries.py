@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.commands import handlers
-from domain.conversation import current_ticket
-from domain.message import Message, content_stream_id, message_stream_id
-from domain.ticket import Ticket
-from domain.ticket_events import TicketClassified
+from domain.messages.message import Message, content_stream_id, message_stream_id
+from domain.tickets.conversation import current_ticket
+from domain.tickets.events import TicketClassified
+from domain.tickets.ticket import Ticket
 from tests.correspondence import FURNISHING, conversations, deliveries, mailboxes, taken_in, told
 from tests.given_when_then import InMemoryStreams
 

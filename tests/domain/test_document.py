@@ -7,11 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from domain.aggregates import NotFound
-from domain.claim import ClaimOpened, ClaimReference
+from domain.claims.claim import ClaimOpened, ClaimReference
 from domain.commands import handlers
-from domain.contract import ContractRegistered, Policy
-from domain.conversation import MergeTickets, SplitMessageOff
-from domain.document import (
+from domain.contracts.contract import ContractRegistered, Policy
+from domain.documents.document import (
     DOCUMENT_LABELS,
     CorrectDocument,
     DocumentContent,
@@ -28,9 +27,10 @@ from domain.document import (
     stored_file_of,
 )
 from domain.events import ERASED
-from domain.filing import Filing
-from domain.ticket_events import Attachment, StoredFile, TicketClosed, TicketContinued, TicketDismissed
-from domain.ticket_refusals import MessageErased, NoSuchAttachment, NotOnTicket, TicketIsDismissed, TicketWasMerged
+from domain.tickets.conversation import MergeTickets, SplitMessageOff
+from domain.tickets.events import Attachment, StoredFile, TicketClosed, TicketContinued, TicketDismissed
+from domain.tickets.filing import Filing
+from domain.tickets.refusals import MessageErased, NoSuchAttachment, NotOnTicket, TicketIsDismissed, TicketWasMerged
 from tests.given_when_then import InMemoryStreams, given, keyed_id
 
 CONTRACT, CLAIM, OTHER_TICKET, SECOND = (UUID(int=number) for number in (21, 22, 31, 32))

@@ -4,21 +4,21 @@ from uuid import UUID
 
 import pytest
 
-from domain.arrival import ReceiveMessage
-from domain.claim import OpenClaim
-from domain.client import Person, RegisterClient
+from domain.claims.claim import OpenClaim
+from domain.clients.client import Person, RegisterClient
 from domain.commands import handlers
-from domain.company import RegisterCompany
-from domain.contact import ContactIdentity, RegisterContact
-from domain.contract import RegisterContract
-from domain.conversation import MergeTickets, SplitMessageOff, current_ticket
-from domain.document import CorrectDocument, DocumentRemoved, DocumentTarget, IndexAttachment, RemoveDocument
-from domain.email_address import EmailAddressRemoved
+from domain.companies.company import RegisterCompany
+from domain.contacts.contact import ContactIdentity, RegisterContact
+from domain.contracts.contract import RegisterContract
+from domain.documents.document import CorrectDocument, DocumentRemoved, DocumentTarget, IndexAttachment, RemoveDocument
+from domain.email_addresses.email_address import EmailAddressRemoved
 from domain.events import office_event_types
-from domain.files import AssociateEmailAddress, RemoveEmailAddress
-from domain.message import MessageIdentity
-from domain.ticket_events import Attachment, TicketAbsorbed, TicketClassified, TicketContinued, TicketMerged
-from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
+from domain.messages.message import MessageIdentity
+from domain.targets import AssociateEmailAddress, RemoveEmailAddress
+from domain.tickets.arrival import ReceiveMessage
+from domain.tickets.conversation import MergeTickets, SplitMessageOff, current_ticket
+from domain.tickets.events import Attachment, TicketAbsorbed, TicketClassified, TicketContinued, TicketMerged
+from domain.tickets.filing_by_hand import ClassifyTicket, ClientToCreate, UnclassifyTicket, UndoFiling
 from domain.values import Target
 from tests.given_when_then import InMemoryStreams
 

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from domain.aggregates import NotFound
-from domain.email_address import (
+from domain.email_addresses.email_address import (
     Address,
     AddressBelongsToAnother,
     AddressNotOnFile,
@@ -12,7 +12,7 @@ from domain.email_address import (
     EmailAddressMoved,
     EmailAddressRemoved,
 )
-from domain.files import AssociateEmailAddress, RemoveEmailAddress
+from domain.targets import AssociateEmailAddress, RemoveEmailAddress
 from domain.values import Target
 from tests.given_when_then import given
 

@@ -2,10 +2,10 @@ from uuid import UUID
 
 import pytest
 
-from domain.client import Identity, ProspectRegistered
+from domain.clients.client import Identity, ProspectRegistered
 from domain.commands import Command, handlers
 from domain.events import ERASED, Actor, Context, Event, EventTypes, Recorded, Sealed, UnknownTopic, office_event_types
-from domain.ticket_events import TicketReceived
+from domain.tickets.events import TicketReceived
 
 
 def test_every_command_has_its_handler():

@@ -8,17 +8,31 @@ import pytest
 from pydantic import ValidationError
 
 from domain.aggregates import NotFound
-from domain.claim import ClaimClosed, ClaimOpened, ClaimReference, ClaimReopened, CloseClaim, OpenClaim, ReopenClaim
+from domain.claims.claim import (
+    ClaimClosed,
+    ClaimOpened,
+    ClaimReference,
+    ClaimReopened,
+    CloseClaim,
+    OpenClaim,
+    ReopenClaim,
+)
 from domain.commands import Warned, WarningCode
-from domain.company import CompanyName, CompanyRegistered, RegisterCompany
-from domain.contact import ContactIdentity, ContactRegistered, RegisterContact
-from domain.contract import ContractRegistered, ContractTerminated, Policy, RegisterContract, TerminateContract
-from domain.email_address import Address, EmailAddressAssociated
-from domain.files import AssociateEmailAddress
-from domain.filing import CollaboratorChoice
-from domain.quoted_numbers import NumberGiven
-from domain.ticket_events import TicketClassified
-from domain.ticket_filing import ClassifyTicket
+from domain.companies.company import CompanyName, CompanyRegistered, RegisterCompany
+from domain.contacts.contact import ContactIdentity, ContactRegistered, RegisterContact
+from domain.contracts.contract import (
+    ContractRegistered,
+    ContractTerminated,
+    Policy,
+    RegisterContract,
+    TerminateContract,
+)
+from domain.email_addresses.email_address import Address, EmailAddressAssociated
+from domain.quoted_numbers.quoted_number import NumberGiven
+from domain.targets import AssociateEmailAddress
+from domain.tickets.events import TicketClassified
+from domain.tickets.filing import CollaboratorChoice
+from domain.tickets.filing_by_hand import ClassifyTicket
 from domain.values import Target
 from tests.given_when_then import given, keyed_id
 

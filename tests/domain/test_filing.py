@@ -1,8 +1,8 @@
 import pytest
 from hypothesis import given, strategies
 
-from domain.email_address import EmailAddress
-from domain.filing import (
+from domain.email_addresses.email_address import EmailAddress
+from domain.tickets.filing import (
     RULES,
     AddressOwned,
     Arrival,

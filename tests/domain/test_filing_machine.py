@@ -21,21 +21,25 @@ from adapters.read_store import open_read_store
 from adapters.vault import MasterKey, Vault
 from domain.access import Viewer
 from domain.aggregates import NotFound
-from domain.arrival import ReceiveMessage
-from domain.claim import OpenClaim
-from domain.client import Person, RegisterClient
-from domain.company import RegisterCompany
-from domain.contact import ContactIdentity, RegisterContact
-from domain.contract import RegisterContract
-from domain.email_address import AddressBelongsToAnother, AddressNotOnFile, EmailAddress, email_address_id
+from domain.claims.claim import OpenClaim
+from domain.clients.client import Person, RegisterClient
+from domain.companies.company import RegisterCompany
+from domain.contacts.contact import ContactIdentity, RegisterContact
+from domain.contracts.contract import RegisterContract
+from domain.email_addresses.email_address import (
+    AddressBelongsToAnother,
+    AddressNotOnFile,
+    EmailAddress,
+    email_address_id,
+)
 from domain.events import Actor, office_event_types
-from domain.files import AssociateEmailAddress, RemoveEmailAddress
-from domain.message import MessageIdentity
-from domain.office import CollaboratorIdentity, OpenOffice, WelcomeCollaborator
-from domain.ticket import Ticket
-from domain.ticket_events import MessageContent, StoredFile, TicketClassified, TicketLeftUnfiled, TicketReceived
-from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket
-from domain.ticket_handling import (
+from domain.messages.message import MessageIdentity
+from domain.office.office import CollaboratorIdentity, OpenOffice, WelcomeCollaborator
+from domain.targets import AssociateEmailAddress, RemoveEmailAddress
+from domain.tickets.arrival import ReceiveMessage
+from domain.tickets.events import MessageContent, StoredFile, TicketClassified, TicketLeftUnfiled, TicketReceived
+from domain.tickets.filing_by_hand import ClassifyTicket, ClientToCreate, UnclassifyTicket
+from domain.tickets.handling import (
     AssignTicket,
     BringBackTicket,
     CloseTicket,
@@ -44,7 +48,8 @@ from domain.ticket_handling import (
     PutTicketOnHold,
     ReopenTicket,
 )
-from domain.ticket_refusals import NoSenderAddress, TicketIsClosed, TicketIsDismissed
+from domain.tickets.refusals import NoSenderAddress, TicketIsClosed, TicketIsDismissed
+from domain.tickets.ticket import Ticket
 from domain.values import Target
 from projections import email_addresses, ticket_comments, tickets
 from projections.engine import Engine

@@ -1,6 +1,6 @@
 from uuid import UUID
 
-from domain.message import MOST_AWAITING, Message, MessageReferredTo, MessageTakenIn, referred_stream_ids
+from domain.messages.message import MOST_AWAITING, Message, MessageReferredTo, MessageTakenIn, referred_stream_ids
 from tests.given_when_then import InMemoryStreams, keyed_id
 
 STREAM, CONTENT, TICKET = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -5,8 +5,13 @@ from pydantic import ValidationError
 
 from domain.access import Viewer, may
 from domain.aggregates import NotFound
-from domain.email_address import Address, AddressBelongsToAnother, EmailAddressReleased, EmailAddressReserved
-from domain.office import (
+from domain.email_addresses.email_address import (
+    Address,
+    AddressBelongsToAnother,
+    EmailAddressReleased,
+    EmailAddressReserved,
+)
+from domain.office.office import (
     OFFICE_ID,
     CollaboratorIdentity,
     CollaboratorJoined,

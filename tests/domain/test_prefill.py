@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.client import Company, Person
-from domain.prefill import prefilled_identity
+from domain.clients.client import Company, Person
+from domain.clients.prefill import prefilled_identity
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.quoted_numbers import claim_number, quotable, quoted_in, quoted_ticket_numbers
+from domain.quoted_numbers.quoted_number import claim_number, quotable, quoted_in, quoted_ticket_numbers
 
 NUMBER = "VAL-2012-00123"
 

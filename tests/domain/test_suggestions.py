@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.filing import Candidate
-from domain.suggestions import MOST_SUGGESTIONS, RULES, Clues, suggest
+from domain.tickets.filing import Candidate
+from domain.tickets.suggestions import MOST_SUGGESTIONS, RULES, Clues, suggest
 from domain.values import Target
 
 

@@ -4,16 +4,21 @@ import pytest
 from pydantic import ValidationError
 
 from domain.aggregates import NotFound
-from domain.arrival import ReceiveMessage
-from domain.client import ClientActivated, Person
-from domain.email_address import Address, AddressBelongsToAnother, EmailAddressMoved, EmailAddressRemoved
+from domain.clients.client import ClientActivated, Person
+from domain.email_addresses.email_address import (
+    Address,
+    AddressBelongsToAnother,
+    EmailAddressMoved,
+    EmailAddressRemoved,
+)
 from domain.events import ERASED
-from domain.filing import AddressOwned, CollaboratorChoice
-from domain.message import MessageIdentity, MessageTakenIn
-from domain.ticket import Ticket
-from domain.ticket_events import TicketClassified, TicketLeftUnfiled, TicketUnclassified
-from domain.ticket_filing import ClassifyTicket, ClientToCreate, UnclassifyTicket
-from domain.ticket_refusals import NoSenderAddress
+from domain.messages.message import MessageIdentity, MessageTakenIn
+from domain.tickets.arrival import ReceiveMessage
+from domain.tickets.events import TicketClassified, TicketLeftUnfiled, TicketUnclassified
+from domain.tickets.filing import AddressOwned, CollaboratorChoice
+from domain.tickets.filing_by_hand import ClassifyTicket, ClientToCreate, UnclassifyTicket
+from domain.tickets.refusals import NoSenderAddress
+from domain.tickets.ticket import Ticket
 from domain.values import Target
 from tests.given_when_then import given, keyed_id
 

@@ -5,9 +5,8 @@ from pydantic import ValidationError
 
 from domain.aggregates import NotFound
 from domain.events import ERASED
-from domain.filing import CollaboratorChoice
-from domain.office import OFFICE_ID, CollaboratorIdentity, CollaboratorJoined, OfficeOpened
-from domain.ticket_events import (
+from domain.office.office import OFFICE_ID, CollaboratorIdentity, CollaboratorJoined, OfficeOpened
+from domain.tickets.events import (
     TicketAssigned,
     TicketBroughtBack,
     TicketClassified,
@@ -18,8 +17,9 @@ from domain.ticket_events import (
     TicketReopened,
     TicketUnclassified,
 )
-from domain.ticket_filing import ClassifyTicket, UnclassifyTicket
-from domain.ticket_handling import (
+from domain.tickets.filing import CollaboratorChoice
+from domain.tickets.filing_by_hand import ClassifyTicket, UnclassifyTicket
+from domain.tickets.handling import (
     AssignTicket,
     BringBackTicket,
     CloseTicket,
@@ -28,7 +28,7 @@ from domain.ticket_handling import (
     PutTicketOnHold,
     ReopenTicket,
 )
-from domain.ticket_refusals import TicketIsClosed, TicketIsDismissed
+from domain.tickets.refusals import TicketIsClosed, TicketIsDismissed
 from domain.values import LONGEST_COMMENT, Target
 from tests.given_when_then import given
 

@@ -5,8 +5,8 @@ import json
 from collections import Counter
 
 from adapters.mail.sources import iter_messages
-from domain.message import MessageTakenIn
-from domain.ticket_events import TicketClassified, TicketContinued, TicketLeftUnfiled, TicketReceived
+from domain.messages.message import MessageTakenIn
+from domain.tickets.events import TicketClassified, TicketContinued, TicketLeftUnfiled, TicketReceived
 
 TOPICS = [cls.topic() for cls in (TicketReceived, TicketContinued, TicketClassified, TicketLeftUnfiled, MessageTakenIn)]
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from adapters.mail.fingerprint import content_digest
 from adapters.mail.parser import parse_message
 from adapters.staff import COMMAND_LINE
-from domain.ticket import Ticket
-from domain.ticket_events import TicketContinued, TicketReceived
+from domain.tickets.events import TicketContinued, TicketReceived
+from domain.tickets.ticket import Ticket
 from tests.cli.command_line import PATIENCE, wait_until
 from tests.correspondence import CABINET, FURNISHING, conversations, deliveries, mailboxes, taken_in, told, written
 from tests.end_to_end.accounts import check_views

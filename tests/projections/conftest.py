@@ -10,7 +10,7 @@ from adapters.databases import sqlite_url
 from adapters.event_store.log import EventLog
 from adapters.read_store import open_read_store
 from domain.access import Viewer
-from domain.client import ActivateClient, ClientActivated, Person, ProspectRegistered, RegisterClient
+from domain.clients.client import ActivateClient, ClientActivated, Person, ProspectRegistered, RegisterClient
 from domain.events import Actor, Context, Recorded, office_event_types
 from projections.engine import Engine
 from projections.log import EventReader, LogBatch

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from domain.client import Company, Person, ProspectRegistered
-from domain.email_address import Address, EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
-from domain.filing import AddressOwned, Candidate, CollaboratorChoice
-from domain.office import CollaboratorIdentity, CollaboratorJoined
-from domain.ticket_events import MessageContent, StoredFile, TicketClassified, TicketReceived
+from domain.clients.client import Company, Person, ProspectRegistered
+from domain.email_addresses.email_address import Address, EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
+from domain.office.office import CollaboratorIdentity, CollaboratorJoined
+from domain.tickets.events import MessageContent, StoredFile, TicketClassified, TicketReceived
+from domain.tickets.filing import AddressOwned, Candidate, CollaboratorChoice
 from domain.values import Target
 
 ADDRESS = UUID(int=0xADD)

@@ -3,8 +3,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.client import ClientActivated, ProspectRegistered
-from domain.email_address import EmailAddressAssociated
+from domain.clients.client import ClientActivated, ProspectRegistered
+from domain.email_addresses.email_address import EmailAddressAssociated
 from domain.events import ERASED
 from projections import clients, email_addresses
 from projections.paging import BadCursor

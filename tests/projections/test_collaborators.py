@@ -1,7 +1,7 @@
 from uuid import UUID
 
 from domain.events import ERASED
-from domain.office import OFFICE_ID, CollaboratorJoined, OfficeOpened
+from domain.office.office import OFFICE_ID, CollaboratorJoined, OfficeOpened
 from projections import collaborators
 from tests.projections.facts import joined
 

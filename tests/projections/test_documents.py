@@ -2,9 +2,9 @@ from uuid import UUID
 
 import pytest
 
-from domain.claim import ClaimOpened, ClaimReference
-from domain.contract import ContractRegistered, Policy
-from domain.document import (
+from domain.claims.claim import ClaimOpened, ClaimReference
+from domain.contracts.contract import ContractRegistered, Policy
+from domain.documents.document import (
     DocumentContent,
     DocumentIndexed,
     DocumentReclassified,
@@ -13,7 +13,7 @@ from domain.document import (
     DocumentTarget,
 )
 from domain.events import ERASED
-from domain.ticket_events import Attachment, StoredFile, TicketMerged, TicketSplitOff
+from domain.tickets.events import Attachment, StoredFile, TicketMerged, TicketSplitOff
 from domain.values import Target
 from projections import documents
 from projections.paging import BadCursor

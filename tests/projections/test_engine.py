@@ -27,7 +27,7 @@ from adapters.databases import StoreUnavailable
 from adapters.event_store import sqlite
 from adapters.read_store import open_read_store
 from adapters.read_store.store import ViewWriter
-from domain.client import ClientActivated, ProspectRegistered
+from domain.clients.client import ClientActivated, ProspectRegistered
 from projections import engine as engine_module
 from projections.engine import Engine, UnknownView
 from projections.folding import CannotFold

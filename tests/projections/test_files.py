@@ -3,13 +3,13 @@ from uuid import UUID
 
 import pytest
 
-from domain.claim import ClaimClosed, ClaimOpened, ClaimReference
-from domain.company import CompanyName, CompanyRegistered
-from domain.contact import ContactIdentity, ContactRegistered
-from domain.contract import ContractRegistered, ContractTerminated, Policy
+from domain.claims.claim import ClaimClosed, ClaimOpened, ClaimReference
+from domain.companies.company import CompanyName, CompanyRegistered
+from domain.contacts.contact import ContactIdentity, ContactRegistered
+from domain.contracts.contract import ContractRegistered, ContractTerminated, Policy
 from domain.events import ERASED
-from domain.filing import CollaboratorChoice
-from domain.ticket_events import TicketClassified
+from domain.tickets.events import TicketClassified
+from domain.tickets.filing import CollaboratorChoice
 from domain.values import Target
 from projections import claims, companies, contacts, contracts, files, targets, tickets
 from tests.projections.facts import person, received

@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Uuid, event, inspect, select, text
 
-from domain.client import ClientActivated, ProspectRegistered
-from domain.ticket_events import TicketReceived
+from domain.clients.client import ClientActivated, ProspectRegistered
+from domain.tickets.events import TicketReceived
 from projections import engine as engine_module
 from projections import full_text
 from projections.full_text import FullText, among, searchable

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from adapters.databases import sqlite_url
 from adapters.read_store import open_read_store
-from domain.claim import ClaimOpened, ClaimReference
-from domain.client import ClientActivated, Company, Person, ProspectRegistered
-from domain.company import CompanyName, CompanyRegistered
-from domain.contact import ContactIdentity, ContactRegistered
-from domain.contract import ContractRegistered, Policy
-from domain.document import (
+from domain.claims.claim import ClaimOpened, ClaimReference
+from domain.clients.client import ClientActivated, Company, Person, ProspectRegistered
+from domain.companies.company import CompanyName, CompanyRegistered
+from domain.contacts.contact import ContactIdentity, ContactRegistered
+from domain.contracts.contract import ContractRegistered, Policy
+from domain.documents.document import (
     DocumentContent,
     DocumentIndexed,
     DocumentReclassified,
@@ -25,7 +25,7 @@ from domain.document import (
     DocumentSource,
     DocumentTarget,
 )
-from domain.email_address import (
+from domain.email_addresses.email_address import (
     Address,
     EmailAddressAssociated,
     EmailAddressMoved,
@@ -33,10 +33,9 @@ from domain.email_address import (
     EmailAddressReserved,
 )
 from domain.events import ERASED, Actor, Context, Recorded, office_event_types
-from domain.filing import AddressOwned, Candidate, CollaboratorChoice, Filing
-from domain.message import MessageTakenIn
-from domain.office import CollaboratorIdentity, CollaboratorJoined, OfficeOpened
-from domain.ticket_events import (
+from domain.messages.message import MessageTakenIn
+from domain.office.office import CollaboratorIdentity, CollaboratorJoined, OfficeOpened
+from domain.tickets.events import (
     Attachment,
     MessageContent,
     StoredFile,
@@ -49,6 +48,7 @@ from domain.ticket_events import (
     TicketSplitOff,
     TicketUnclassified,
 )
+from domain.tickets.filing import AddressOwned, Candidate, CollaboratorChoice, Filing
 from domain.values import Target, storable
 from projections import building, replay
 from projections import engine as engine_module

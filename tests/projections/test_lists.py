@@ -6,17 +6,17 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import Column, Integer, MetaData, String, Table, Uuid, select
 
-from domain.claim import ClaimOpened, ClaimReference
-from domain.client import Person, ProspectRegistered
-from domain.company import CompanyName, CompanyRegistered
-from domain.contact import ContactIdentity, ContactRegistered
-from domain.contract import ContractRegistered, Policy
-from domain.document import DocumentContent, DocumentIndexed, DocumentSource, DocumentTarget
-from domain.email_address import Address, EmailAddressReserved
+from domain.claims.claim import ClaimOpened, ClaimReference
+from domain.clients.client import Person, ProspectRegistered
+from domain.companies.company import CompanyName, CompanyRegistered
+from domain.contacts.contact import ContactIdentity, ContactRegistered
+from domain.contracts.contract import ContractRegistered, Policy
+from domain.documents.document import DocumentContent, DocumentIndexed, DocumentSource, DocumentTarget
+from domain.email_addresses.email_address import Address, EmailAddressReserved
 from domain.events import Actor
-from domain.filing import Filing
-from domain.office import OFFICE_ID
-from domain.ticket_events import StoredFile, TicketCommented, TicketContinued, TicketMerged
+from domain.office.office import OFFICE_ID
+from domain.tickets.events import StoredFile, TicketCommented, TicketContinued, TicketMerged
+from domain.tickets.filing import Filing
 from projections import (
     claims,
     clients,

@@ -4,8 +4,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Uuid
 
-from domain.client import ClientActivated, ClientEvent, Person, ProspectRegistered
-from domain.company import CompanyName, CompanyRegistered
+from domain.clients.client import ClientActivated, ClientEvent, Person, ProspectRegistered
+from domain.companies.company import CompanyName, CompanyRegistered
 from domain.events import ERASED, Actor, Context, Recorded, office_event_types, unsealed
 from projections.office import office_projections
 from projections.projection import Projection, Utc, WrongRow, fold_all, stream

@@ -4,8 +4,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.events import ERASED, Actor
-from domain.office import OFFICE_ID
-from domain.ticket_events import TicketCommented, TicketPutOnHold
+from domain.office.office import OFFICE_ID
+from domain.tickets.events import TicketCommented, TicketPutOnHold
 from projections import ticket_comments
 from projections.reading import views_of
 from tests.projections.facts import joined, received

@@ -3,8 +3,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.client import ProspectRegistered
-from domain.document import (
+from domain.clients.client import ProspectRegistered
+from domain.documents.document import (
     DocumentContent,
     DocumentIndexed,
     DocumentReclassified,
@@ -13,8 +13,8 @@ from domain.document import (
     DocumentTarget,
 )
 from domain.events import ERASED, Actor
-from domain.office import OFFICE_ID
-from domain.ticket_events import (
+from domain.office.office import OFFICE_ID
+from domain.tickets.events import (
     StoredFile,
     TicketAssigned,
     TicketBroughtBack,

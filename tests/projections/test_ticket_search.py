@@ -5,11 +5,10 @@ from uuid import UUID
 
 import pytest
 
-from domain.contract import ContractRegistered, Policy
+from domain.contracts.contract import ContractRegistered, Policy
 from domain.events import ERASED
-from domain.filing import Filing
-from domain.message import MessageTakenIn
-from domain.ticket_events import (
+from domain.messages.message import MessageTakenIn
+from domain.tickets.events import (
     Attachment,
     TicketAbsorbed,
     TicketAssigned,
@@ -24,6 +23,7 @@ from domain.ticket_events import (
     TicketReceived,
     TicketSplitOff,
 )
+from domain.tickets.filing import Filing
 from domain.values import Target
 from projections import ticket_search
 from projections.paging import BadCursor

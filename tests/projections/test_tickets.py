@@ -4,8 +4,7 @@ from uuid import UUID
 import pytest
 
 from domain.events import ERASED
-from domain.filing import AddressOwned, CollaboratorChoice
-from domain.ticket_events import (
+from domain.tickets.events import (
     Attachment,
     TicketAssigned,
     TicketBroughtBack,
@@ -17,6 +16,7 @@ from domain.ticket_events import (
     TicketReopened,
     TicketUnclassified,
 )
+from domain.tickets.filing import AddressOwned, CollaboratorChoice
 from projections import files, tickets
 from projections.paging import BadCursor
 from tests.projections.facts import ADDRESS, filed, person, received, sharing, target

@@ -9,13 +9,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import event, or_
 
-from domain.claim import ClaimOpened, ClaimReference
-from domain.company import CompanyName, CompanyRegistered
-from domain.contract import ContractRegistered, Policy
-from domain.document import DocumentContent, DocumentIndexed, DocumentSource, DocumentTarget
-from domain.email_address import Address, EmailAddressAssociated
+from domain.claims.claim import ClaimOpened, ClaimReference
+from domain.companies.company import CompanyName, CompanyRegistered
+from domain.contracts.contract import ContractRegistered, Policy
+from domain.documents.document import DocumentContent, DocumentIndexed, DocumentSource, DocumentTarget
+from domain.email_addresses.email_address import Address, EmailAddressAssociated
 from domain.events import Actor
-from domain.ticket_events import StoredFile, TicketCommented
+from domain.tickets.events import StoredFile, TicketCommented
 from domain.values import Target
 from projections import (
     claims,

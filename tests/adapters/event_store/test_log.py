@@ -10,11 +10,10 @@ from adapters.databases import StoreUnavailable, sqlite_url
 from adapters.event_store.log import CommandIdReused, EventLog, IfMatch, StaleVersion, TooMuchContention
 from adapters.event_store.mapper import Draft, context_json, sealing_key
 from domain.aggregates import NotFound
-from domain.arrival import ReceiveMessage
-from domain.client import ActivateClient, Client, ClientActivated, Person, ProspectRegistered, RegisterClient
+from domain.clients.client import ActivateClient, Client, ClientActivated, Person, ProspectRegistered, RegisterClient
 from domain.commands import Warned
-from domain.contract import RegisterContract
-from domain.email_address import (
+from domain.contracts.contract import RegisterContract
+from domain.email_addresses.email_address import (
     AddressBelongsToAnother,
     EmailAddress,
     EmailAddressAssociated,
@@ -22,10 +21,11 @@ from domain.email_address import (
     email_address_id,
 )
 from domain.events import Actor, Context, EventTypes, office_event_types
-from domain.files import AssociateEmailAddress, RemoveEmailAddress
-from domain.message import MessageIdentity
-from domain.ticket import Ticket
-from domain.ticket_events import MessageContent, StoredFile
+from domain.messages.message import MessageIdentity
+from domain.targets import AssociateEmailAddress, RemoveEmailAddress
+from domain.tickets.arrival import ReceiveMessage
+from domain.tickets.events import MessageContent, StoredFile
+from domain.tickets.ticket import Ticket
 from domain.values import Target
 from projections.log import Unreadable
 

@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 from adapters.databases import sqlite_url
 from adapters.event_store.mapper import Draft, EventMapper, UnreadableEvent, context_json, sealing_key
 from adapters.vault import KeyMissing, MasterKey, Vault
-from domain.client import ClientActivated, Company, Person, ProspectRegistered
+from domain.clients.client import ClientActivated, Company, Person, ProspectRegistered
 from domain.events import (
     ERASED,
     STORED,

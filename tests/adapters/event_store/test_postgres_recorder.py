@@ -19,7 +19,7 @@ from adapters.databases import StoreUnavailable, store_url
 from adapters.event_store.log import EventLog
 from adapters.event_store.opening import open_recorder
 from adapters.event_store.recorder import CommandAlreadyRecorded, CommandRecord
-from domain.client import Person, RegisterClient
+from domain.clients.client import Person, RegisterClient
 from domain.events import office_event_types
 from tests.postgres import running_postgres
 

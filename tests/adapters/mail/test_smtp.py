@@ -21,7 +21,7 @@ from adapters.files import FileStore
 from adapters.mail import smtp
 from adapters.mail.intake import MailIntake
 from adapters.spool import Spool
-from domain.ticket_events import TicketReceived
+from domain.tickets.events import TicketReceived
 from tests.end_to_end.mailboxes import letter
 
 PATIENCE = 60.0

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from domain.aggregates import NotFound
 from domain.commands import Command, Streams, handles
-from domain.office import OFFICE_ID, Office
-from domain.ticket import Ticket
-from domain.ticket_events import DismissalReason
-from domain.ticket_refusals import NOT_IN_HAND, TicketIsClosed, TicketWasMerged
+from domain.office.office import OFFICE_ID, Office
+from domain.tickets.events import DismissalReason
+from domain.tickets.refusals import NOT_IN_HAND, TicketIsClosed, TicketWasMerged
+from domain.tickets.ticket import Ticket
 from domain.values import CommentText, TicketId
 
 

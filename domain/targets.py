@@ -8,13 +8,13 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from domain.aggregates import Aggregate
-from domain.claim import Claim
-from domain.client import Client
+from domain.claims.claim import Claim
+from domain.clients.client import Client
 from domain.commands import Command, Streams, handles
-from domain.company import Company
-from domain.contact import Contact
-from domain.contract import Contract
-from domain.email_address import (
+from domain.companies.company import Company
+from domain.contacts.contact import Contact
+from domain.contracts.contract import Contract
+from domain.email_addresses.email_address import (
     AddressBelongsToAnother,
     AddressIsOffices,
     AddressNotOnFile,

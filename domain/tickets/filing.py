@@ -10,9 +10,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from domain.email_address import EmailAddress
+from domain.email_addresses.email_address import EmailAddress
 from domain.events import Value
-from domain.message import Direction
+from domain.messages.message import Direction
 from domain.values import Target, dossier_among
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
-from domain.company import Company
+from domain.companies.company import Company
 from domain.events import Event, Sealed, Value
 from domain.values import ContactId, Name, ShortLine, Title
 

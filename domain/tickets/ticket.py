@@ -9,8 +9,7 @@ from uuid import UUID
 from domain.aggregates import Aggregate
 from domain.commands import KeyedIds, Streams
 from domain.events import Erased, Event
-from domain.filing import UNDECIDED, Candidate, CollaboratorChoice, Evidence, Filing, file_conversation
-from domain.ticket_events import (
+from domain.tickets.events import (
     DismissalReason,
     Mail,
     MessageContent,
@@ -35,7 +34,8 @@ from domain.ticket_events import (
     TicketState,
     TicketUnclassified,
 )
-from domain.ticket_refusals import (
+from domain.tickets.filing import UNDECIDED, Candidate, CollaboratorChoice, Evidence, Filing, file_conversation
+from domain.tickets.refusals import (
     FirstMessageStays,
     NothingToUndo,
     NotOnTicket,

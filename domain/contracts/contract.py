@@ -10,11 +10,11 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.aggregates import Aggregate
-from domain.client import Client
+from domain.clients.client import Client
 from domain.commands import Command, Streams, Warned, handles
-from domain.company import Company
+from domain.companies.company import Company
 from domain.events import Event, Sealed, Value
-from domain.quoted_numbers import give_number, quotable
+from domain.quoted_numbers.quoted_number import give_number, quotable
 from domain.values import ClientId, ContractId, Name, ShortLine, Target
 
 ContractStatus = Literal["in_force", "terminated"]

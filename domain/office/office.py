@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from domain.aggregates import Aggregate, Refusal
 from domain.commands import Command, Streams, handles
-from domain.email_address import AddressBelongsToAnother, EmailAddress, email_address_id
+from domain.email_addresses.email_address import AddressBelongsToAnother, EmailAddress, email_address_id
 from domain.events import Event, Sealed, Value
 from domain.values import AddressId, CollaboratorId, EmailAddressText, Name, ShortLine
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.client import Company, Identity, Person
+from domain.clients.client import Company, Identity, Person
 
 _LEGAL_FORMS = frozenset(("sarl", "sas", "sasu", "eurl", "sci", "scp", "scm", "snc", "sa", "gaec", "earl"))
 _SHOPS = frozenset(("atelier", "boucherie", "boulangerie", "carrosserie", "garage", "hôtel", "pharmacie", "restaurant"))

@@ -6,13 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from domain.client import NewClient, open_dossier
+from domain.clients.client import NewClient, open_dossier
 from domain.commands import Command, Streams, handles
-from domain.email_address import AddressBelongsToAnother, AddressIsOffices, EmailAddress, Ownership, give_address
-from domain.files import dossier_of
-from domain.filing import CollaboratorChoice, owners_as_candidates
-from domain.ticket import Ticket
-from domain.ticket_refusals import NOT_IN_HAND, NoSenderAddress, NothingToUndo
+from domain.email_addresses.email_address import (
+    AddressBelongsToAnother,
+    AddressIsOffices,
+    EmailAddress,
+    Ownership,
+    give_address,
+)
+from domain.targets import dossier_of
+from domain.tickets.filing import CollaboratorChoice, owners_as_candidates
+from domain.tickets.refusals import NOT_IN_HAND, NoSenderAddress, NothingToUndo
+from domain.tickets.ticket import Ticket
 from domain.values import Target, TicketId
 
 

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.aggregates import Refusal
-from domain.ticket_events import DismissalReason
+from domain.tickets.events import DismissalReason
 
 
 class NoSenderAddress(Refusal):

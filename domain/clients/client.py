@@ -10,7 +10,7 @@ from pydantic import Field
 
 from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
-from domain.email_address import AddressBelongsToAnother, AddressIsOffices, give_address
+from domain.email_addresses.email_address import AddressBelongsToAnother, AddressIsOffices, give_address
 from domain.events import Event, Sealed, Value
 from domain.values import ClientId, EmailAddressText, Name, ShortLine, Target, Title
 

@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 from pydantic import Field
 
 from domain.events import Value
-from domain.filing import Candidate
+from domain.tickets.filing import Candidate
 from domain.values import Target
 
 MOST_SUGGESTIONS: Final = 5

@@ -15,11 +15,11 @@ from pydantic import Field
 
 from domain.aggregates import Refusal
 from domain.commands import Command, Streams, handles
-from domain.filing import CollaboratorChoice
-from domain.message import Direction, Message, MessageReferredTo, MessageTakenIn
-from domain.ticket import Ticket, new_ticket
-from domain.ticket_events import MessageContent, TicketContinued, TicketSplitOff
-from domain.ticket_refusals import NOT_IN_HAND, FirstMessageStays, MessageErased, NotOnTicket
+from domain.messages.message import Direction, Message, MessageReferredTo, MessageTakenIn
+from domain.tickets.events import MessageContent, TicketContinued, TicketSplitOff
+from domain.tickets.filing import CollaboratorChoice
+from domain.tickets.refusals import NOT_IN_HAND, FirstMessageStays, MessageErased, NotOnTicket
+from domain.tickets.ticket import Ticket, new_ticket
 from domain.values import MailId, TicketId
 
 

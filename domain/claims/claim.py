@@ -11,9 +11,9 @@ from pydantic import Field
 
 from domain.aggregates import Aggregate
 from domain.commands import Command, Streams, handles
-from domain.contract import Contract
+from domain.contracts.contract import Contract
 from domain.events import Event, Sealed, Value
-from domain.quoted_numbers import claim_number, give_number, quotable
+from domain.quoted_numbers.quoted_number import claim_number, give_number, quotable
 from domain.values import ClaimId, ContractId, ShortLine, Target
 
 ClaimStatus = Literal["open", "closed"]

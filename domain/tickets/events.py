@@ -9,8 +9,8 @@ from uuid import UUID
 from pydantic import Field
 
 from domain.events import Event, Sealed, Value
-from domain.filing import UNDECIDED, Candidate, Evidence, Filing, UnfiledReason
-from domain.message import Direction
+from domain.messages.message import Direction
+from domain.tickets.filing import UNDECIDED, Candidate, Evidence, Filing, UnfiledReason
 from domain.values import Target, Text
 
 TEXT_LIMIT = 65_536

@@ -11,11 +11,10 @@ from pydantic import Field
 
 from domain.aggregates import Aggregate, Refusal
 from domain.commands import Command, Streams, handles
-from domain.conversation import content_of
 from domain.events import Erased, Event, Sealed, Value
-from domain.files import dossier_of
-from domain.ticket import Ticket
-from domain.ticket_events import (
+from domain.targets import dossier_of
+from domain.tickets.conversation import content_of
+from domain.tickets.events import (
     MessageContent,
     StoredFile,
     TicketContinued,
@@ -23,7 +22,8 @@ from domain.ticket_events import (
     TicketReceived,
     TicketSplitOff,
 )
-from domain.ticket_refusals import NOT_IN_HAND, MessageErased, NoSuchAttachment, NotOnTicket
+from domain.tickets.refusals import NOT_IN_HAND, MessageErased, NoSuchAttachment, NotOnTicket
+from domain.tickets.ticket import Ticket
 from domain.values import DocumentId, MailId, Name, Target, TicketId
 
 DocumentType = Literal[

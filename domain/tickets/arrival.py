@@ -10,12 +10,9 @@ from uuid import UUID
 from pydantic import AfterValidator
 
 from domain.commands import Command, KeyedIds, Streams, handles
-from domain.conversation import brought_together, current_ticket, let_wait_for, tickets_of_conversation
-from domain.email_address import EmailAddress, email_address_id
+from domain.email_addresses.email_address import EmailAddress, email_address_id
 from domain.events import Value
-from domain.files import lineage
-from domain.filing import Arrival, Named, file_on_arrival
-from domain.message import (
+from domain.messages.message import (
     Direction,
     Message,
     MessageIdentity,
@@ -24,9 +21,12 @@ from domain.message import (
     message_stream_id,
     referred_stream_ids,
 )
-from domain.quoted_numbers import QuotedNumber, quoted_in, quoted_number_id, quoted_ticket_numbers
-from domain.ticket import Ticket, new_ticket, ticket_id_of
-from domain.ticket_events import MessageContent, TicketContinued, TicketReceived
+from domain.quoted_numbers.quoted_number import QuotedNumber, quoted_in, quoted_number_id, quoted_ticket_numbers
+from domain.targets import lineage
+from domain.tickets.conversation import brought_together, current_ticket, let_wait_for, tickets_of_conversation
+from domain.tickets.events import MessageContent, TicketContinued, TicketReceived
+from domain.tickets.filing import Arrival, Named, file_on_arrival
+from domain.tickets.ticket import Ticket, new_ticket, ticket_id_of
 from domain.values import storable
 
 _MOST_PARTICIPANTS: Final = 100

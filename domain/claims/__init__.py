@@ -1,0 +1,1 @@
+"""Claims, under the contracts that they concern."""

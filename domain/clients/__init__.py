@@ -1,0 +1,1 @@
+"""Clients and prospects, persons and companies."""

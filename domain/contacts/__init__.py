@@ -1,0 +1,1 @@
+"""The persons whom the office writes to."""

@@ -1,0 +1,1 @@
+"""Papers of clients, contracts and claims."""

@@ -1,0 +1,1 @@
+"""Messages: which were taken in, and where each stands."""

@@ -1,0 +1,1 @@
+"""The office itself, and who works there."""

@@ -1,0 +1,1 @@
+"""The numbers that people quote, and whose they are."""

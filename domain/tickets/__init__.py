@@ -1,0 +1,1 @@
+"""Tickets: how messages arrive, find their file, and are seen to."""
