@@ -30,7 +30,7 @@ from adapters.databases import Migrations, open_database
 from adapters.files import SealedFile
 from adapters.vault import Vault
 from domain.values import storable
-from projections.projection import Utc
+from projections.engine.projection import Utc
 
 _NUMBERS_AT_ONCE: Final = 32
 TOKEN_PREFIX: Final = "greffier_"  # noqa: S105  # what a token begins with is no secret

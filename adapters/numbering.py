@@ -13,7 +13,7 @@ from domain.claims.claim import ClaimOpened
 from domain.clients.client import ProspectRegistered
 from domain.contacts.contact import ContactRegistered
 from domain.tickets.events import TicketReceived, TicketSplitOff
-from projections.log import Unreadable
+from projections.engine.log import Unreadable
 
 _SERIES: Final = {
     ProspectRegistered.topic(): "client",

@@ -11,9 +11,9 @@ from typing import Final
 
 from adapters.event_store.log import EventLog
 from adapters.read_store import ReadStore
-from projections.engine import Engine
-from projections.folding import Progress, no_progress
-from projections.read_store import StoredView
+from projections.engine.engine import Engine
+from projections.engine.folding import Progress, no_progress
+from projections.engine.read_store import StoredView
 
 _LOOK_AGAIN_SECONDS: Final = 0.2
 _STANDS_STILL_SECONDS: Final = 600.0

@@ -33,7 +33,7 @@ from domain.aggregates import NotFound, Refusal
 from domain.values import Target
 from projections import files
 from projections.files import FileLine, Files
-from projections.reading import Reading
+from projections.queries.reading import Reading
 
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 _KEY: Final = re.compile(r"[!-~]{1,255}")

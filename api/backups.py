@@ -8,7 +8,7 @@ from adapters.backup import Place, Summary, check_events, restoring, take_backup
 from adapters.master_key import has_master_key, master_key
 from api.bootstrap import check_office, open_unchecked
 from api.settings import Settings
-from projections.folding import Progress, no_progress
+from projections.engine.folding import Progress, no_progress
 
 
 def back_up_office(

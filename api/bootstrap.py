@@ -23,7 +23,7 @@ from adapters.restore_marker import is_restoring
 from adapters.vault import Vault
 from api.settings import Settings
 from domain.events import office_event_types
-from projections.engine import Engine
+from projections.engine.engine import Engine
 from projections.office import office_projections
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from api.problems import FieldError, Invalid, ViewsBehind
 from domain.access import Viewer
 from domain.commands import Answer, Command, WarningCode
 from domain.events import Actor
-from projections.paging import Window
-from projections.projection import Projection
-from projections.reading import Reading
+from projections.engine.projection import Projection
+from projections.queries.paging import Window
+from projections.queries.reading import Reading
 
 
 class Nothing(BaseModel):

@@ -28,7 +28,7 @@ from api.problems import invalid
 from domain.access import Action
 from domain.aggregates import Aggregate, NotFound
 from domain.commands import Command
-from projections.reading import views_of
+from projections.queries.reading import views_of
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 T = TypeVar("T")

@@ -33,8 +33,8 @@ from domain.tickets.refusals import (
     TicketIsDismissed,
     TicketWasMerged,
 )
-from projections.engine import UnknownView
-from projections.paging import BadCursor
+from projections.engine.engine import UnknownView
+from projections.queries.paging import BadCursor
 
 
 class RequestProblem(Exception):

@@ -11,8 +11,8 @@ from pydantic import Field
 from api.operations import Method, Offers
 from domain.access import Viewer, may
 from projections import suggestions
-from projections.paging import Page
-from projections.reading import Reading, reads
+from projections.queries.paging import Page
+from projections.queries.reading import Reading, reads
 from projections.suggestions import Suggestion
 from projections.tickets import TicketDetails, TicketLine
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.events import Actor
 from projections import collaborators
-from projections.reading import Reading
+from projections.queries.reading import Reading
 
 _RULES: Final = {"mail_import": "Import du courrier", "command_line": "Ligne de commande"}
 

@@ -11,11 +11,12 @@ from sqlalchemy import Column, Index, Integer, Select, String, Table, Uuid, cast
 
 from domain.claims.claim import ClaimClosed, ClaimEvent, ClaimOpened, ClaimReopened, ClaimStatus
 from domain.events import Recorded, unsealed
-from projections import contracts, name_search
-from projections.name_search import number_in
-from projections.paging import Page, Window, paged
-from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading, Shown, reads
+from projections import contracts
+from projections.engine.projection import Projection, Row, Utc, views
+from projections.queries import name_search
+from projections.queries.name_search import number_in
+from projections.queries.paging import Page, Window, paged
+from projections.queries.reading import Reading, Shown, reads
 
 _claims: Final = Table(
     "claims",

@@ -10,9 +10,9 @@ from sqlalchemy import Column, String, Table, Uuid, select
 
 from domain.events import Recorded, unsealed
 from domain.office.office import CollaboratorJoined
-from projections.paging import Page, Window, paged
-from projections.projection import Projection, Row, views
-from projections.reading import Reading, Shown, reads
+from projections.engine.projection import Projection, Row, views
+from projections.queries.paging import Page, Window, paged
+from projections.queries.reading import Reading, Shown, reads
 
 _collaborators: Final = Table(
     "collaborators",

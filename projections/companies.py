@@ -13,12 +13,13 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Select, String, Table
 from domain.companies.company import CompanyEvent, CompanyRegistered, CompanyRole
 from domain.events import Recorded, unsealed
 from domain.values import Target
-from projections import email_addresses, name_search
+from projections import email_addresses
 from projections.email_addresses import OwnedAddress
-from projections.name_search import NameSought, found_by_name, name_key, searched
-from projections.paging import Page, Window
-from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading, Shown, reads
+from projections.engine.projection import Projection, Row, Utc, views
+from projections.queries import name_search
+from projections.queries.name_search import NameSought, found_by_name, name_key, searched
+from projections.queries.paging import Page, Window
+from projections.queries.reading import Reading, Shown, reads
 
 _companies: Final = Table(
     "companies",

@@ -11,10 +11,11 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Select, String, Table
 
 from domain.contracts.contract import ContractEvent, ContractRegistered, ContractStatus, ContractTerminated
 from domain.events import Recorded, unsealed
-from projections import clients, name_search
-from projections.paging import Page, Window, paged
-from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading, Shown, reads
+from projections import clients
+from projections.engine.projection import Projection, Row, Utc, views
+from projections.queries import name_search
+from projections.queries.paging import Page, Window, paged
+from projections.queries.reading import Reading, Shown, reads
 
 _contracts: Final = Table(
     "contracts",

@@ -31,10 +31,10 @@ from domain.documents.document import (
 from domain.events import Recorded, unsealed
 from domain.values import Target
 from projections import files, messages, tickets
+from projections.engine.projection import Projection, Row, Utc, views
 from projections.files import FileLine, Files
-from projections.paging import Page, Window, paged
-from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading, Shown, reads
+from projections.queries.paging import Page, Window, paged
+from projections.queries.reading import Reading, Shown, reads
 
 _documents: Final = Table(
     "documents",

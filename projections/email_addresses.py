@@ -12,8 +12,8 @@ from sqlalchemy import Column, Index, String, Table, Uuid, bindparam, func, sele
 from domain.email_addresses.email_address import EmailAddressAssociated, EmailAddressMoved, EmailAddressRemoved
 from domain.events import Recorded, unsealed
 from domain.values import Target
-from projections.projection import Key, Projection, Row, Utc, views
-from projections.reading import Reading, Shown
+from projections.engine.projection import Key, Projection, Row, Utc, views
+from projections.queries.reading import Reading, Shown
 
 _addresses: Final = Table(
     "email_addresses",

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement
 
 from domain.values import FILE_KINDS, FileKind, Target
 from projections import claims, clients, companies, contacts, contracts
-from projections.projection import Projection
-from projections.reading import Reading, Shown, reads
+from projections.engine.projection import Projection
+from projections.queries.reading import Reading, Shown, reads
 
 VIEWS: Final[tuple[Projection, ...]] = (
     clients.clients,

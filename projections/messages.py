@@ -38,11 +38,11 @@ from domain.tickets.events import (
     TicketSplitOff,
 )
 from projections import tickets
-from projections.excerpts import excerpt_of
-from projections.full_text import FullText, among, searchable
-from projections.paging import Page, Window, paged
-from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading, Shown, reads
+from projections.engine.projection import Projection, Row, Utc, views
+from projections.queries.excerpts import excerpt_of
+from projections.queries.full_text import FullText, among, searchable
+from projections.queries.paging import Page, Window, paged
+from projections.queries.reading import Reading, Shown, reads
 
 _messages: Final = Table(
     "messages",

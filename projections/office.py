@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, TypeGuard
 
 from domain.registry import by_name, defined_in
-from projections.projection import Projection
+from projections.engine.projection import Projection
 
 
 @cache

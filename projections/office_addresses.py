@@ -10,9 +10,9 @@ from sqlalchemy import Column, String, Table, Uuid, select
 
 from domain.email_addresses.email_address import EmailAddressReleased, EmailAddressReserved
 from domain.events import Recorded, unsealed
-from projections.paging import Page, Window, paged
-from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading, Shown, reads
+from projections.engine.projection import Projection, Row, Utc, views
+from projections.queries.paging import Page, Window, paged
+from projections.queries.reading import Reading, Shown, reads
 
 _addresses: Final = Table(
     "office_addresses",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from projections.name_search import name_key
+from projections.queries.name_search import name_key
 
 MOST_NAMES: Final = 8
 _MOST_LINES: Final = 12

@@ -9,11 +9,11 @@ from uuid import UUID
 from domain.tickets.suggestions import Clues, Reason, suggest
 from domain.values import Target
 from projections import clients, companies, contacts, email_addresses, files, messages, tickets
+from projections.engine.projection import Projection
 from projections.files import FileLine, Files
 from projections.messages import FirstMessage
-from projections.name_search import name_key
-from projections.projection import Projection
-from projections.reading import Reading, Shown, reads
+from projections.queries.name_search import name_key
+from projections.queries.reading import Reading, Shown, reads
 from projections.signature import names_signed
 from projections.tickets import Traces
 

@@ -13,8 +13,8 @@ from domain.events import Value
 from domain.values import FILE_KINDS, FileKind, Target, Text
 from projections import claims, clients, companies, contacts, contracts, files
 from projections.files import FileLine, Files
-from projections.paging import Page, Window, paged
-from projections.reading import Reading, reads
+from projections.queries.paging import Page, Window, paged
+from projections.queries.reading import Reading, reads
 
 _CALLED: Final = {
     "client": clients.called,

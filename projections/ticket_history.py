@@ -42,10 +42,10 @@ from domain.tickets.events import (
 )
 from domain.values import Target
 from projections import actors, collaborators, files, tickets
+from projections.engine.projection import Key, Projection, Row, Utc, views
 from projections.files import Files
-from projections.paging import Page, Window, paged
-from projections.projection import Key, Projection, Row, Utc, views
-from projections.reading import Reading, Shown, reads
+from projections.queries.paging import Page, Window, paged
+from projections.queries.reading import Reading, Shown, reads
 
 _history: Final = Table(
     "ticket_history",

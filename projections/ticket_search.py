@@ -18,9 +18,9 @@ from domain.messages.message import Direction
 from domain.values import Target
 from projections import files, messages, tickets
 from projections.messages import Hit
-from projections.paging import Following, Page, decode_cursor, encode_cursor, page_of
-from projections.reading import Reading, Shown, reads
-from projections.snippets import Snippet, snippet
+from projections.queries.paging import Following, Page, decode_cursor, encode_cursor, page_of
+from projections.queries.reading import Reading, Shown, reads
+from projections.queries.snippets import Snippet, snippet
 from projections.tickets import Assigned, AssignedTo, Filed, InState, TicketLine
 
 _FEW: Final = 1000

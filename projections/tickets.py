@@ -58,11 +58,11 @@ from domain.tickets.events import (
 from domain.tickets.filing import Candidate, CollaboratorChoice, Evidence, UnfiledReason
 from domain.values import Target
 from projections import files
-from projections.excerpts import excerpt_of
+from projections.engine.projection import Projection, Row, Utc, views
 from projections.files import FileLine, Files
-from projections.paging import Page, Window, paged
-from projections.projection import Projection, Row, Utc, views
-from projections.reading import Reading, Shown, reads
+from projections.queries.excerpts import excerpt_of
+from projections.queries.paging import Page, Window, paged
+from projections.queries.reading import Reading, Shown, reads
 
 _SHOWN_SUBJECT: Final = 200
 _LATEST: Final = 100

@@ -8,7 +8,7 @@ from adapters.event_store.log import EventLog
 from adapters.files import FileStore
 from domain.documents.document import stored_file_of
 from domain.events import office_event_types
-from projections.log import Unreadable
+from projections.engine.log import Unreadable
 
 
 def check_events(log: EventLog, files: FileStore, summary: Summary) -> None:

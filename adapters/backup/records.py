@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeEngine
 
 from adapters.backup.archive import BackupDamaged
 from adapters.databases import BigId
-from projections.projection import Utc
+from projections.engine.projection import Utc
 
 _CHUNK_BYTES: Final = 4 << 20
 _EVENT: Final = struct.Struct(">qqiHI16s")

@@ -29,7 +29,7 @@ from adapters.event_store.opening import open_recorder
 from adapters.files import FileStore, make_durable
 from adapters.restore_marker import is_restoring, restore_marker
 from adapters.vault import MasterKey, MasterKeyError
-from projections.folding import Progress
+from projections.engine.folding import Progress
 
 _FILE: Final = re.compile(r"files/([0-9a-f]{2})/(\1[0-9a-f]{62})")
 

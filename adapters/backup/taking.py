@@ -27,7 +27,7 @@ from adapters.backup.records import EventRow, commands, event_chunks, events, re
 from adapters.databases import Database, Migrations, open_database
 from adapters.event_store.opening import open_recorder
 from adapters.files import FileStore, make_durable
-from projections.folding import Progress
+from projections.engine.folding import Progress
 
 _EVENTS_AT_ONCE: Final = 10_000
 MIGRATIONS: Final[dict[str, Migrations]] = {"vault": vault.MIGRATIONS, "desk": desk.MIGRATIONS}

@@ -12,7 +12,7 @@ from sqlalchemy import URL, BigInteger, Column, Connection, Engine, Integer, Sel
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from projections.read_store import Unavailable
+from projections.engine.read_store import Unavailable
 
 BUSY_TIMEOUT_SECONDS: Final = 15.0
 FORGETTING_WAITS_MS: Final = 2_000

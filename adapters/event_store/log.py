@@ -20,7 +20,7 @@ from adapters.vault import DataKey, Vault
 from domain.aggregates import Aggregate, NotFound, Refusal
 from domain.commands import Answer, Command, Streams, Warned, handlers
 from domain.events import Actor, Context, Event, EventTypes, Recorded, from_microseconds
-from projections.log import LogBatch, Unreadable
+from projections.engine.log import LogBatch, Unreadable
 
 _ATTEMPTS: Final = 10
 

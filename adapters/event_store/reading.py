@@ -22,7 +22,7 @@ from adapters.event_store.mapper import (
 from adapters.event_store.recorder import EventRecorder, Row
 from adapters.vault import NONCE_BYTES, KeyMissing, Vault
 from domain.events import STORED, Event, Recorded, UnknownTopic
-from projections.log import LogBatch, Unreadable
+from projections.engine.log import LogBatch, Unreadable
 
 
 class LogReader:

@@ -18,7 +18,7 @@ from adapters.generated_office.history import Extent, History, Tell, TooFewEvent
 from adapters.generated_office.letters import store_letters
 from adapters.generated_office.streams import StreamsInMemory
 from domain.office.office import OFFICE_ID, Office
-from projections.folding import Progress, no_progress
+from projections.engine.folding import Progress, no_progress
 
 __all__ = ["Extent", "NotEmpty", "TooFewEvents", "Truth", "generate"]
 

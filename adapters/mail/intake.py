@@ -26,7 +26,7 @@ from domain.events import Actor
 from domain.messages.message import Message, MessageIdentity, MessageTakenIn, content_stream_id, message_stream_id
 from domain.tickets.arrival import ReceiveMessage
 from domain.tickets.events import TEXT_LIMIT, Attachment, Correspondent, MessageContent, StoredFile
-from projections.log import Unreadable
+from projections.engine.log import Unreadable
 
 MAIL_IMPORT: Final = Actor.rule("mail_import")
 

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from adapters.databases import quoted
 from adapters.read_store.rows import RowCodec
 from adapters.read_store.store import ReadStore, ViewWriter, on_conflict
-from projections import full_text
-from projections.projection import Key, Row
-from projections.read_store import Busy
+from projections.engine.projection import Key, Row
+from projections.engine.read_store import Busy
+from projections.queries import full_text
 
 _OLDER_READERS = """
 SELECT count(*) FROM pg_stat_activity

@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy import JSON, Boolean, Column, Dialect, Table, Uuid
 
-from projections.projection import Key, Row, Utc
+from projections.engine.projection import Key, Row, Utc
 
 
 class _Codec(NamedTuple):

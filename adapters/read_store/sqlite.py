@@ -11,8 +11,8 @@ from sqlalchemy import Table
 
 from adapters.databases import quoted
 from adapters.read_store.store import ReadStore, ViewWriter, on_conflict
-from projections import full_text
-from projections.projection import Key, Row
+from projections.engine.projection import Key, Row
+from projections.queries import full_text
 
 _VALUES_A_STATEMENT: Final = 32_000
 """SQLite takes 32,766 (SQLITE_MAX_VARIABLE_NUMBER)."""

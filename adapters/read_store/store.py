@@ -31,8 +31,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from adapters.databases import Database, Hold, quoted
 from adapters.read_store.rows import RowCodec, row_codec
-from projections.projection import Key, Projection, Row, Utc
-from projections.read_store import CarelessTransaction, Overtaken, Refused, StoredView
+from projections.engine.projection import Key, Projection, Row, Utc
+from projections.engine.read_store import CarelessTransaction, Overtaken, Refused, StoredView
 
 _metadata = MetaData()
 _views = Table(

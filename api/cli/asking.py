@@ -16,7 +16,7 @@ from api.cli.session import bring_up_to_date, office
 from api.routes import operation_at
 from domain.access import Viewer
 from domain.aggregates import Refusal
-from projections.paging import MAX_LIMIT
+from projections.queries.paging import MAX_LIMIT
 
 
 class Asking:

@@ -16,8 +16,8 @@ from api.cli.session import JsonOption, as_shown, bring_up_to_date, console, pri
 from api.cli.tickets import WAITS
 from domain.access import Viewer
 from projections import clients, tickets
-from projections.paging import Window
-from projections.reading import Reading
+from projections.queries.paging import Window
+from projections.queries.reading import Reading
 
 _FOLDER: Final = Path("greffier-demo")
 _WHY: Final = {

@@ -23,9 +23,9 @@ from api.problems import Invalid, RequestProblem, ViewsBehind
 from api.settings import SettingsFileError
 from domain.aggregates import Refusal
 from domain.events import UnknownTopic
-from projections.engine import UnknownView
-from projections.folding import CannotFold
-from projections.paging import BadCursor
+from projections.engine.engine import UnknownView
+from projections.engine.folding import CannotFold
+from projections.queries.paging import BadCursor
 
 
 class Failure(NamedTuple):

@@ -20,7 +20,7 @@ from rich.text import Text
 from api.bootstrap import Greffier, open_greffier
 from api.problems import ViewsBehind
 from api.settings import Settings, read_settings
-from projections.folding import no_progress
+from projections.engine.folding import no_progress
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
 AsOption = Annotated[

@@ -19,8 +19,8 @@ from domain.targets import AGGREGATES
 from domain.values import EmailAddressText, Target
 from projections import files, tickets
 from projections.files import FileLine, Files
-from projections.paging import MAX_LIMIT, Page, Window
-from projections.reading import views_of
+from projections.queries.paging import MAX_LIMIT, Page, Window
+from projections.queries.reading import views_of
 from projections.tickets import TicketLine
 
 operation: Final = Operations("filings")

@@ -13,7 +13,7 @@ from adapters.desk import QuarantineEntry
 from adapters.mail.intake import Outcome, TakenIn
 from api.calls import Call, Reply
 from api.operations import Media, Operations, found
-from projections.paging import BadCursor, Following, Page, decode_cursor, encode_cursor, page_of
+from projections.queries.paging import BadCursor, Following, Page, decode_cursor, encode_cursor, page_of
 
 operation: Final = Operations("messages")
 

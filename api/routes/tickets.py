@@ -24,9 +24,9 @@ from domain.tickets.filing_by_hand import ClassifyTicket, ClientToCreate, Sender
 from domain.tickets.ticket import Ticket
 from domain.values import FileKind, Target
 from projections import files, suggestions, ticket_history, ticket_search, tickets
-from projections.full_text import words_of
-from projections.paging import MAX_LIMIT, Following, Page
-from projections.reading import Reading, reads, views_of
+from projections.queries.full_text import words_of
+from projections.queries.paging import MAX_LIMIT, Following, Page
+from projections.queries.reading import Reading, reads, views_of
 from projections.ticket_search import Found
 
 operation: Final = Operations("tickets", Ticket, "file")

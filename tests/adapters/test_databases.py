@@ -31,7 +31,7 @@ from adapters.databases import (
     sqlite_url,
     store_url,
 )
-from projections.projection import Utc
+from projections.engine.projection import Utc
 from tests.postgres import running_postgres
 
 metadata = MetaData()

@@ -8,7 +8,7 @@ from adapters.mail.sources import iter_messages
 from api.app import create_app
 from api.bootstrap import create_office, open_greffier
 from api.settings import Settings
-from projections import engine
+from projections.engine import engine
 from tests.api.document import RealValues, door
 from tests.api.office import opened, serving, serving_halted
 

@@ -10,7 +10,7 @@ from schemathesis.config import SchemathesisConfig
 from api.app import PUBLIC
 from api.openapi import openapi_document
 from api.routes import office_operations
-from projections.paging import encode_cursor
+from projections.queries.paging import encode_cursor
 
 DOCUMENT = openapi_document(office_operations(), PUBLIC)
 IDENTIFIED = {

@@ -20,8 +20,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from domain.events import STORED, Context, Recorded, office_event_types
+from projections.engine.projection import Key, Row
 from projections.office import office_projections
-from projections.projection import Key, Row
 from tests.bench.bare_library import postgres_environment
 
 _POSTGRES: Final = postgresql.dialect()

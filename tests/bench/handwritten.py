@@ -22,8 +22,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from adapters.read_store.store import without_key
-from projections.name_search import name_key, searched
-from projections.projection import views
+from projections.engine.projection import views
+from projections.queries.name_search import name_key, searched
 from projections.tickets import tickets as _tickets
 
 READ_MODELS: Final = ("ticket_history", "tickets", "clients", "email_addresses", "collaborators")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import psutil
 
-import projections.engine
 from adapters.databases import store_url
 from adapters.generated_office import Extent, generate
 from api.bootstrap import Greffier, create_office, open_greffier
 from api.settings import Settings
+from projections.engine import engine
 from tests.bench.measuring import fresh_folder
 from tests.postgres import running_postgres
 
@@ -95,7 +95,7 @@ def _prepare(settings: Settings, events: int) -> None:
 
 
 def _follow(settings: Settings, events: int) -> None:
-    projections.engine.REBUILD_BEYOND = 2 * events  # type: ignore[misc]
+    engine.REBUILD_BEYOND = 2 * events  # type: ignore[misc]
     resident = psutil.Process().memory_info
     with open_greffier(settings) as office:
         while office.engine.advance():

@@ -21,9 +21,9 @@ from domain.tickets.events import TicketContinued, TicketEvent, TicketReceived
 from domain.tickets.ticket import Ticket
 from domain.values import Target
 from projections import suggestions
-from projections.engine import Engine
-from projections.log import EventReader, LogBatch
-from projections.reading import Reading
+from projections.engine.engine import Engine
+from projections.engine.log import EventReader, LogBatch
+from projections.queries.reading import Reading
 from tests.bench.bare_library import every_topic
 from tests.bench.measuring import fresh_folder
 

@@ -20,8 +20,8 @@ from adapters.generated_office import Extent, generate
 from adapters.master_key import master_key
 from api.bootstrap import Greffier, create_office, open_greffier
 from api.settings import Settings
+from projections.engine.projection import fold_all, views
 from projections.office import office_projections
-from projections.projection import fold_all, views
 from tests.bench.bare_library import every_topic
 from tests.bench.bare_runner import BareRunner
 from tests.bench.handwritten import READ_MODELS, SCHEMA, rebuild_postgres, rebuild_sqlite

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 from api.bootstrap import Greffier, open_greffier
-from projections.building import ROWS_A_STEP, of_generation
+from projections.engine.building import ROWS_A_STEP, of_generation
+from projections.engine.projection import Projection
+from projections.engine.read_store import StoredView, ViewWriter
 from projections.messages import messages
-from projections.projection import Projection
-from projections.read_store import StoredView, ViewWriter
 from projections.tickets import tickets
 from tests.api.office import Api, opened, serving_halted
 from tests.bench.measuring import Measurement, Pair

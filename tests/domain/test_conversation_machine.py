@@ -38,10 +38,10 @@ from domain.tickets.refusals import FirstMessageStays, NothingToUndo, TicketIsDi
 from domain.tickets.ticket import Ticket
 from domain.values import Target
 from projections import messages, tickets
-from projections.engine import Engine
+from projections.engine.engine import Engine
 from projections.office import office_projections
-from projections.paging import Window
-from projections.reading import Reading
+from projections.queries.paging import Window
+from projections.queries.reading import Reading
 from tests.correspondence import Letter, taken_in
 
 ANNE, BRUNO, CONTRACT = (UUID(int=number) for number in range(1, 4))

@@ -52,10 +52,10 @@ from domain.tickets.refusals import NoSenderAddress, TicketIsClosed, TicketIsDis
 from domain.tickets.ticket import Ticket
 from domain.values import Target
 from projections import email_addresses, ticket_comments, tickets
-from projections.engine import Engine
+from projections.engine.engine import Engine
 from projections.office import office_projections
-from projections.paging import Window
-from projections.reading import Reading
+from projections.queries.paging import Window
+from projections.queries.reading import Reading
 
 ADDRESSES = ("claire@example.fr", "famille@example.fr", None)
 WAYS = ("associate", "share", "move")

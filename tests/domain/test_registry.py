@@ -20,7 +20,7 @@ def decide(command, streams): pass
 """
 PROJECTION = """
 from sqlalchemy import Column, Integer, MetaData, Table
-from projections.projection import Projection
+from projections.engine.projection import Projection
 view = Projection("{name}", version=1, table=Table("{name}", MetaData(), Column("id", Integer, primary_key=True)))
 """
 

@@ -12,11 +12,11 @@ from adapters.read_store import open_read_store
 from domain.access import Viewer
 from domain.clients.client import ActivateClient, ClientActivated, Person, ProspectRegistered, RegisterClient
 from domain.events import Actor, Context, Recorded, office_event_types
-from projections.engine import Engine
-from projections.log import EventReader, LogBatch
-from projections.paging import Window
-from projections.projection import Projection, fold_all, stream
-from projections.reading import Reading
+from projections.engine.engine import Engine
+from projections.engine.log import EventReader, LogBatch
+from projections.engine.projection import Projection, fold_all, stream
+from projections.queries.paging import Window
+from projections.queries.reading import Reading
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

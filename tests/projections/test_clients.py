@@ -7,7 +7,7 @@ from domain.clients.client import ClientActivated, ProspectRegistered
 from domain.email_addresses.email_address import EmailAddressAssociated
 from domain.events import ERASED
 from projections import clients, email_addresses
-from projections.paging import BadCursor
+from projections.queries.paging import BadCursor
 from tests.projections.facts import ADDRESS, OTHER_ADDRESS, associated, company, moved, person, removed, target
 
 CLAIRE, BRUNO, GARAGE = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -16,8 +16,8 @@ from domain.events import ERASED
 from domain.tickets.events import Attachment, StoredFile, TicketMerged, TicketSplitOff
 from domain.values import Target
 from projections import documents
-from projections.paging import BadCursor
-from projections.reading import views_of
+from projections.queries.paging import BadCursor
+from projections.queries.reading import views_of
 from tests.projections.facts import MAIL, person, received
 
 CLAIRE, BRUNO, CONTRACT, CLAIM = (UUID(int=number) for number in range(1, 5))

@@ -28,11 +28,11 @@ from adapters.event_store import sqlite
 from adapters.read_store import open_read_store
 from adapters.read_store.store import ViewWriter
 from domain.clients.client import ClientActivated, ProspectRegistered
-from projections import engine as engine_module
-from projections.engine import Engine, UnknownView
-from projections.folding import CannotFold
-from projections.projection import Projection, stream
-from projections.read_store import Busy
+from projections.engine import engine as engine_module
+from projections.engine.engine import Engine, UnknownView
+from projections.engine.folding import CannotFold
+from projections.engine.projection import Projection, stream
+from projections.engine.read_store import Busy
 from tests.projections.conftest import Office
 
 

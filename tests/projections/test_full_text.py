@@ -9,10 +9,10 @@ from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Tab
 
 from domain.clients.client import ClientActivated, ProspectRegistered
 from domain.tickets.events import TicketReceived
-from projections import engine as engine_module
-from projections import full_text
-from projections.full_text import FullText, among, searchable
-from projections.projection import Projection, stream
+from projections.engine import engine as engine_module
+from projections.engine.projection import Projection, stream
+from projections.queries import full_text
+from projections.queries.full_text import FullText, among, searchable
 from tests.projections.conftest import reading
 from tests.projections.facts import person, received
 
@@ -362,7 +362,7 @@ def tables(office):
 
 def test_a_build_in_many_steps_loses_no_word(office, notes, monkeypatch):
     monkeypatch.setattr("adapters.read_store.sqlite._INDEXED_AT_ONCE", 3)
-    monkeypatch.setattr("projections.building.ROWS_IN_MEMORY", 4)
+    monkeypatch.setattr("projections.engine.building.ROWS_IN_MEMORY", 4)
     monkeypatch.setattr(engine_module, "BATCH", 2)
     claire, *_ = office.register("Claire", *(f"Bonnet n{number}" for number in range(20)))
     notes.becomes = {claire: "Claire Bonnet"}

@@ -50,11 +50,11 @@ from domain.tickets.events import (
 )
 from domain.tickets.filing import AddressOwned, Candidate, CollaboratorChoice, Filing
 from domain.values import Target, storable
-from projections import building, replay
-from projections import engine as engine_module
-from projections.engine import Engine
+from projections.engine import building, replay
+from projections.engine import engine as engine_module
+from projections.engine.engine import Engine
+from projections.engine.projection import fold_all
 from projections.office import office_projections
-from projections.projection import fold_all
 
 ids = st.sampled_from([UUID(int=number) for number in range(1, 5)])
 targets = st.builds(Target, id=ids)

@@ -31,10 +31,10 @@ from projections import (
     ticket_history,
     tickets,
 )
+from projections.engine.projection import Projection
 from projections.office import office_projections
-from projections.paging import BadCursor, Window, encode_cursor, paged
-from projections.projection import Projection
-from projections.reading import views_of
+from projections.queries.paging import BadCursor, Window, encode_cursor, paged
+from projections.queries.reading import views_of
 from tests.projections.conftest import reading
 from tests.projections.facts import ADDRESS, filed, joined, person, received, target
 

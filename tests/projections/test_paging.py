@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.values import storable
-from projections.paging import BadCursor, decode_cursor, encode_cursor, page_of
+from projections.queries.paging import BadCursor, decode_cursor, encode_cursor, page_of
 
 
 @given(st.text().map(storable), st.integers(1 - 2**63, 2**63 - 1), st.uuids())

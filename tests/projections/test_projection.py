@@ -7,8 +7,8 @@ from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Uuid
 from domain.clients.client import ClientActivated, ClientEvent, Person, ProspectRegistered
 from domain.companies.company import CompanyName, CompanyRegistered
 from domain.events import ERASED, Actor, Context, Recorded, office_event_types, unsealed
+from projections.engine.projection import Projection, Utc, WrongRow, fold_all, stream
 from projections.office import office_projections
-from projections.projection import Projection, Utc, WrongRow, fold_all, stream
 
 CLAIRE, BRUNO = UUID(int=1), UUID(int=2)
 AT = datetime(2026, 3, 31, 12, tzinfo=UTC)

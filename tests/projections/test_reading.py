@@ -6,7 +6,7 @@ from typing import get_type_hints
 from pydantic import TypeAdapter
 
 import projections
-from projections.reading import Reading, reads, views_of
+from projections.queries.reading import Reading, reads, views_of
 from projections.tickets import tickets
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.name_search import plain, searched
-from projections.snippets import _words_in, snippet
+from projections.queries.name_search import plain, searched
+from projections.queries.snippets import _words_in, snippet
 
 
 def marked(text, query, **options):

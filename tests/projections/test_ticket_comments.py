@@ -7,7 +7,7 @@ from domain.events import ERASED, Actor
 from domain.office.office import OFFICE_ID
 from domain.tickets.events import TicketCommented, TicketPutOnHold
 from projections import ticket_comments
-from projections.reading import views_of
+from projections.queries.reading import views_of
 from tests.projections.facts import joined, received
 
 ANNE = UUID(int=20)

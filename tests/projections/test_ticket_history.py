@@ -27,7 +27,7 @@ from domain.tickets.events import (
     TicketUnclassified,
 )
 from projections import ticket_history
-from projections.reading import views_of
+from projections.queries.reading import views_of
 from tests.projections.facts import (
     ADDRESS,
     associated,

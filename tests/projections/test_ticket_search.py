@@ -26,8 +26,8 @@ from domain.tickets.events import (
 from domain.tickets.filing import Filing
 from domain.values import Target
 from projections import ticket_search
-from projections.paging import BadCursor
-from projections.reading import views_of
+from projections.queries.paging import BadCursor
+from projections.queries.reading import views_of
 from tests.projections.facts import filed, person, received, target
 
 CLAIRE, BRUNO, CONTRACT = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -18,7 +18,7 @@ from domain.tickets.events import (
 )
 from domain.tickets.filing import AddressOwned, CollaboratorChoice
 from projections import files, tickets
-from projections.paging import BadCursor
+from projections.queries.paging import BadCursor
 from tests.projections.facts import ADDRESS, filed, person, received, sharing, target
 
 CLAIRE, BRUNO = UUID(int=1), UUID(int=2)

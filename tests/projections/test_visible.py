@@ -33,8 +33,8 @@ from projections import (
     tickets,
 )
 from projections.office import office_projections
-from projections.paging import Following, Window
-from projections.reading import Reading
+from projections.queries.paging import Following, Window
+from projections.queries.reading import Reading
 from tests.projections.facts import filed, person, received
 
 CLAIRE, BRUNO, COMPANY = UUID(int=1), UUID(int=2), UUID(int=3)

@@ -27,7 +27,7 @@ from domain.tickets.arrival import ReceiveMessage
 from domain.tickets.events import MessageContent, StoredFile
 from domain.tickets.ticket import Ticket
 from domain.values import Target
-from projections.log import Unreadable
+from projections.engine.log import Unreadable
 
 ADDRESS = "zoe.lefevre@exemple.fr"
 

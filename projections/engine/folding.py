@@ -13,9 +13,9 @@ from typing import Any, Final
 from sqlalchemy import Table
 
 from domain.events import Recorded
-from projections.log import EventReader, LogBatch, Unreadable
-from projections.projection import Key, Projection, Row, WrongRow
-from projections.read_store import Refused, StoredView, ViewWriter
+from projections.engine.log import EventReader, LogBatch, Unreadable
+from projections.engine.projection import Key, Projection, Row, WrongRow
+from projections.engine.read_store import Refused, StoredView, ViewWriter
 
 BATCH: Final = 5_000
 """As many events are folded at once where a view lies behind; where it doesn't, as many as there are."""

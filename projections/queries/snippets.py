@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from projections.full_text import Word, words_of
-from projections.name_search import plain, searched
-from projections.reading import Shown
+from projections.queries.full_text import Word, words_of
+from projections.queries.name_search import plain, searched
+from projections.queries.reading import Shown
 
 LENGTH: Final = 160
 _BEFORE: Final = 40

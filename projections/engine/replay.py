@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.events import Recorded
-from projections.folding import CannotFold, Fault, Progress, batches, share_out, told
-from projections.log import EventReader, LogBatch, Unreadable
-from projections.projection import Key, Projection, Row
-from projections.read_store import ReadStore
+from projections.engine.folding import CannotFold, Fault, Progress, batches, share_out, told
+from projections.engine.log import EventReader, LogBatch, Unreadable
+from projections.engine.projection import Key, Projection, Row
+from projections.engine.read_store import ReadStore
 
 ROWS_IN_MEMORY: Final = 200_000
 """How many rows a verification replays at once; it replays the log again for the next."""

@@ -25,7 +25,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, Dialect, Integer, MetaData, Table, TypeDecorator, Uuid
 
 from domain.events import Erased, Event, Recorded, office_event_types
-from projections import full_text
+from projections.queries import full_text
 
 Key = tuple[Any, ...]
 Row = Mapping[str, Any]

@@ -13,8 +13,8 @@ from pydantic import Field
 from sqlalchemy import Column, ColumnElement, Select, Table, and_, case, false, literal, or_, true
 
 from domain.values import FileKind, Target
-from projections.paging import Page, Window, paged
-from projections.reading import Reading, Shown
+from projections.queries.paging import Page, Window, paged
+from projections.queries.reading import Reading, Shown
 
 M = TypeVar("M", bound=Shown)
 

@@ -14,7 +14,7 @@ from domain.access import Viewer
 from domain.events import Value
 
 if TYPE_CHECKING:  # a projection knows what of it is searched, and that is a query
-    from projections.projection import Projection
+    from projections.engine.projection import Projection
 
 Query = TypeVar("Query", bound=Callable[..., Any])
 T = TypeVar("T")

@@ -45,8 +45,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 
-from projections.name_search import searched
-from projections.reading import Reading
+from projections.queries.name_search import searched
+from projections.queries.reading import Reading
 
 _LONGEST_WORD: Final = 64
 _MOST_WORDS: Final = 32

@@ -23,12 +23,12 @@ from typing import Any, Final, Literal, Self
 from sqlalchemy import Connection
 
 from domain.events import Recorded, office_event_types
-from projections.building import Build, Step
-from projections.folding import BATCH, CannotFold, Folding, Progress, batches, no_progress, share_out, stopped
-from projections.log import EventReader, LogBatch, Unreadable
-from projections.projection import Key, Projection
-from projections.read_store import Busy, CarelessTransaction, Hold, Overtaken, ReadStore, StoredView, Unavailable
-from projections.replay import Verification, explain, verify
+from projections.engine.building import Build, Step
+from projections.engine.folding import BATCH, CannotFold, Folding, Progress, batches, no_progress, share_out, stopped
+from projections.engine.log import EventReader, LogBatch, Unreadable
+from projections.engine.projection import Key, Projection
+from projections.engine.read_store import Busy, CarelessTransaction, Hold, Overtaken, ReadStore, StoredView, Unavailable
+from projections.engine.replay import Verification, explain, verify
 
 REBUILD_BEYOND: Final = 50_000
 """A view that lies further behind than this many events is rebuilt aside instead of followed up."""
@@ -62,7 +62,7 @@ class _Stopped(Exception):
 
 
 ViewStanding = Literal["live", "faulted", "building", "outdated", "missing"]
-"""How a view stands: of these, `projections.read_store` stores the first three."""
+"""How a view stands: of these, `projections.engine.read_store` stores the first three."""
 
 
 @dataclass(frozen=True, slots=True)

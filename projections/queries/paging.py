@@ -15,7 +15,7 @@ from sqlalchemy.sql.operators import desc_op
 
 from domain.events import Value
 from domain.values import storable
-from projections.reading import Reading
+from projections.queries.reading import Reading
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200

@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from sqlalchemy import Index, MetaData, Table
 
-from projections import full_text
-from projections.folding import Fault, Folding, stopped
-from projections.projection import Key, Projection, Row
-from projections.read_store import Refused, StoredView, ViewWriter
+from projections.engine.folding import Fault, Folding, stopped
+from projections.engine.projection import Key, Projection, Row
+from projections.engine.read_store import Refused, StoredView, ViewWriter
+from projections.queries import full_text
 
 ROWS_IN_MEMORY: Final = 100_000
 """A view's rows that a build holds before it writes them."""

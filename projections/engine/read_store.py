@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from sqlalchemy import Connection, Index, Table
 
-from projections.projection import Key, Projection, Row
+from projections.engine.projection import Key, Projection, Row
 
 ViewState = Literal["live", "faulted", "building"]
 """Follows the log; stands before an event that it can't fold; or has no table yet."""
