@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo serve test check bench format clean
+.PHONY: install demo serve test soak check bench format clean
+
+PYTEST = $(BIN)/pytest --numprocesses logical --maxprocesses 4
 
 install: $(VENV)/.installed
 
@@ -20,8 +22,14 @@ demo: install
 serve: install
 	$(BIN)/greffier serve
 
+# Every rule, once.
 test: install
-	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile --cov
+	$(PYTEST) --dist loadfile
+
+# What only repetition finds, and how much of the rules the tests go through.
+soak: install
+	SOAK=1 $(PYTEST) --dist worksteal -m "soak or repeated or hypothesis"
+	$(PYTEST) --dist worksteal --cov tests/domain tests/projections
 
 check: install
 	$(BIN)/ruff check .

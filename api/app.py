@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -45,9 +46,6 @@ PUBLIC: Final = (
 def create_app(greffier: Greffier, *, projects: bool = True) -> Starlette:
     """The application of one office; where it `projects`, it keeps the views up for as long as it runs."""
     metrics, _ = Metrics(greffier), greffier.intake  # made before several requests ask for it at once
-    document = openapi_document(office_operations(), PUBLIC)
-    openapi_json = orjson.dumps(document)
-    page = documentation_page(document)
 
     async def health(_: Request) -> Response:
         try:
@@ -64,11 +62,11 @@ def create_app(greffier: Greffier, *, projects: bool = True) -> Starlette:
         return Response(await run_in_threadpool(metrics.exposition), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     async def openapi(_: Request) -> Response:
-        return Response(openapi_json, media_type="application/json")
+        return Response((await run_in_threadpool(_documentation))[0], media_type="application/json")
 
     async def docs(_: Request) -> Response:
         headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return HTMLResponse(page, headers=headers)
+        return HTMLResponse((await run_in_threadpool(_documentation))[1], headers=headers)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -88,6 +86,13 @@ def create_app(greffier: Greffier, *, projects: bool = True) -> Starlette:
     )
     app.router.redirect_slashes = False  # what lies at no path is told so, whoever asks
     return app
+
+
+@cache
+def _documentation() -> tuple[bytes, str]:
+    """The document of the operations, in JSON and as a page: made when somebody asks for one of them."""
+    document = openapi_document(office_operations(), PUBLIC)
+    return orjson.dumps(document), documentation_page(document)
 
 
 def _routes(greffier: Greffier, metrics: Metrics) -> list[Route]:

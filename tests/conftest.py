@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -6,6 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 
 from adapters.databases import sqlite_url, store_url
 from adapters.desk import Desk
@@ -13,8 +15,13 @@ from adapters.event_store.log import EventLog
 from adapters.vault import MasterKey, Vault
 from domain.events import Actor, office_event_types
 from tests.postgres import running_postgres
+from tests.served_office import demonstration as demonstrated
+from tests.soak import times
 
 ROOT = Path(__file__).parents[1]
+
+settings.register_profile("greffier", max_examples=times(25, soak=300), deadline=None)
+settings.load_profile("greffier")
 
 
 def pytest_collection_modifyitems(items):
@@ -98,7 +105,14 @@ def start_python():
 
 
 @pytest.fixture(scope="session")
+def demonstration(tmp_path_factory):
+    """The demonstration's office and what it printed: one for all the processes of the tests."""
+    folder = tmp_path_factory.getbasetemp()
+    return demonstrated(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+
+
+@pytest.fixture(scope="session")
 def postgres():
-    """A PostgreSQL server for the tests; none stops or kills it: those that do start their own."""
-    with running_postgres() as server:
+    """A PostgreSQL server for the tests, which need not outlive the machine; who stops or kills one starts their own."""
+    with running_postgres("fsync = off\n") as server:
         yield server

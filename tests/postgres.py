@@ -29,12 +29,12 @@ max_wal_size = 4GB
 class PostgresServer:
     """One server in a folder of its own. `kill` and `start` may follow each other as often as a test likes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: str) -> None:
         self.data_folder = folder
         self._wheel: Any = Wheel(folder, cleanup_mode=None)
         self._wheel.ensure_pgdata_inited()
         with (folder / "postgresql.conf").open("a") as configuration:
-            configuration.write(_CONFIGURATION)
+            configuration.write(_CONFIGURATION + settings)
         self.start()
 
     def start(self) -> None:
@@ -82,11 +82,11 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """A server on a fresh folder, stopped and removed at the end."""
+def running_postgres(settings: str = "") -> Iterator[PostgresServer]:
+    """A server on a fresh folder, with these lines in its configuration; stopped and removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="greffier-pg-", dir="/tmp"))
     try:
-        server = PostgresServer(folder)
+        server = PostgresServer(folder, settings)
         try:
             yield server
         finally:

@@ -1,5 +1,6 @@
 """The demonstration office, served by a process of its own, for tests that talk to it as its users do."""
 
+import fcntl
 import json
 import os
 import re
@@ -8,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 GREFFIER = str(Path(sys.executable).with_name("greffier"))
 
@@ -20,17 +21,29 @@ def greffier(*arguments: str, data: Path, **environment: str) -> subprocess.Comp
         env={**os.environ, "GREFFIER_DATA": str(data), "COLUMNS": "200", **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
 
-def demo_folder(parent: Path) -> Path:
-    """A folder with the demonstration office, its mail imported."""
-    folder = parent / "demo"
-    done = greffier("--data", str(folder), "demo", "--once", "--json", data=folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+class Demonstration(NamedTuple):
+    """The demonstration's office, its mail imported and its views up to date, to be copied; and what it printed."""
+
+    folder: Path
+    printed: str
+
+
+def demonstration(place: Path) -> Demonstration:
+    """The one that lies in this place; made by whichever process comes first, while others wait."""
+    folder, printed = place / "demonstration" / "office", place / "demonstration" / "printed"
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "demonstration.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            done = greffier("--data", str(folder), "demo", "--once", data=folder)
+            assert done.returncode == 0, done.stderr
+            printed.write_text(done.stdout, "utf-8")
+    return Demonstration(folder, printed.read_text("utf-8"))
 
 
 @contextmanager

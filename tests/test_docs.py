@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.served_office import demo_folder, greffier, served
+from tests.served_office import greffier, projected_apart, served
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])
@@ -23,12 +23,28 @@ def _blocks(page, language):
     return [text for found, text in _BLOCK.findall(page.read_text("utf-8")) if found == language]
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "sh")], ids=lambda page: page.name)
-def test_the_commands_of_a_page_work(page, tmp_path, demo_office_folder, request):
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.soak)])
+def demo(request, tmp_path, demonstration):
+    """The folder of the demonstration's office, and the setting that names its stores, if any does."""
     folder = tmp_path / "demo"
-    shutil.copytree(demo_office_folder, folder)
-    with served(folder) as (url, token):
-        environment = {
+    if request.param == "sqlite":
+        yield shutil.copytree(demonstration.folder, folder), {}
+        return
+    postgres = request.getfixturevalue("postgres")
+    stores = {"GREFFIER_STORE": postgres.url(postgres.new_name())}
+    done = greffier("demo", "--once", data=folder, **stores)
+    assert done.returncode == 0, done.stderr
+    with projected_apart(folder, **stores):
+        yield folder, stores
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "sh")], ids=lambda page: page.name)
+def test_the_commands_of_a_page_work(page, tmp_path, demo, request):
+    folder, stores = demo
+    if stores and any("greffier init" in block for block in _blocks(page, "sh")):
+        pytest.skip("the page opens offices of its own, on stores that it names")
+    with served(folder, **stores) as (url, token):
+        environment = stores | {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(tmp_path),
             "LANG": "C.UTF-8",
@@ -46,7 +62,7 @@ def test_the_commands_of_a_page_work(page, tmp_path, demo_office_folder, request
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -91,7 +107,7 @@ def _run(folder, module, *arguments):
         env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -128,15 +144,7 @@ def test_every_setting_is_told():
     assert [name for name in Settings.model_fields if f"`GREFFIER_{name.upper()}`" not in shown] == []
 
 
-def test_the_readme_shows_the_summary_that_the_demonstration_prints(tmp_path):
-    printed = " ".join(
-        greffier("--data", str(tmp_path / "demo"), "demo", "--once", data=tmp_path / "demo").stdout.split()
-    )
+def test_the_readme_shows_the_summary_that_the_demonstration_prints(demonstration):
     shown = re.search(r"(?:^    .+\n)+(?=\nThen)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     assert shown
-    assert " ".join(shown[0].split()) in printed
-
-
-@pytest.fixture(scope="module")
-def demo_office_folder(tmp_path_factory):
-    return demo_folder(tmp_path_factory.mktemp("docs"))
+    assert " ".join(shown[0].split()) in " ".join(demonstration.printed.split())

@@ -3,10 +3,8 @@ from shutil import copytree
 import pytest
 from schemathesis.pytest.plugin import SchemathesisFunction
 
-from adapters.demo_office import furnish
-from adapters.mail.sources import iter_messages
 from api.app import create_app
-from api.bootstrap import create_office, open_greffier
+from api.bootstrap import open_greffier
 from api.settings import Settings
 from projections.engine import engine
 from tests.api.document import RealValues, door
@@ -55,22 +53,10 @@ def halted(tmp_path):
         yield greffier, api
 
 
-@pytest.fixture(scope="session")
-def demo_folder(tmp_path_factory):
-    """The demonstration office, its month of mail taken in, its views up to date."""
-    folder = tmp_path_factory.mktemp("demo") / "office"
-    create_office(Settings(data=folder))
-    with open_greffier(Settings(data=folder)) as greffier:
-        for message in iter_messages([furnish(greffier.log, greffier.settings.data)], on_error=pytest.fail):
-            greffier.intake.take_in(message.origin, message.size, message.file)
-        greffier.catch_up()
-    return folder
-
-
 @pytest.fixture(scope="module")
-def demo(demo_folder, tmp_path_factory):
+def demo(demonstration, tmp_path_factory):
     """A copy of the demonstration office for the tests of one module."""
-    folder = copytree(demo_folder, tmp_path_factory.mktemp("demo") / "copy")
+    folder = copytree(demonstration.folder, tmp_path_factory.mktemp("demo") / "copy")
     with open_greffier(Settings(data=folder)) as greffier:
         yield greffier
 

@@ -3,10 +3,11 @@
 from hypothesis import settings
 
 from tests.api.document import documented
+from tests.soak import times
 
 
 @documented.parametrize()
-@settings(max_examples=50, deadline=None, derandomize=True, database=None)
+@settings(max_examples=times(8, soak=100), derandomize=True, database=None)
 def test_whatever_is_asked_the_answer_is_documented(case, signed_in, real):
     real.put_into(case)
     # A case without any token is one that asks what happens then.

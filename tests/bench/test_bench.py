@@ -12,6 +12,7 @@ from tests.bench.__main__ import MEASUREMENTS, main
 from tests.bench.measuring import Figure, Measurement, Pair, measured
 
 
+@pytest.mark.soak
 def test_the_bench_writes_a_line_for_each_measurement(tmp_path, capsys):
     output = tmp_path / "build" / "bench.json"
     main(["--quick", "--output", str(output)])
@@ -30,6 +31,7 @@ def test_the_bench_writes_a_line_for_each_measurement(tmp_path, capsys):
     assert "filed themselves" in printed
 
 
+@pytest.mark.soak
 def test_the_bench_measures_how_well_mail_files_itself(tmp_path, capsys):
     main(["quality", "--quick", "--output", str(tmp_path / "bench.json")])
     printed = capsys.readouterr().out
@@ -51,6 +53,7 @@ def test_the_bench_measures_what_is_named(tmp_path):
         main(["rebuild", "--quick", "--output", str(output)])
 
 
+@pytest.mark.soak
 def test_the_bench_measures_memory(capsys):
     main(["--memory", "--store", "SQLite", "--quick"])
     assert "MiB" in capsys.readouterr().out
@@ -104,6 +107,7 @@ def test_a_ratio_is_of_medians():
 # --- beside a commit ------------------------------------------------------------------------------
 
 
+@pytest.mark.soak
 def test_a_commit_is_measured_beside_what_stands_here(tmp_path, capsys):
     output = tmp_path / "build" / "before.json"
     before.main(["HEAD", "--quick", "--output", str(output)])

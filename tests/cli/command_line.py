@@ -180,17 +180,9 @@ def greffier(offices):
 
 
 @pytest.fixture(scope="session")
-def furnished(tmp_path_factory):
+def furnished(demonstration):
     """The demonstration's office, to be copied."""
-    folder = tmp_path_factory.mktemp("furnished") / "office"
-    subprocess.run(
-        [GREFFIER, "--data", folder, "demo", "--once", "--json"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        cwd=folder.parent,
-        env={name: value for name, value in os.environ.items() if not name.startswith("GREFFIER_")},
-    )
-    return folder
+    return demonstration.folder
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from tests.cli.command_line import PATIENCE, wait_until
 from tests.correspondence import CABINET, FURNISHING, conversations, deliveries, mailboxes, taken_in, told, written
 from tests.end_to_end.accounts import check_views
 from tests.end_to_end.mailboxes import write_mbox
+from tests.soak import times
 
 FROM = "serveur@dehors.example"
 SENDERS = 2
@@ -51,7 +52,7 @@ kills = st.lists(st.tuples(st.sets(st.sampled_from(NAMES), min_size=1), st.integ
 
 
 @given(st.data())
-@settings(max_examples=4, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
+@settings(max_examples=4, derandomize=True, database=None, phases=[Phase.generate])
 def test_letters_are_written_as_they_are_taken_in(data):
     """What the plain model of a letter says is what is read in its bytes."""
     for letter in data.draw(large):
@@ -64,10 +65,9 @@ def test_letters_are_written_as_they_are_taken_in(data):
 
 @given(st.data())
 @settings(
-    max_examples=3,
+    max_examples=times(1, soak=6),
     derandomize=True,
     database=None,
-    deadline=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

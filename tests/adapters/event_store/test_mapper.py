@@ -33,6 +33,7 @@ from domain.events import (
     Value,
     office_event_types,
 )
+from tests.soak import times
 
 STREAM = UUID("00000000-0000-8000-8000-00000000cafe")
 CONTEXT = Context(
@@ -147,7 +148,7 @@ LEAVES = {
 
 
 @pytest.mark.parametrize("event_type", list(office_event_types()), ids=lambda event_type: event_type.topic())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=times(10, soak=100))
 @given(data=st.data())
 def test_every_event_reads_back_equal(event_type, mapper, vault, data):
     event = data.draw(values(event_type))

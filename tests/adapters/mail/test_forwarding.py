@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.mail.forwarding import author_of_forward, says_forward
@@ -319,7 +319,6 @@ PIECES = [
 ]
 
 
-@settings(deadline=None, max_examples=300)
 @given(
     st.sampled_from(["", "TR: ", "RE: "]),
     st.text() | st.lists(st.sampled_from(PIECES) | st.text(max_size=3)).map("".join),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.mail import mime
@@ -666,20 +666,17 @@ FRAGMENTS = [
 ]
 
 
-@settings(deadline=None, max_examples=400)
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=30).map(b"".join))
 def test_no_arrangement_of_fragments_breaks_the_parser(raw):
     read_or_refuse(raw)
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_no_bytes_break_the_parser(head, body):
     read_or_refuse(head)
     read_or_refuse(b"From: " + head + b"\n\n" + body)
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.data())
 def test_no_damage_to_a_message_breaks_the_parser(data):
     start = data.draw(st.integers(0, len(CLAIM)))
@@ -687,7 +684,6 @@ def test_no_damage_to_a_message_breaks_the_parser(data):
     read_or_refuse(CLAIM[:start] + data.draw(st.sampled_from(FRAGMENTS)) + CLAIM[end:])
 
 
-@settings(deadline=None, max_examples=100)
 @given(st.binary(max_size=60))
 def test_no_charset_that_python_knows_breaks_the_parser(data):
     for codec in pkgutil.iter_modules(encodings.__path__):

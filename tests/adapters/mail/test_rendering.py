@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.mail.rendering import html_to_text, sanitised_html
@@ -125,7 +125,6 @@ FRAGMENTS = [
 ]
 
 
-@settings(deadline=None, max_examples=300)
 @given(
     st.lists(
         st.sampled_from(FRAGMENTS),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters import spool
@@ -136,7 +136,6 @@ def test_a_long_message_waits_on_disk_and_comes_out_whole(monkeypatch):
     assert contents(iter_stream(io.BytesIO(MBOX))) == [ONE, TWO]
 
 
-@settings(deadline=None, max_examples=150)
 @given(
     st.lists(
         st.lists(st.sampled_from([b"\n", b"x\n", b"From x\n", b">From x\n", FROM_LINE, b"\r\n", b"z"]), max_size=8).map(

@@ -43,6 +43,7 @@ from projections.office import office_projections
 from projections.queries.paging import Window
 from projections.queries.reading import Reading
 from tests.correspondence import Letter, taken_in
+from tests.soak import times
 
 ANNE, BRUNO, CONTRACT = (UUID(int=number) for number in range(1, 4))
 FILES = (Target(kind="client", id=ANNE), Target(kind="client", id=BRUNO), Target(kind="contract", id=CONTRACT))
@@ -491,5 +492,5 @@ class ConversationMachine(RuleBasedStateMachine):
         return answer
 
 
-ConversationMachine.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+ConversationMachine.TestCase.settings = settings(max_examples=times(10, soak=100), stateful_step_count=30)
 TestConversations = ConversationMachine.TestCase

@@ -3,7 +3,7 @@
 from collections import Counter
 from functools import cache
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.commands import handlers
@@ -66,7 +66,6 @@ small = mailboxes(of=(2, 9), ids=5)
 
 
 @given(small, st.data())
-@settings(max_examples=250, deadline=None)
 def test_who_answers_whom_is_one_ticket_with_them_in_whatever_order_they_come(mailbox, data):
     delivered = Delivered(data.draw(deliveries(mailbox)))
 
@@ -77,13 +76,11 @@ def test_who_answers_whom_is_one_ticket_with_them_in_whatever_order_they_come(ma
 
 
 @given(small, st.data())
-@settings(max_examples=250, deadline=None)
 def test_a_shuffled_delivery_is_filed_as_a_quiet_one(mailbox, data):
     assert Delivered(data.draw(deliveries(mailbox))).told() == Delivered(mailbox).told()
 
 
 @given(small, st.data())
-@settings(max_examples=100, deadline=None)
 def test_nothing_is_lost_or_doubled(mailbox, data):
     order = data.draw(deliveries(mailbox))
     delivered = Delivered(order)
@@ -103,7 +100,6 @@ def test_nothing_is_lost_or_doubled(mailbox, data):
 
 
 @given(small, st.data())
-@settings(max_examples=100, deadline=None)
 def test_a_ticket_is_filed_on_what_one_of_its_letters_gave(mailbox, data):
     delivered = Delivered(data.draw(deliveries(mailbox)))
 

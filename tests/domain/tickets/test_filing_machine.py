@@ -56,6 +56,7 @@ from projections.engine.engine import Engine
 from projections.office import office_projections
 from projections.queries.paging import Window
 from projections.queries.reading import Reading
+from tests.soak import times
 
 ADDRESSES = ("claire@example.fr", "famille@example.fr", None)
 WAYS = ("associate", "share", "move")
@@ -575,5 +576,5 @@ def _received(mail):
     )
 
 
-FilingMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+FilingMachine.TestCase.settings = settings(max_examples=times(6, soak=60), stateful_step_count=25)
 TestFiling = FilingMachine.TestCase

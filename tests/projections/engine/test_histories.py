@@ -55,6 +55,7 @@ from projections.engine import engine as engine_module
 from projections.engine.engine import Engine
 from projections.engine.projection import fold_all
 from projections.office import office_projections
+from tests.soak import times
 
 ids = st.sampled_from([UUID(int=number) for number in range(1, 5)])
 targets = st.builds(Target, id=ids)
@@ -191,7 +192,8 @@ def folder():
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=times(10, soak=100),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     history=histories,
