@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from domain.events import Actor, office_event_types
 from tests.postgres import running_postgres
 from tests.served_office import demonstration as demonstrated
 from tests.soak import times
+from tests.warm import warm_greffier
 
 ROOT = Path(__file__).parents[1]
 
@@ -102,6 +104,13 @@ def start_python():
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def warm():
+    """`greffier`, started at once (tests/warm.py)."""
+    with TemporaryDirectory(prefix="greffier-") as folder, warm_greffier(Path(folder) / "warm") as program:
+        yield program
 
 
 @pytest.fixture(scope="session")

@@ -39,13 +39,13 @@ def demo(request, tmp_path, demonstration):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if _blocks(page, "sh")], ids=lambda page: page.name)
-def test_the_commands_of_a_page_work(page, tmp_path, demo, request):
+def test_the_commands_of_a_page_work(page, tmp_path, demo, warm, request):
     folder, stores = demo
     if stores and any("greffier init" in block for block in _blocks(page, "sh")):
         pytest.skip("the page opens offices of its own, on stores that it names")
     with served(folder, **stores) as (url, token):
         environment = stores | {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{warm.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(tmp_path),
             "LANG": "C.UTF-8",
             "URL": url,

@@ -1,4 +1,6 @@
-"""`greffier` as people run it: here where that is enough, in a process of its own where processes are the point."""
+"""`greffier` as people run it: here where that is enough, in a process of its own where processes are the point, and
+started anew where it is what a new process takes.
+"""
 
 import io
 import json
@@ -10,7 +12,7 @@ import sys
 import threading
 import time
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest import mock
 
@@ -19,9 +21,10 @@ import pytest
 from api.bootstrap import open_greffier
 from api.cli import main
 from api.settings import Settings
+from tests.warm import Started
 
 GREFFIER = Path(sys.executable).with_name("greffier")
-PATIENCE = 60.0
+PATIENCE = 300.0
 """Seconds after which something that was waited for will not come."""
 
 
@@ -33,7 +36,7 @@ class Ran:
     stdout: str
     stderr: str
     peak_bytes: int = 0
-    """The most memory that its process held; 0 for one that ran here."""
+    """The most memory that its process held, where that was started anew; else 0."""
 
     @property
     def json(self):
@@ -43,8 +46,9 @@ class Ran:
 class Office:
     """`greffier` on one data folder, and on the stores that the environment names."""
 
-    def __init__(self, folder, **environment):
+    def __init__(self, program, folder, **environment):
         self.folder = folder
+        self._program = program
         self._environment = environment
         self._started = []
 
@@ -68,16 +72,25 @@ class Office:
 
     def start(self, *arguments, **how):
         """Starts the command in a process of its own, which does not outlive the test."""
+        return self._start(Started, self._program, arguments, how)
+
+    def start_anew(self, *arguments, **how):
+        """Starts it in a process that loads it, as the limits and the memory of a process are not forked."""
+        return self._start(subprocess.Popen, GREFFIER, arguments, how)
+
+    def _start(self, starting, program, arguments, how):
         how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
         with self._in_environment():
-            process = subprocess.Popen([GREFFIER, *self._with_data(arguments)], **how)
+            process = starting([program, *self._with_data(arguments)], **how)
         self._started.append(process)
         return process
 
     def run(self, *arguments, exit_code=0, **how):
         """Runs the command in a process of its own, and expects how it ends."""
-        started = self.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
-        return _expected(ended(started), exit_code)
+        return _expected(replace(ended(self.start(*arguments, **how)), peak_bytes=0), exit_code)
+
+    def run_anew(self, *arguments, exit_code=0, **how):
+        return _expected(ended(self.start_anew(*arguments, **how)), exit_code)
 
     def serve(self, *arguments):
         """Serves the office on a free port: the process, and its address."""
@@ -160,12 +173,12 @@ def apart(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def offices(apart):
+def offices(apart, warm):
     """Makes offices, each on a folder of this name; their processes end with the test."""
     made = []
 
     def office(name, **environment):
-        made.append(Office(apart / name, **environment))
+        made.append(Office(warm, apart / name, **environment))
         return made[-1]
 
     yield office

@@ -114,7 +114,7 @@ def _start_within_a_rotation(demo, patched, *command):
 
 def _holds_open(process, name):
     try:
-        return any(fd.readlink().name == name for fd in Path(f"/proc/{process.pid}/fd").iterdir())
+        return any(fd.readlink().name == name for fd in Path(f"/proc/{process.forked}/fd").iterdir())
     except FileNotFoundError:  # closed while we were looking
         return False
 

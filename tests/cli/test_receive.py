@@ -205,13 +205,13 @@ def test_a_message_in_unicode_from_an_address_in_unicode(staffed):
 def test_where_nothing_can_be_written_the_sender_tries_again(opened):
     process, port = receiving(opened)
     deliver(port, letter(1))
-    limits = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, limits[1]))
+    limits = resource.prlimit(process.forked, resource.RLIMIT_FSIZE)
+    resource.prlimit(process.forked, resource.RLIMIT_FSIZE, (0, limits[1]))
     for message in (letter(2), b"no header"):
         with pytest.raises(smtplib.SMTPDataError) as refused:
             deliver(port, message)
         assert refused.value.smtp_code == 451
-    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limits)
+    resource.prlimit(process.forked, resource.RLIMIT_FSIZE, limits)
     deliver(port, letter(2))
     with opened.open() as office:
         assert tickets(office) == Counter(stored(letter(number)) for number in (1, 2))

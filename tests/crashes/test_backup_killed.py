@@ -1,9 +1,8 @@
 """Backups and restores are killed (SIGKILL) at moments that nobody chose."""
 
-import random
 import shutil
 import signal
-import time
+from functools import partial
 
 import pytest
 
@@ -29,26 +28,31 @@ def office(placed):
     return office
 
 
-def _wait_for(file, process):
-    wait_until(lambda: file.exists() or process.poll() is not None, file.name)
-
-
-def _kill(process, seconds):
-    time.sleep(seconds)
+def _kill(process, happened):
+    """Kills it when that has happened: whether it was still at work."""
+    wait_until(lambda: happened() or process.poll() is not None, "the moment to kill")
     process.kill()
     process.communicate()
     return process.returncode == -signal.SIGKILL
 
 
+def _has_grown(file, size):
+    return file.exists() and file.stat().st_size >= size
+
+
+def _files(office):
+    return sum(1 for _ in office.folder.rglob("files/*/*"))
+
+
 def test_a_backup_that_is_killed_leaves_no_file_that_could_be_taken_for_one(office, apart):
-    dice = random.Random(4)
     file = apart / "the.backup"
     unfinished = file.with_name("the.backup.unfinished")
+    office("backup", "whole.backup")
+    whole = (apart / "whole.backup").stat().st_size
     killed = 0
-    for turn in range(8):
+    for eighth in range(8):
         process = office.start("backup", file)
-        _wait_for(unfinished, process)
-        if _kill(process, (turn + dice.random()) * 0.01) and not file.exists():
+        if _kill(process, partial(_has_grown, unfinished, whole * eighth // 8)) and not file.exists():
             killed += 1
         file.unlink(missing_ok=True)
     assert killed
@@ -59,17 +63,17 @@ def test_a_backup_that_is_killed_leaves_no_file_that_could_be_taken_for_one(offi
 
 
 def test_a_restore_that_is_killed_is_told_and_done_again(office, placed, apart):
-    dice = random.Random(5)
     office("backup", "the.backup")
+    whole = _files(office)
     restored = placed("target")
     restored.folder.mkdir()
     shutil.copy(office.folder / "master.key", restored.folder)
     marker = restored.folder / "restore-unfinished"
     cut = 0
-    for turn in range(8):
+    for eighth in range(8):
         process = restored.start("restore", "the.backup")
-        _wait_for(marker, process)
-        if not _kill(process, (turn + dice.random()) * 0.02) or not marker.exists():
+        at_work = _kill(process, lambda: marker.exists() and _files(restored) >= whole * eighth // 8)  # noqa: B023
+        if not at_work or not marker.exists():
             break
         cut += 1
         for command in (["tickets", "list"], ["init", "Another"], ["backup", "another.backup"]):

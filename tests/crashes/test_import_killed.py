@@ -17,8 +17,9 @@ from adapters.demo_office import demo_messages, demo_office
 from tests.cli.command_line import wait_until
 from tests.end_to_end.accounts import check_views, check_whole, stored_for_nothing, undisturbed
 from tests.end_to_end.mailboxes import letters, write_mbox
+from tests.soak import times
 
-KILLS = 50
+KILLS = times(6, soak=50)
 SIDE_BY_SIDE = 2
 
 
@@ -33,14 +34,16 @@ def mailbox(apart):
 
 @pytest.fixture
 def long_mailbox(apart):
-    """So many messages that an import which is killed at every second batch is killed fifty times before its end."""
+    """So many messages that an import which is killed at every second batch is killed so often before its end."""
     wild = demo_messages(demo_office(), last_day=date(2026, 3, 31))
     path = apart / "long.mbox"
-    write_mbox((*letters(700), *wild, *letters(60, first=1_000, attached=60_000), *letters(500, first=2_000)), path)
+    first, last = letters(times(100, soak=700)), letters(times(100, soak=500), first=2_000)
+    write_mbox((*first, *wild, *letters(60, first=1_000, attached=60_000), *last), path)
     return path
 
 
-def test_an_import_killed_fifty_times_loses_and_doubles_nothing(offices, apart, long_mailbox):
+@pytest.mark.repeated
+def test_an_import_that_is_killed_again_and_again_loses_and_doubles_nothing(offices, apart, long_mailbox):
     mailbox = long_mailbox
     given = undisturbed(offices("undisturbed"), mailbox, report=apart / "report.jsonl")
     killed = [offices(f"killed-{number}") for number in range(SIDE_BY_SIDE)]
@@ -65,11 +68,12 @@ def test_an_import_killed_fifty_times_loses_and_doubles_nothing(offices, apart, 
             check_whole(office, given)
 
 
+@pytest.mark.repeated
 def test_an_import_that_is_interrupted_goes_on_where_it_stopped(offices, apart, mailbox):
     given = undisturbed(offices("undisturbed"), mailbox, report=apart / "report.jsonl")
     greffier, dice, codes = offices("interrupted"), random.Random(11), set()
     greffier("init", "Cabinet Essai")
-    for _ in range(8):
+    for _ in range(times(4, soak=8)):
         process = greffier.start("import-mail", mailbox, "--json")
         _watch(process, partial(_has_reached, greffier, _head(greffier) + dice.randint(1, 60)))
         process.send_signal(signal.SIGINT)
@@ -123,10 +127,11 @@ def _spend(seconds):
         os.sched_yield()
 
 
+@pytest.mark.repeated
 def test_rebuilds_that_are_killed_leave_views_that_answer(demo):
     dice = random.Random(3)
     seen = set()
-    for _ in range(6):
+    for _ in range(times(3, soak=12)):
         process = demo.start("projections", "rebuild", "--all", "--json")
         _watch(process, partial(_tables_aside, demo))
         _spend(dice.random() * 0.12)
@@ -149,10 +154,11 @@ def _tables_aside(greffier):
         ).fetchall()
 
 
+@pytest.mark.repeated
 def test_servers_that_are_killed_while_they_project_project_every_event_once(demo):
     dice = random.Random(5)
     reached = []
-    for turn in range(4):
+    for turn in range(times(2, soak=8)):
         process, _ = demo.serve()
         with demo.open() as office:
             mail = _taking_in(office, turn)

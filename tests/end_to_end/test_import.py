@@ -119,12 +119,12 @@ def test_a_message_of_fifty_megabytes_is_a_ticket(opened, apart):
 
 def test_a_message_larger_than_the_setting_is_quarantined_as_it_streams(opened, apart, monkeypatch):
     monkeypatch.setenv("GREFFIER_MAX_MESSAGE_BYTES", str(MB))
-    little = opened.run("import-mail", _large(apart / "a.eml", 2 * MB), "--json")
+    little = opened.run_anew("import-mail", _large(apart / "a.eml", 2 * MB), "--json")
     path = _large(apart / "large.eml", 120 * MB)
     with path.open("rb") as stream:
         for ran in (
-            opened.run("import-mail", path, "--json"),
-            opened.run("import-mail", "-", "--json", stdin=stream),
+            opened.run_anew("import-mail", path, "--json"),
+            opened.run_anew("import-mail", "-", "--json", stdin=stream),
         ):
             assert ran.json == {"messages": 1, "quarantined": 1}
             assert ran.peak_bytes < little.peak_bytes + 30 * MB, "its bytes are never all in memory"
@@ -147,7 +147,7 @@ def test_memory_does_not_grow_with_the_mailbox(offices, apart):
         path = apart / "mail.mbox"
         write_mbox(letters(size * 2, attached=384 * 1024), path)
         assert path.stat().st_size > size * MB
-        ran = greffier.run("import-mail", path, "--json")
+        ran = greffier.run_anew("import-mail", path, "--json")
         assert ran.json == {"messages": size * 2, "ticket": size * 2}
         peaks[size] = ran.peak_bytes
         shutil.rmtree(greffier.folder)
@@ -169,7 +169,7 @@ def test_an_import_that_may_write_no_more_stops_and_goes_on_later(offices, apart
     given = undisturbed(offices("undisturbed"), many, report=apart / "report.jsonl")
     greffier = offices("limited")
     greffier("init", "Cabinet Essai")
-    ran = greffier.run(
+    ran = greffier.run_anew(
         "import-mail",
         many,
         "--json",
@@ -188,7 +188,7 @@ def test_a_full_temporary_folder_stops_the_import_and_blames_no_message(offices,
     greffier = offices("limited")
     greffier("init", "Cabinet Essai")
     limit = 1_500_000  # enough for the office, not for the second message on its way in
-    ran = greffier.run(
+    ran = greffier.run_anew(
         "import-mail",
         "mail.mbox",
         "--json",
