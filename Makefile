@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install demo serve test soak check bench format clean
+.PHONY: install demo serve test soak check bench viewer format clean
 
 PYTEST = $(BIN)/pytest --numprocesses logical --maxprocesses 4
 
@@ -44,6 +44,9 @@ else
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench --memory
 endif
+
+viewer: install
+	$(BIN)/python -m tests.vendored_viewer $(VERSION)
 
 format: install
 	$(BIN)/ruff check --fix .
