@@ -17,11 +17,11 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from api.bootstrap import Greffier
-from api.docs_page import documentation_page
+from api.docs_viewer import viewer_routes
 from api.health import Health, check_health
 from api.http import problem_response, respond
 from api.metrics import Metrics
@@ -39,7 +39,7 @@ PUBLIC: Final = (
     Public("/health", "Health", {200: (Health,), 503: (Health, Problem)}),
     Public("/metrics", "Metrics", {200: (Media("text/plain", "What Prometheus reads, in its text format"),)}),
     Public("/openapi.json", "This document", {200: (Document,)}),
-    Public("/docs", "The documentation page", {200: (Media("text/html", "The page, with nothing to load"),)}),
+    Public("/docs", "The documentation page", {200: (Media("text/html", "The page: a viewer of this document"),)}),
 )
 
 
@@ -62,11 +62,7 @@ def create_app(greffier: Greffier, *, projects: bool = True) -> Starlette:
         return Response(await run_in_threadpool(metrics.exposition), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     async def openapi(_: Request) -> Response:
-        return Response((await run_in_threadpool(_documentation))[0], media_type="application/json")
-
-    async def docs(_: Request) -> Response:
-        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return HTMLResponse((await run_in_threadpool(_documentation))[1], headers=headers)
+        return Response(await run_in_threadpool(_openapi_json), media_type="application/json")
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -79,7 +75,7 @@ def create_app(greffier: Greffier, *, projects: bool = True) -> Starlette:
             Route("/health", health),
             Route("/metrics", metrics_page),
             Route("/openapi.json", openapi),
-            Route("/docs", docs),
+            *viewer_routes(),
         ],
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_problem},
@@ -89,10 +85,9 @@ def create_app(greffier: Greffier, *, projects: bool = True) -> Starlette:
 
 
 @cache
-def _documentation() -> tuple[bytes, str]:
-    """The document of the operations, in JSON and as a page: made when somebody asks for one of them."""
-    document = openapi_document(office_operations(), PUBLIC)
-    return orjson.dumps(document), documentation_page(document)
+def _openapi_json() -> bytes:
+    """The document of the operations: made when somebody asks for it."""
+    return orjson.dumps(openapi_document(office_operations(), PUBLIC))
 
 
 def _routes(greffier: Greffier, metrics: Metrics) -> list[Route]:
