@@ -39,7 +39,12 @@ PUBLIC: Final = (
     Public("/health", "Health", {200: (Health,), 503: (Health, Problem)}),
     Public("/metrics", "Metrics", {200: (Media("text/plain", "What Prometheus reads, in its text format"),)}),
     Public("/openapi.json", "This document", {200: (Document,)}),
-    Public("/docs", "The documentation page", {200: (Media("text/html", "The page: a viewer of this document"),)}),
+    Public(
+        "/docs",
+        "The documentation page",
+        {200: (Media("text/html", "The page: a viewer of this document"),)},
+        {"ETag": "The page's digest, for `If-None-Match`"},
+    ),
 )
 
 

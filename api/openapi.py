@@ -6,6 +6,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from openapi_pydantic import OpenAPI
@@ -52,11 +53,12 @@ Shape = type[BaseModel] | Media
 
 
 class Public(NamedTuple):
-    """A page that needs no token: what a GET answers, in one or several shapes for each status."""
+    """A page that needs no token: what a GET answers, in one or several shapes for each status; and what its headers tell."""
 
     path: str
     summary: str
     answers: Mapping[int, tuple[Shape, ...]]
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 def openapi_document(operations: Iterable[Operation], public: Iterable[Public]) -> dict[str, Any]:
@@ -122,7 +124,11 @@ def _page(page: Public, schema_of: dict[Any, Any]) -> dict[str, Any]:
         "summary": page.summary,
         "security": [],
         "responses": {
-            str(status): {"description": _described(shapes[0]), "content": _content(shapes, schema_of)}
+            str(status): {
+                "description": _described(shapes[0]),
+                "headers": {name: _header(told) for name, told in page.headers.items()},
+                "content": _content(shapes, schema_of),
+            }
             for status, shapes in page.answers.items()
         },
     }

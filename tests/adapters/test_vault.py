@@ -343,7 +343,7 @@ from uuid import UUID
 from adapters.databases import store_url
 from adapters.event_store.log import EventLog
 from adapters.vault import MasterKey, Vault
-from domain.client import Person, RegisterClient
+from domain.clients.client import Person, RegisterClient
 from domain.events import Actor, office_event_types
 
 vault = Vault(store_url(sys.argv[1]), MasterKey(bytes.fromhex(sys.argv[2])))
