@@ -33,7 +33,7 @@ _clients: Final = Table(
     Column("first_name", String),
     Column("last_name", String),
     Column("company_name", String),
-    Column("display_name", String, nullable=False),
+    Column("label", String, nullable=False),
     Column("searched_name", String, nullable=False),
     Column("name_key", String, nullable=False),
     Column("registered_at", Utc, nullable=False),
@@ -54,7 +54,7 @@ def registered(recorded: Recorded[ProspectRegistered]) -> Row:
         "number": recorded.event.number,
         "status": "prospect",
         **identity.model_dump(),
-        "display_name": display_name(identity),
+        "label": _label(identity),
         "searched_name": searched(_sorted_name(identity)),
         "name_key": name_key(_sorted_name(identity)),
         "registered_at": recorded.at,
@@ -66,7 +66,7 @@ def activated(recorded: Recorded[ClientActivated]) -> Row:
     return {"status": "active", "activated_at": recorded.at}
 
 
-def display_name(identity: Identity) -> str:
+def _label(identity: Identity) -> str:
     """The name that screens show: `Mme Claire Dupont`, or the company's."""
     if isinstance(identity, Person):
         return " ".join(filter(None, (identity.title, identity.first_name, identity.last_name)))
@@ -94,7 +94,7 @@ class ClientLine(Shown):
     """Whose dossier it is."""
     status: ClientStatus
     """A `prospect`, until the office says that it is a client (`active`)."""
-    display_name: str
+    label: str
     """The name that screens show: « Mme Claire Dupont », or the company's."""
 
 
@@ -152,7 +152,7 @@ def called(session: Reading, name: str) -> Select[Any]:
 
 def names(session: Reading, client_ids: Collection[UUID]) -> dict[UUID, str]:
     """The display name of each, of those known."""
-    return session.values(_clients.c.display_name, client_ids)
+    return session.values(_clients.c.label, client_ids)
 
 
 def of_name_keys(session: Reading, keys: Collection[str]) -> list[tuple[str, Target]]:

@@ -18,7 +18,7 @@ _collaborators: Final = Table(
     "collaborators",
     views,
     Column("collaborator_id", Uuid, primary_key=True),
-    Column("display_name", String, nullable=False),
+    Column("label", String, nullable=False),
 )
 
 collaborators: Final = Projection("collaborators", version=2, table=_collaborators)
@@ -27,7 +27,7 @@ collaborators: Final = Projection("collaborators", version=2, table=_collaborato
 @collaborators.begins(CollaboratorJoined, key=lambda recorded: recorded.event.collaborator_id)
 def joined(recorded: Recorded[CollaboratorJoined]) -> Row:
     identity = unsealed(recorded.event.identity)
-    return {"display_name": f"{identity.first_name} {identity.last_name}".strip()}
+    return {"label": f"{identity.first_name} {identity.last_name}".strip()}
 
 
 class CollaboratorLine(Shown):
@@ -35,17 +35,17 @@ class CollaboratorLine(Shown):
 
     collaborator_id: UUID
     """For what names a collaborator, such as `assigned_to`."""
-    display_name: str
+    label: str
     """First name, last name."""
 
 
 @reads(collaborators)
 def everyone(session: Reading, window: Window) -> Page[CollaboratorLine]:
     """All of the staff, in alphabetical order of their names as they are shown. Raises `BadCursor`."""
-    order = (_collaborators.c.display_name, _collaborators.c.collaborator_id)
+    order = (_collaborators.c.label, _collaborators.c.collaborator_id)
     return paged(session, select(_collaborators), window, *order, items=CollaboratorLine.each)
 
 
 def names(session: Reading, collaborator_ids: Collection[UUID]) -> dict[UUID, str]:
     """The display name of each, of those known."""
-    return session.values(_collaborators.c.display_name, collaborator_ids)
+    return session.values(_collaborators.c.label, collaborator_ids)

@@ -32,7 +32,7 @@ _contacts: Final = Table(
     Column("first_name", String, nullable=False),
     Column("last_name", String, nullable=False),
     Column("function", String, nullable=False),
-    Column("display_name", String, nullable=False),
+    Column("label", String, nullable=False),
     Column("searched_name", String, nullable=False),
     Column("name_key", String, nullable=False),
     Column("registered_at", Utc, nullable=False),
@@ -53,7 +53,7 @@ def registered(recorded: Recorded[ContactRegistered]) -> Row:
         "number": event.number,
         "company_id": event.company_id,
         **identity.model_dump(),
-        "display_name": " ".join(filter(None, shown)),
+        "label": " ".join(filter(None, shown)),
         "searched_name": searched(" ".join(filter(None, sorted_))),
         "name_key": name_key(" ".join(filter(None, sorted_))),
         "registered_at": recorded.at,
@@ -72,7 +72,7 @@ class ContactLine(Shown):
     """The office's own, never given again."""
     company_id: UUID | None
     """The company where they work; null for one of their own."""
-    display_name: str
+    label: str
     """The name that screens show: « M. Bruno Martin »."""
     function: str
     """What they do at the company; empty where the office doesn't know it."""
@@ -120,7 +120,7 @@ def contact(session: Reading, contact_id: UUID) -> ContactDetails | None:
 class Placed(Shown):
     """A contact's name, and their company."""
 
-    display_name: str
+    label: str
     company_id: UUID | None
 
 

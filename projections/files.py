@@ -75,7 +75,7 @@ class Files:
                 return self._companies.get(id_)
             case "contact":
                 contact = self._contacts.get(id_)
-                return contact.display_name if contact else None
+                return contact.label if contact else None
 
     def line(self, target: Target) -> list[FileLine]:
         """The file and everything above it: a claim, its contract, that one's client (T11, T12); a contact, its company."""

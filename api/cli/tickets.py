@@ -229,7 +229,7 @@ def _standing(ticket: Mapping[str, Any], staff: Mapping[str, Any]) -> Iterator[t
     else:
         yield "Waits", WAITS[ticket["unfiled_reason"] or "unfiled"]
     if assignee := staff.get(ticket["assigned_to"]):
-        yield "Assigned to", assignee["display_name"]
+        yield "Assigned to", assignee["label"]
 
 
 @tickets.command()

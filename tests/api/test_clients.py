@@ -24,7 +24,7 @@ def test_a_prospect_is_opened_with_the_addresses_that_are_its_own(api, petit):
     assert answer.headers["etag"] == f'"{opened["version"]}"'
     shown = api.get(answer.headers["location"], params={"min_position": opened["position"]}).json()
     assert {name: shown[name] for name in identity} == identity
-    assert (shown["status"], shown["display_name"], shown["activated_at"]) == ("prospect", "Mme Claire Bonnet", None)
+    assert (shown["status"], shown["label"], shown["activated_at"]) == ("prospect", "Mme Claire Bonnet", None)
     assert [owned["address"] for owned in shown["email_addresses"]] == ["c.bonnet@travail.example", CLAIRE]
     assert not any(owned["shared"] for owned in shown["email_addresses"])
 
@@ -63,9 +63,9 @@ def test_dossiers_are_listed_by_name_and_filtered_by_status(api):
     everyone = api.read("/clients", total=True)
     active = api.read("/clients", status="active", total=True)
 
-    assert [line["display_name"] for line in everyone["items"]] == ["ebner", "Écuyer", "Zola"]
+    assert [line["label"] for line in everyone["items"]] == ["ebner", "Écuyer", "Zola"]
     assert everyone["total"] == 3
-    assert [line["display_name"] for line in active["items"]] == ["ebner", "Écuyer"]
+    assert [line["label"] for line in active["items"]] == ["ebner", "Écuyer"]
     assert active["total"] == 2
     assert api.read("/clients")["total"] is None
 
@@ -80,7 +80,7 @@ def test_a_list_goes_on_where_it_stopped_though_others_came_meanwhile(api):
     second = api.read("/clients", limit=2, cursor=first["next_cursor"])
     third = api.read("/clients", limit=2, cursor=second["next_cursor"])
 
-    pages = [[line["display_name"] for line in page["items"]] for page in (first, second, third)]
+    pages = [[line["label"] for line in page["items"]] for page in (first, second, third)]
     assert pages == [["B", "D"], ["D", "E"], ["F"]]
     assert third["next_cursor"] is None
     assert first["items"][1]["client_id"] != second["items"][0]["client_id"]

@@ -212,7 +212,7 @@ def test_companies_and_contacts_are_found_by_name(api, insurer, ferrand):
     assert [line["contact_id"] for line in api.read("/contacts", company_id=insurer)["items"]] == [ferrand]
     assert api.read(f"/companies/{insurer}")["role"] == "insurer"
     shown = api.read(f"/contacts/{ferrand}")
-    assert (shown["number"], shown["company_id"], shown["display_name"]) == (1, insurer, "Ferrand")
+    assert (shown["number"], shown["company_id"], shown["label"]) == (1, insurer, "Ferrand")
 
 
 @pytest.mark.parametrize("plural", ["clients", "contracts", "claims", "companies", "contacts"])

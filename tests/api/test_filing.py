@@ -100,7 +100,7 @@ def test_a_dossier_is_created_from_the_ticket_in_the_same_step_prefilled(api, pe
     filed = api.do(f"/tickets/{ticket_id}/file", {"on": new})
 
     created = api.read(f"/clients/{filed['filed_on']['id']}")
-    assert (created["display_name"], created["status"]) == ("Claire Bonnet", "active" if active else "prospect")
+    assert (created["label"], created["status"]) == ("Claire Bonnet", "active" if active else "prospect")
     assert api.ticket(ticket_id)["filed_on"]["id"] == filed["filed_on"]["id"]
     assert created["email_addresses"] == []
     assert api.tickets_of(petit) == []
@@ -318,7 +318,7 @@ def test_an_address_is_shared_while_filing(api, bonnet, petit):
 def test_a_caller_reads_its_own_writes_at_once(api, petit):
     for number in range(25):
         client_id = api.register(f"Bonnet {number}")
-        assert api.read(f"/clients/{client_id}")["display_name"] == f"Bonnet {number}"
+        assert api.read(f"/clients/{client_id}")["label"] == f"Bonnet {number}"
         ticket_id = api.receive_from(CLAIRE)
         assert api.ticket(ticket_id)["filed_on"] is None
         filed = api.file(ticket_id, client_id)

@@ -133,7 +133,7 @@ def test_every_command_answers_alike(api, ticket_id, command, body):
 
 def test_whom_a_ticket_can_be_assigned_to_is_listed_by_name(api, ticket_id, give, alice, paul):
     staff = api.read("/collaborators", min_position=api.get("/health").json()["head"])["items"]
-    assert [(one["collaborator_id"], one["display_name"]) for one in staff] == sorted(
+    assert [(one["collaborator_id"], one["label"]) for one in staff] == sorted(
         [(alice, f"{COLLABORATOR.first_name} {COLLABORATOR.last_name}"), (paul, "Paul Petit")], key=lambda one: one[1]
     )
     give("assign", collaborator_id=staff[0]["collaborator_id"])

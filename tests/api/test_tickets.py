@@ -228,7 +228,7 @@ def test_a_filing_that_creates_a_dossier_is_done_once_under_one_key(api, bonnet,
     )
 
     assert first == again
-    names = [line["display_name"] for line in api.read("/clients")["items"]]
+    names = [line["label"] for line in api.read("/clients")["items"]]
     assert names == ["Bonnet", "Neuf", "Petit"]
     assert len(api.read(f"/tickets/{ticket_id}/history")["items"]) == 5
 

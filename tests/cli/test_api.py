@@ -32,7 +32,7 @@ def test_what_one_command_changed_the_next_one_reads(staffed):
     ).json  # fmt: skip
     assert created["warnings"] == []
     shown = staffed("api", "GET", f"/clients/{created['id']}").json
-    assert (shown["display_name"], shown["status"], shown["version"]) == ("Claire Bonnet", "active", created["version"])
+    assert (shown["label"], shown["status"], shown["version"]) == ("Claire Bonnet", "active", created["version"])
     assert {one["address"] for one in shown["email_addresses"]} == {
         "claire@courriel.example",
         "bonnet@courriel.example",

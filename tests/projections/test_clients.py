@@ -24,7 +24,7 @@ def views(telling):
 def search(views):
     def found(name="", **options):
         page = views.page(clients.search, name=name, **options)
-        return [line.display_name for line in page.items]
+        return [line.label for line in page.items]
 
     return found
 
@@ -44,7 +44,7 @@ def test_a_prospect_and_then_client_with_everything_known(views, details):
         "number": 7,
         "kind": "person",
         "status": "active",
-        "display_name": "Mme Claire Dupont",
+        "label": "Mme Claire Dupont",
         "version": 2,
         "title": "Mme",
         "first_name": "Claire",
@@ -72,7 +72,7 @@ def test_a_company(views, details):
     views.happened(GARAGE, company("Garage Martin SARL"))
     views.happened(BRUNO, person("Martin"))
     found = details(GARAGE)
-    assert (found.kind, found.display_name, found.company_name, found.last_name) == (
+    assert (found.kind, found.label, found.company_name, found.last_name) == (
         "company",
         "Garage Martin SARL",
         "Garage Martin SARL",
