@@ -31,9 +31,9 @@ from api.problems import (
 from domain.access import Viewer, may
 from domain.aggregates import NotFound, Refusal
 from domain.values import Target
-from projections import files
-from projections.files import FileLine, Files
+from projections import targets as files
 from projections.queries.reading import Reading
+from projections.targets import FileLine, Files
 
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 _KEY: Final = re.compile(r"[!-~]{1,255}")

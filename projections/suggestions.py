@@ -8,13 +8,14 @@ from uuid import UUID
 
 from domain.tickets.suggestions import Clues, Reason, suggest
 from domain.values import Target
-from projections import clients, companies, contacts, email_addresses, files, messages, tickets
+from projections import clients, companies, contacts, email_addresses, messages, tickets
+from projections import targets as files
 from projections.engine.projection import Projection
-from projections.files import FileLine, Files
 from projections.messages import FirstMessage
 from projections.queries.name_search import name_key
 from projections.queries.reading import Reading, Shown, reads
 from projections.signature import names_signed
+from projections.targets import FileLine, Files
 from projections.tickets import Traces
 
 VIEWS: Final[tuple[Projection, ...]] = (

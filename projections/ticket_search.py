@@ -16,7 +16,8 @@ from pydantic import Field
 
 from domain.messages.message import Direction
 from domain.values import Target
-from projections import files, messages, tickets
+from projections import messages, tickets
+from projections import targets as files
 from projections.messages import Hit
 from projections.queries.paging import Following, Page, decode_cursor, encode_cursor, page_of
 from projections.queries.reading import Reading, Shown, reads

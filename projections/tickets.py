@@ -57,12 +57,12 @@ from domain.tickets.events import (
 )
 from domain.tickets.filing import Candidate, CollaboratorChoice, Evidence, UnfiledReason
 from domain.values import Target
-from projections import files
+from projections import targets as files
 from projections.engine.projection import Projection, Row, Utc, views
-from projections.files import FileLine, Files
 from projections.queries.excerpts import excerpt_of
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
+from projections.targets import FileLine, Files
 
 _SHOWN_SUBJECT: Final = 200
 _LATEST: Final = 100

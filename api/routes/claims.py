@@ -3,7 +3,7 @@
 from typing import Final
 
 from api.operations import Operations
-from api.routes.files import offer_documents, offer_tickets
+from api.routes.targets import offer_documents, offer_tickets
 from domain.claims.claim import Claim, CloseClaim, OpenClaim, ReopenClaim
 from projections import claims
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from api.operations import Operations
-from api.routes.files import offer_addresses, offer_documents, offer_tickets
+from api.routes.targets import offer_addresses, offer_documents, offer_tickets
 from domain.clients.client import ActivateClient, Client, RegisterClient
 from projections import clients
 

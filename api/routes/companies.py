@@ -3,7 +3,7 @@
 from typing import Final
 
 from api.operations import Operations
-from api.routes.files import offer_addresses, offer_tickets
+from api.routes.targets import offer_addresses, offer_tickets
 from domain.companies.company import Company, RegisterCompany
 from projections import companies
 

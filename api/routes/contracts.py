@@ -3,7 +3,7 @@
 from typing import Final
 
 from api.operations import Operations
-from api.routes.files import offer_documents, offer_tickets
+from api.routes.targets import offer_documents, offer_tickets
 from domain.contracts.contract import Contract, RegisterContract, TerminateContract
 from projections import contracts
 

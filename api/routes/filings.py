@@ -17,10 +17,11 @@ from domain.email_addresses.email_address import email_address_id
 from domain.events import Value
 from domain.targets import AGGREGATES
 from domain.values import EmailAddressText, Target
-from projections import files, tickets
-from projections.files import FileLine, Files
+from projections import targets as files
+from projections import tickets
 from projections.queries.paging import MAX_LIMIT, Page, Window
 from projections.queries.reading import views_of
+from projections.targets import FileLine, Files
 from projections.tickets import TicketLine
 
 operation: Final = Operations("filings")

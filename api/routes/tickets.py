@@ -23,7 +23,8 @@ from domain.tickets.events import Correspondent
 from domain.tickets.filing_by_hand import ClassifyTicket, ClientToCreate, SenderAddress, UnclassifyTicket, UndoFiling
 from domain.tickets.ticket import Ticket
 from domain.values import FileKind, Target
-from projections import files, suggestions, ticket_history, ticket_search, tickets
+from projections import suggestions, ticket_history, ticket_search, tickets
+from projections import targets as files
 from projections.queries.full_text import words_of
 from projections.queries.paging import MAX_LIMIT, Following, Page
 from projections.queries.reading import Reading, reads, views_of

@@ -17,7 +17,8 @@ from domain.tickets.events import (
     TicketUnclassified,
 )
 from domain.tickets.filing import AddressOwned, CollaboratorChoice
-from projections import files, tickets
+from projections import targets as files
+from projections import tickets
 from projections.queries.paging import BadCursor
 from tests.projections.facts import ADDRESS, filed, person, received, sharing, target
 

@@ -23,15 +23,15 @@ from projections import (
     contracts,
     documents,
     email_addresses,
-    files,
     messages,
     suggestions,
-    targets,
     ticket_comments,
     ticket_history,
     ticket_search,
     tickets,
 )
+from projections import target_search as targets
+from projections import targets as files
 from projections.office import office_projections
 from projections.queries.paging import Following, Window
 from projections.queries.reading import Reading
