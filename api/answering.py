@@ -31,9 +31,9 @@ from api.problems import (
 from domain.access import Viewer, may
 from domain.aggregates import NotFound, Refusal
 from domain.values import Target
-from projections import targets as files
+from projections import targets
 from projections.queries.reading import Reading
-from projections.targets import FileLine, Files
+from projections.targets import TargetLine, Targets
 
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 _KEY: Final = re.compile(r"[!-~]{1,255}")
@@ -118,18 +118,18 @@ def _named(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, Any]
     return {name: line if isinstance(error.facts()[name], tuple) else line[0] for name, line in lines.items()}
 
 
-def labelled(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, list[FileLine]]:
+def labelled(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, list[TargetLine]]:
     """The files that a refusal's facts name, as the viewer may see them called."""
-    named = {name: targets for name, fact in error.facts().items() if (targets := _targets(fact))}
+    named = {name: several for name, fact in error.facts().items() if (several := _targets(fact))}
     if not named:
         return {}
-    names = [view.name for view in files.VIEWS]
+    names = [view.name for view in targets.VIEWS]
     greffier.engine.wait_for(greffier.log.head(), names, greffier.settings.read_timeout)
     with greffier.engine.reading_at(0, names, 0) as connection:
         if connection is None:
             return {}  # there is no such view yet
-        known = Files(Reading(connection, viewer), [one for targets in named.values() for one in targets])
-    return {name: [known.line(one)[0] for one in targets] for name, targets in named.items()}
+        known = Targets(Reading(connection, viewer), [one for several in named.values() for one in several])
+    return {name: [known.line(one)[0] for one in several] for name, several in named.items()}
 
 
 def _targets(fact: object) -> list[Target]:

@@ -1,4 +1,4 @@
-"""The files of the office: what a ticket is filed on, whose addresses they have, and giving and taking those."""
+"""The targets: what a ticket can be filed on (T1), whose addresses they have, and giving and taking those (T14)."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from domain.email_addresses.email_address import (
     Ownership,
     give_address,
 )
-from domain.values import AddressId, EmailAddressText, FileKind, Target
+from domain.values import AddressId, EmailAddressText, Target, TargetKind
 
 AGGREGATES: Final[dict[str, type[Aggregate]]] = {
     file.kind: file for file in (Client, Contract, Claim, Company, Contact)
 }
-OWNERS: Final[tuple[FileKind, ...]] = ("client", "company", "contact")
+OWNERS: Final[tuple[TargetKind, ...]] = ("client", "company", "contact")
 """Who has addresses. A contract's or a claim's correspondents are its client's."""
 
 

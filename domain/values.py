@@ -129,14 +129,14 @@ DocumentId = Annotated[UUID, Field(description="The document")]
 
 Title = Literal["M.", "Mme"]
 
-FileKind = Literal["client", "contract", "claim", "company", "contact"]
-FILE_KINDS: Final[tuple[FileKind, ...]] = get_args(FileKind)
+TargetKind = Literal["client", "contract", "claim", "company", "contact"]
+TARGET_KINDS: Final[tuple[TargetKind, ...]] = get_args(TargetKind)
 
 
 class Target(Value):
     """What a ticket is filed on and an address belongs to: the kind of file, and its id."""
 
-    kind: Annotated[FileKind, Field(description="What the file is")]
+    kind: Annotated[TargetKind, Field(description="What the file is")]
     id: Annotated[UUID, Field(description="The id of that client, contract, claim, company or contact")]
 
 

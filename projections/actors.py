@@ -13,9 +13,9 @@ from projections.queries.reading import Reading
 _RULES: Final = {"mail_import": "Import du courrier", "command_line": "Ligne de commande"}
 
 
-def names(session: Reading, actors: Collection[Actor]) -> dict[Actor, str]:
+def labels(session: Reading, actors: Collection[Actor]) -> dict[Actor, str]:
     """How to name each, also one that nobody knows any more."""
-    staff = collaborators.names(session, {UUID(actor.id) for actor in actors if actor.kind == "collaborator"})
+    staff = collaborators.labels(session, {UUID(actor.id) for actor in actors if actor.kind == "collaborator"})
     return {actor: _named(actor, staff) for actor in actors}
 
 

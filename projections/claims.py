@@ -11,11 +11,13 @@ from sqlalchemy import Column, Index, Integer, Select, String, Table, Uuid, cast
 
 from domain.claims.claim import ClaimClosed, ClaimEvent, ClaimOpened, ClaimReopened, ClaimStatus
 from domain.events import Recorded, unsealed
+from domain.values import Target
 from projections import contracts
 from projections.engine.projection import Projection, Row, Utc, views
 from projections.queries import name_search
 from projections.queries.name_search import number_in
 from projections.queries.paging import Page, Window, paged
+from projections.queries.placed import Placed
 from projections.queries.reading import Reading, Shown, reads
 
 _claims: Final = Table(
@@ -114,16 +116,17 @@ def claim(session: Reading, claim_id: UUID) -> ClaimDetails | None:
     return None if row is None else ClaimDetails.of(row)
 
 
-class Numbered(Shown):
-    """A claim's number, and its contract."""
-
+class _Place(Shown):
     number: int
     contract_id: UUID
 
 
-def numbered(session: Reading, claim_ids: Collection[UUID]) -> dict[UUID, Numbered]:
-    """The number and the contract of each, of those known."""
-    return session.known(_claims, Numbered, claim_ids)
+def placed(session: Reading, claim_ids: Collection[UUID]) -> dict[UUID, Placed]:
+    """What each is called, under its contract, of those known."""
+    return {
+        claim_id: Placed(f"sinistre n° {place.number}", Target(kind="contract", id=place.contract_id))
+        for claim_id, place in session.known(_claims, _Place, claim_ids).items()
+    }
 
 
 def ids_under(session: Reading, contract_id: UUID) -> list[UUID]:

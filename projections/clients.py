@@ -19,6 +19,7 @@ from projections.engine.projection import Projection, Row, Utc, views
 from projections.queries import name_search
 from projections.queries.name_search import NameSought, found_by_name, name_key, searched
 from projections.queries.paging import Page, Window
+from projections.queries.placed import Placed
 from projections.queries.reading import DOSSIER, Reading, Shown, reads
 
 _clients: Final = Table(
@@ -150,9 +151,9 @@ def called(session: Reading, name: str) -> Select[Any]:
     return name_search.called_by_name(session, "client", _clients, name, _clients.c.number)
 
 
-def names(session: Reading, client_ids: Collection[UUID]) -> dict[UUID, str]:
-    """The display name of each, of those known."""
-    return session.values(_clients.c.label, client_ids)
+def placed(session: Reading, client_ids: Collection[UUID]) -> dict[UUID, Placed]:
+    """What each is called, of those known."""
+    return {client_id: Placed(label) for client_id, label in session.values(_clients.c.label, client_ids).items()}
 
 
 def of_name_keys(session: Reading, keys: Collection[str]) -> list[tuple[str, Target]]:

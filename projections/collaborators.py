@@ -46,6 +46,6 @@ def everyone(session: Reading, window: Window) -> Page[CollaboratorLine]:
     return paged(session, select(_collaborators), window, *order, items=CollaboratorLine.each)
 
 
-def names(session: Reading, collaborator_ids: Collection[UUID]) -> dict[UUID, str]:
-    """The display name of each, of those known."""
+def labels(session: Reading, collaborator_ids: Collection[UUID]) -> dict[UUID, str]:
+    """What each is called, of those known."""
     return session.values(_collaborators.c.label, collaborator_ids)

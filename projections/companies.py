@@ -19,6 +19,7 @@ from projections.engine.projection import Projection, Row, Utc, views
 from projections.queries import name_search
 from projections.queries.name_search import NameSought, found_by_name, name_key, searched
 from projections.queries.paging import Page, Window
+from projections.queries.placed import Placed
 from projections.queries.reading import Reading, Shown, reads
 
 _companies: Final = Table(
@@ -104,9 +105,9 @@ def called(session: Reading, name: str) -> Select[Any]:
     return name_search.called_by_name(session, "company", _companies, name)
 
 
-def names(session: Reading, company_ids: Collection[UUID]) -> dict[UUID, str]:
-    """The name of each, of those known."""
-    return session.values(_companies.c.name, company_ids)
+def placed(session: Reading, company_ids: Collection[UUID]) -> dict[UUID, Placed]:
+    """What each is called, of those known."""
+    return {company_id: Placed(name) for company_id, name in session.values(_companies.c.name, company_ids).items()}
 
 
 def of_name_keys(session: Reading, keys: Collection[str]) -> list[tuple[str, Target]]:

@@ -19,6 +19,7 @@ from projections.engine.projection import Projection, Row, Utc, views
 from projections.queries import name_search
 from projections.queries.name_search import NameSought, found_by_name, name_key, searched
 from projections.queries.paging import Page, Window
+from projections.queries.placed import Placed
 from projections.queries.reading import Reading, Shown, reads
 
 _contacts: Final = Table(
@@ -117,16 +118,17 @@ def contact(session: Reading, contact_id: UUID) -> ContactDetails | None:
     return ContactDetails.of(row, email_addresses=email_addresses.of_owner(session, contact_id))
 
 
-class Placed(Shown):
-    """A contact's name, and their company."""
-
+class _Place(Shown):
     label: str
     company_id: UUID | None
 
 
 def placed(session: Reading, contact_ids: Collection[UUID]) -> dict[UUID, Placed]:
-    """The name and the company of each, of those known."""
-    return session.known(_contacts, Placed, contact_ids)
+    """What each is called, under their company if they have one, of those known."""
+    return {
+        contact_id: Placed(place.label, Target(kind="company", id=place.company_id) if place.company_id else None)
+        for contact_id, place in session.known(_contacts, _Place, contact_ids).items()
+    }
 
 
 def called(session: Reading, name: str) -> Select[Any]:

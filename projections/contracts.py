@@ -11,10 +11,12 @@ from sqlalchemy import BigInteger, Column, Index, Integer, Select, String, Table
 
 from domain.contracts.contract import ContractEvent, ContractRegistered, ContractStatus, ContractTerminated
 from domain.events import Recorded, unsealed
+from domain.values import Target
 from projections import clients
 from projections.engine.projection import Projection, Row, Utc, views
 from projections.queries import name_search
 from projections.queries.paging import Page, Window, paged
+from projections.queries.placed import Placed
 from projections.queries.reading import Reading, Shown, reads
 
 _contracts: Final = Table(
@@ -120,16 +122,17 @@ def exists(session: Reading, contract_id: UUID) -> bool:
     return session.has(_contracts, contract_id)
 
 
-class Placed(Shown):
-    """A contract's policy number, and its client."""
-
+class _Place(Shown):
     policy_number: str
     dossier_id: UUID
 
 
 def placed(session: Reading, contract_ids: Collection[UUID]) -> dict[UUID, Placed]:
-    """The number and the client of each, of those known."""
-    return session.known(_contracts, Placed, contract_ids)
+    """What each is called, under its client, of those known."""
+    return {
+        contract_id: Placed(f"contrat {place.policy_number}", Target(kind="client", id=place.dossier_id))
+        for contract_id, place in session.known(_contracts, _Place, contract_ids).items()
+    }
 
 
 def called(session: Reading, name: str) -> Select[Any]:

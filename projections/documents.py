@@ -30,12 +30,11 @@ from domain.documents.document import (
 )
 from domain.events import Recorded, unsealed
 from domain.values import Target
-from projections import messages, tickets
-from projections import targets as files
+from projections import messages, targets, tickets
 from projections.engine.projection import Projection, Row, Utc, views
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
-from projections.targets import FileLine, Files
+from projections.targets import TargetLine, Targets
 
 _documents: Final = Table(
     "documents",
@@ -120,7 +119,7 @@ class DocumentLine(Shown):
     """The client, contract or claim of which it is."""
     dossier_id: UUID
     """The client whose file that is."""
-    filed_under: list[FileLine]
+    filed_under: list[TargetLine]
     """That file and everything above it: a claim, its contract, that one's client."""
     source: DocumentSource
     """The attachment that it was made of; its ticket is the one on which the message is now."""
@@ -138,16 +137,16 @@ class DocumentDetails(DocumentLine):
 L = TypeVar("L", bound=DocumentLine)
 
 
-@reads(documents, messages.messages, *files.VIEWS)
+@reads(documents, messages.messages, *targets.VIEWS)
 def of_file(session: Reading, file: Target, window: Window) -> Page[DocumentLine] | None:
     """Its documents and those of what stands under it, the latest indexed first. Raises `BadCursor`."""
-    if not files.exists(session, file):
+    if not targets.exists(session, file):
         return None
-    under = files.under(session, file, on=_documents.c.file_id, dossier=_documents.c.dossier_id)
+    under = targets.under(session, file, on=_documents.c.file_id, dossier=_documents.c.dossier_id)
     return _page(session, window, under)
 
 
-@reads(documents, tickets.tickets, messages.messages, *files.VIEWS)
+@reads(documents, tickets.tickets, messages.messages, *targets.VIEWS)
 def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[DocumentLine] | None:
     """What the attachments of a ticket's messages became, the latest indexed first. Raises `BadCursor`."""
     if not tickets.exists(session, ticket_id):
@@ -155,7 +154,7 @@ def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[Documen
     return _page(session, window, _documents.c.mail_id.in_(messages.ids_on(session, ticket_id)))
 
 
-@reads(documents, messages.messages, *files.VIEWS)
+@reads(documents, messages.messages, *targets.VIEWS)
 def document(session: Reading, document_id: UUID) -> DocumentDetails | None:
     """What the document is, of which file, and the attachment that it was made of."""
     row = session.row(_documents, document_id)
@@ -172,8 +171,8 @@ def _page(session: Reading, window: Window, wanted: ColumnElement[bool]) -> Page
 
 def _told(session: Reading, rows: Sequence[RowMapping], model: type[L]) -> list[L]:
     """Documents, with their file and their ticket as those are now."""
-    targets = [Target(kind=row["file_kind"], id=row["file_id"]) for row in rows]
-    named = Files(session, targets)
+    owners = [Target(kind=row["file_kind"], id=row["file_id"]) for row in rows]
+    named = Targets(session, owners)
     now_on = messages.tickets_of(session, {row["mail_id"] for row in rows})
     return [
         model.of(
@@ -185,5 +184,5 @@ def _told(session: Reading, rows: Sequence[RowMapping], model: type[L]) -> list[
                 ticket_id=now_on.get(row["mail_id"], row["ticket_id"]), mail_id=row["mail_id"], part=row["part"]
             ),
         )
-        for row, on in zip(rows, targets, strict=True)
+        for row, on in zip(rows, owners, strict=True)
     ]

@@ -8,21 +8,20 @@ from uuid import UUID
 
 from domain.tickets.suggestions import Clues, Reason, suggest
 from domain.values import Target
-from projections import clients, companies, contacts, email_addresses, messages, tickets
-from projections import targets as files
+from projections import clients, companies, contacts, email_addresses, messages, targets, tickets
 from projections.engine.projection import Projection
 from projections.messages import FirstMessage
 from projections.queries.name_search import name_key
 from projections.queries.reading import Reading, Shown, reads
 from projections.signature import names_signed
-from projections.targets import FileLine, Files
+from projections.targets import TargetLine, Targets
 from projections.tickets import Traces
 
 VIEWS: Final[tuple[Projection, ...]] = (
     tickets.tickets,
     messages.messages,
     email_addresses.email_addresses,
-    *files.VIEWS,
+    *targets.VIEWS,
 )
 """What these queries read."""
 
@@ -32,7 +31,7 @@ class Suggestion(Shown):
 
     file: Target
     """Where the ticket could go."""
-    filed_under: list[FileLine]
+    filed_under: list[TargetLine]
     """The file and everything above it."""
     strength: float
     """How much all of `reasons` speak for it together: from 0 to 1."""
@@ -47,7 +46,7 @@ def suggestions(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, list
     first = messages.first_of(session, traces)
     gathered = _Gathered(session, traces, first)
     clues = {ticket_id: gathered.clues(trace, first.get(ticket_id)) for ticket_id, trace in traces.items()}
-    names = Files(session, (target for one in clues.values() for target in _targets(one)))
+    names = Targets(session, (target for one in clues.values() for target in _targets(one)))
 
     return {
         ticket_id: [

@@ -10,12 +10,11 @@ from pydantic import Field
 from sqlalchemy import RowMapping, select, union_all
 
 from domain.events import Value
-from domain.values import FILE_KINDS, FileKind, Target, Text
-from projections import claims, clients, companies, contacts, contracts
-from projections import targets as files
+from domain.values import TARGET_KINDS, Target, TargetKind, Text
+from projections import claims, clients, companies, contacts, contracts, targets
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, reads
-from projections.targets import FileLine, Files
+from projections.targets import TargetLine, Targets
 
 _CALLED: Final = {
     "client": clients.called,
@@ -29,16 +28,16 @@ _CALLED: Final = {
 class FoundTarget(Value):
     """Something that a ticket can be filed on, and everything above it."""
 
-    kind: Annotated[FileKind, Field(description="What it is")]
+    kind: Annotated[TargetKind, Field(description="What it is")]
     id: Annotated[UUID, Field(description="Its id")]
     label: Annotated[str, Field(description="What it is called, in French")]
     filed_under: Annotated[
-        list[FileLine], Field(description="It, and everything above: a claim, its contract, that one's client")
+        list[TargetLine], Field(description="It, and everything above: a claim, its contract, that one's client")
     ]
     exact: Annotated[bool, Field(description="Whether that is its number, its policy number, its whole name or its id")]
 
 
-@reads(*files.VIEWS)
+@reads(*targets.VIEWS)
 def called(
     session: Reading,
     window: Window,
@@ -53,15 +52,15 @@ def called(
             examples=["12", "MRH-2201457", "bonnet"],
         ),
     ],
-    kind: Annotated[FileKind | None, Field(description="Only these")] = None,
+    kind: Annotated[TargetKind | None, Field(description="Only these")] = None,
 ) -> Page[FoundTarget]:
     """What is called so: what bears exactly this name first, then those whose name has it in it."""
-    every = union_all(*(_CALLED[one](session, name) for one in ([kind] if kind else FILE_KINDS))).subquery()
+    every = union_all(*(_CALLED[one](session, name) for one in ([kind] if kind else TARGET_KINDS))).subquery()
     columns = every.c
 
     def told(rows: Sequence[RowMapping]) -> list[FoundTarget]:
-        targets = [Target(kind=row["kind"], id=row["id"]) for row in rows]
-        known = Files(session, targets)
+        found = [Target(kind=row["kind"], id=row["id"]) for row in rows]
+        known = Targets(session, found)
         return [
             FoundTarget(
                 kind=target.kind,
@@ -70,7 +69,7 @@ def called(
                 filed_under=known.line(target),
                 exact=bool(row["exact"]),
             )
-            for row, target in zip(rows, targets, strict=True)
+            for row, target in zip(rows, found, strict=True)
         ]
 
     order = (columns.exact.desc(), columns.sorted, columns.id)

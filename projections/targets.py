@@ -1,16 +1,17 @@
-"""The files of every kind, put together from their read models: what each is called, what stands above it and below."""
+"""Whatever a ticket can be filed on, put together from the read models: what each is called, what stands above and below."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
 
-from domain.values import FILE_KINDS, FileKind, Target
+from domain.values import TARGET_KINDS, Target, TargetKind
 from projections import claims, clients, companies, contacts, contracts
 from projections.engine.projection import Projection
+from projections.queries.placed import Placed
 from projections.queries.reading import Reading, Shown, reads
 
 VIEWS: Final[tuple[Projection, ...]] = (
@@ -22,14 +23,23 @@ VIEWS: Final[tuple[Projection, ...]] = (
 )
 """What these queries read."""
 
+_FROM_BELOW: Final[dict[TargetKind, Callable[[Reading, Collection[UUID]], dict[UUID, Placed]]]] = {
+    "claim": claims.placed,
+    "contract": contracts.placed,
+    "client": clients.placed,
+    "contact": contacts.placed,
+    "company": companies.placed,
+}
+"""What tells of each kind where they stand: nothing stands above a kind that comes later."""
+
 UNKNOWN: Final = "fiche inconnue"
-"""What a file is called that was erased, or never was."""
+"""What a target is called that was erased, or never was."""
 
 
-class FileLine(Shown):
-    """A file by its kind, its id, and what it is called."""
+class TargetLine(Shown):
+    """A target by its kind, its id, and what it is called."""
 
-    kind: FileKind
+    kind: TargetKind
     """What it is."""
     id: UUID
     """For its own path: `/clients/{id}` for a client, `/contracts/{id}` for a contract, and so on."""
@@ -37,80 +47,53 @@ class FileLine(Shown):
     """For people to read, in French: a name, « contrat MRH-1 », « sinistre n° 7 »; « fiche inconnue » once it was erased."""
 
 
-class Files:
-    """What some files are called, and what stands above them."""
+class Targets:
+    """What some targets are called, and what stands above them."""
 
     def __init__(self, session: Reading, targets: Iterable[Target]) -> None:
-        wanted: dict[FileKind, set[UUID]] = {kind: set() for kind in FILE_KINDS}
+        wanted: dict[TargetKind, set[UUID]] = {kind: set() for kind in TARGET_KINDS}
         for target in targets:
             wanted[target.kind].add(target.id)
-        self._claims = claims.numbered(session, wanted["claim"]) if wanted["claim"] else {}
-        wanted["contract"].update(claim.contract_id for claim in self._claims.values())
-        self._contracts = contracts.placed(session, wanted["contract"]) if wanted["contract"] else {}
-        wanted["client"].update(contract.dossier_id for contract in self._contracts.values())
-        self._clients = clients.names(session, wanted["client"]) if wanted["client"] else {}
-        self._contacts = contacts.placed(session, wanted["contact"]) if wanted["contact"] else {}
-        wanted["company"].update(contact.company_id for contact in self._contacts.values() if contact.company_id)
-        self._companies = companies.names(session, wanted["company"]) if wanted["company"] else {}
+        self._placed: dict[UUID, Placed] = {}
+        for kind, placed in _FROM_BELOW.items():
+            found = placed(session, wanted[kind]) if wanted[kind] else {}
+            self._placed |= found
+            for place in found.values():
+                if place.above:
+                    wanted[place.above.kind].add(place.above.id)
 
     def knows(self, target: Target) -> bool:
-        return self._name(target) is not None
+        return target.id in self._placed
 
     def label(self, target: Target) -> str:
         """What it is called, for whoever reads it."""
-        return self._name(target) or UNKNOWN
+        return self._placed[target.id].label if self.knows(target) else UNKNOWN
 
-    def _name(self, target: Target) -> str | None:
-        id_ = target.id
-        match target.kind:
-            case "client":
-                return self._clients.get(id_)
-            case "contract":
-                contract = self._contracts.get(id_)
-                return f"contrat {contract.policy_number}" if contract else None
-            case "claim":
-                claim = self._claims.get(id_)
-                return f"sinistre n° {claim.number}" if claim else None
-            case "company":
-                return self._companies.get(id_)
-            case "contact":
-                contact = self._contacts.get(id_)
-                return contact.label if contact else None
-
-    def line(self, target: Target) -> list[FileLine]:
-        """The file and everything above it: a claim, its contract, that one's client (T11, T12); a contact, its company."""
-        return [FileLine(kind=one.kind, id=one.id, label=self.label(one)) for one in self.lineage(target)]
+    def line(self, target: Target) -> list[TargetLine]:
+        """The target and everything above it: a claim, its contract, that one's client (T11, T12); a contact, its company."""
+        return [TargetLine(kind=one.kind, id=one.id, label=self.label(one)) for one in self.lineage(target)]
 
     def lineage(self, target: Target) -> list[Target]:
         """The same, without what each is called."""
-        above = self._above(target)
-        return [target] if above is None else [target, *self.lineage(above)]
-
-    def _above(self, target: Target) -> Target | None:
-        if target.kind == "claim" and (claim := self._claims.get(target.id)):
-            return Target(kind="contract", id=claim.contract_id)
-        if target.kind == "contract" and (contract := self._contracts.get(target.id)):
-            return Target(kind="client", id=contract.dossier_id)
-        if target.kind == "contact" and (contact := self._contacts.get(target.id)) and contact.company_id:
-            return Target(kind="company", id=contact.company_id)
-        return None
+        above = self._placed[target.id].above if self.knows(target) else None
+        return [target, *(self.lineage(above) if above else ())]
 
 
 def under(
-    session: Reading, file: Target, *, on: ColumnElement[UUID], dossier: ColumnElement[UUID | None]
+    session: Reading, target: Target, *, on: ColumnElement[UUID], dossier: ColumnElement[UUID | None]
 ) -> ColumnElement[bool]:
-    """That a row, by the columns that say on which file it is and of which client, is on a file or on one under it."""
-    match file.kind:
+    """That a row, by the columns that say on which target it is and of which client, is on a target or on one under it."""
+    match target.kind:
         case "client":
-            return dossier == file.id
+            return dossier == target.id
         case "contract":
-            return on.in_([file.id, *claims.ids_under(session, file.id)])
+            return on.in_([target.id, *claims.ids_under(session, target.id)])
         case "company":
-            return on.in_([file.id, *contacts.ids_of_company(session, file.id)])
+            return on.in_([target.id, *contacts.ids_of_company(session, target.id)])
         case _:
-            return on == file.id
+            return on == target.id
 
 
 @reads(*VIEWS)
-def exists(session: Reading, file: Target) -> bool:
-    return Files(session, [file]).knows(file)
+def exists(session: Reading, target: Target) -> bool:
+    return Targets(session, [target]).knows(target)

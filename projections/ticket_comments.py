@@ -73,7 +73,7 @@ def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[TicketC
 
     def told(rows: Sequence[RowMapping]) -> list[TicketComment]:
         authors = [Actor.model_validate(row["author"]) for row in rows]
-        names = actors.names(session, set(authors))
+        names = actors.labels(session, set(authors))
         return [TicketComment.of(row, who=names[author]) for row, author in zip(rows, authors, strict=True)]
 
     listing = select(_comments).where(_comments.c.ticket_id.in_(tickets.with_absorbed(session, ticket_id)))

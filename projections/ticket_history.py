@@ -41,12 +41,11 @@ from domain.tickets.events import (
     TicketUnclassified,
 )
 from domain.values import Target
-from projections import actors, collaborators, tickets
-from projections import targets as files
+from projections import actors, collaborators, targets, tickets
 from projections.engine.projection import Key, Projection, Row, Utc, views
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
-from projections.targets import Files
+from projections.targets import Targets
 
 _history: Final = Table(
     "ticket_history",
@@ -116,7 +115,7 @@ class HistoryLine(Shown):
     """All of it, in French."""
 
 
-@reads(ticket_history, tickets.tickets, *files.VIEWS, collaborators.collaborators)
+@reads(ticket_history, tickets.tickets, *targets.VIEWS, collaborators.collaborators)
 def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[HistoryLine] | None:
     """Who did what, when and why, in sentences, oldest first; what happened to tickets merged into it, too.
 
@@ -127,8 +126,8 @@ def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[History
     def told(rows: Sequence[RowMapping]) -> list[HistoryLine]:
         people = {Actor.model_validate(row["actor"]) for row in rows}
         people |= {_collaborator(assignee) for row in rows for assignee in _assignees(row["facts"])}
-        targets = (Target.model_validate(target) for row in rows for target in _targets(row["facts"]))
-        names = _Names(Files(session, targets), actors.names(session, people))
+        named = (Target.model_validate(target) for row in rows for target in _targets(row["facts"]))
+        names = _Names(Targets(session, named), actors.labels(session, people))
         return [_told(row, names) for row in rows]
 
     page = paged(session, of_ticket, window, _history.c.position, items=told)
@@ -178,19 +177,19 @@ def _collaborator(collaborator_id: str) -> Actor:
 class _Names:
     """How a sentence names files and people."""
 
-    def __init__(self, files: Files, people: dict[Actor, str]) -> None:
+    def __init__(self, files: Targets, people: dict[Actor, str]) -> None:
         self._files = files
         self._people = people
 
     def file(self, target: dict[str, str]) -> str:
         return f"« {self._files.label(Target.model_validate(target))} »"  # so that no « de » has to be elided
 
-    def files(self, targets: list[dict[str, str]]) -> str:
-        return ", ".join(map(self.file, targets))
+    def files(self, several: list[dict[str, str]]) -> str:
+        return ", ".join(map(self.file, several))
 
     def candidates(self, facts: dict[str, Any]) -> str:
-        targets = [candidate["target"] for candidate in facts["candidates"]]
-        return f" (autres fiches possibles : {self.files(targets)})" if targets else ""
+        others = [candidate["target"] for candidate in facts["candidates"]]
+        return f" (autres fiches possibles : {self.files(others)})" if others else ""
 
     def who(self, actor: Actor) -> str:
         return self._people[actor]

@@ -16,8 +16,7 @@ from pydantic import Field
 
 from domain.messages.message import Direction
 from domain.values import Target
-from projections import messages, tickets
-from projections import targets as files
+from projections import messages, targets, tickets
 from projections.messages import Hit
 from projections.queries.paging import Following, Page, decode_cursor, encode_cursor, page_of
 from projections.queries.reading import Reading, Shown, reads
@@ -69,7 +68,7 @@ class Found(Shown):
     """A piece of that part in which words stand; without words, how the body begins."""
 
 
-@reads(messages.messages, tickets.tickets, *files.VIEWS)
+@reads(messages.messages, tickets.tickets, *targets.VIEWS)
 def search(
     session: Reading,
     window: Following,

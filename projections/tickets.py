@@ -57,12 +57,12 @@ from domain.tickets.events import (
 )
 from domain.tickets.filing import Candidate, CollaboratorChoice, Evidence, UnfiledReason
 from domain.values import Target
-from projections import targets as files
+from projections import targets
 from projections.engine.projection import Projection, Row, Utc, views
 from projections.queries.excerpts import excerpt_of
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
-from projections.targets import FileLine, Files
+from projections.targets import TargetLine, Targets
 
 _SHOWN_SUBJECT: Final = 200
 _LATEST: Final = 100
@@ -331,7 +331,7 @@ class TicketLine(Shown):
     """Of the first message."""
     filed_on: Target | None
     """The file that the ticket is on; null while it is on none."""
-    filed_under: list[FileLine]
+    filed_under: list[TargetLine]
     """That file and everything above it: a claim, its contract, that one's client. Empty while it is on none."""
     dossier_id: UUID | None
     """The client whose file that is; null on a company's, a contact's or none."""
@@ -376,7 +376,7 @@ class TicketDetails(TicketLine):
     """Whose message the first one passes on; null where it passes on none."""
 
 
-@reads(tickets, *files.VIEWS)
+@reads(tickets, *targets.VIEWS)
 def inbox(
     session: Reading,
     window: Window,
@@ -436,20 +436,20 @@ def _holds(column: Column[Any], *, something: bool) -> ColumnElement[bool]:
 _NOT_MERGED: Final = _tickets.c.left_out.is_distinct_from("merged")
 
 
-@reads(tickets, *files.VIEWS)
+@reads(tickets, *targets.VIEWS)
 def of_file(session: Reading, file: Target, window: Window) -> Page[TicketLine] | None:
     """The tickets filed on it or on what stands under it, newest first (T17). Raises `BadCursor`."""
-    if not files.exists(session, file):
+    if not targets.exists(session, file):
         return None
     return _page(session, window, _under(session, file), _NOT_MERGED)
 
 
 def _under(session: Reading, file: Target) -> ColumnElement[bool]:
     """That a ticket is on a file, or on one under it (T11, T12, T17)."""
-    return files.under(session, file, on=_tickets.c.filed_id, dossier=_tickets.c.dossier_id)
+    return targets.under(session, file, on=_tickets.c.filed_id, dossier=_tickets.c.dossier_id)
 
 
-@reads(tickets, *files.VIEWS)
+@reads(tickets, *targets.VIEWS)
 def selected(
     session: Reading,
     window: Window,
@@ -472,20 +472,20 @@ def selected(
     return _page(session, window, *wanted)
 
 
-@reads(tickets, *files.VIEWS)
+@reads(tickets, *targets.VIEWS)
 def of_run(session: Reading, run_id: UUID, window: Window) -> Page[TicketLine]:
     """The tickets that are where the run put them: not those that were filed again since. Raises `BadCursor`."""
     return _page(session, window, _tickets.c.filed_run == run_id, _NOT_MERGED)
 
 
-@reads(tickets, *files.VIEWS)
+@reads(tickets, *targets.VIEWS)
 def unfiled_of_sender(session: Reading, sender_id: UUID, window: Window, *, but: UUID) -> Page[TicketLine]:
-    """The tickets from this address that are on no file and to be seen to, but for that one. Raises `BadCursor`."""
+    """The tickets from this address that are on no file and to be seen to, but for that one (X4). Raises `BadCursor`."""
     unfiled = (_tickets.c.filed_id.is_(None), _tickets.c.left_out.is_(None))
     return _page(session, window, _tickets.c.sender_id == sender_id, *unfiled, _tickets.c.ticket_id != but)
 
 
-@reads(tickets, *files.VIEWS)
+@reads(tickets, *targets.VIEWS)
 def ticket(session: Reading, ticket_id: UUID) -> TicketDetails | None:
     """What the ticket says of its first message, where it is filed, on what evidence, and where else it could go."""
     row = session.row(_tickets, ticket_id)
@@ -614,8 +614,8 @@ def _page(session: Reading, window: Window, *wanted: ColumnElement[bool]) -> Pag
     return paged(session, listing, window, _tickets.c.latest_position.desc(), items=lambda rows: _lines(session, rows))
 
 
-def _files(session: Reading, rows: Iterable[RowMapping]) -> Files:
-    return Files(session, (target for row in rows if (target := _filed_on(row))))
+def _files(session: Reading, rows: Iterable[RowMapping]) -> Targets:
+    return Targets(session, (target for row in rows if (target := _filed_on(row))))
 
 
 def _filed_on(row: RowMapping) -> Target | None:
@@ -627,7 +627,7 @@ def _lines(session: Reading, rows: Sequence[RowMapping]) -> list[TicketLine]:
     return [_shown(row, TicketLine, named, longest_subject=_SHOWN_SUBJECT) for row in rows]
 
 
-def _shown(row: RowMapping, model: type[L], named: Files, longest_subject: int | None = None) -> L:
+def _shown(row: RowMapping, model: type[L], named: Targets, longest_subject: int | None = None) -> L:
     filed_on = _filed_on(row)
     subject: str = row["subject"] or "(sans objet)"
     if longest_subject and len(subject) > longest_subject:

@@ -19,7 +19,7 @@ from domain.companies.company import CompanyRole
 from domain.contacts.contact import ContactIdentity
 from domain.office.office import CollaboratorIdentity
 from domain.tickets.events import MessageContent
-from domain.values import FileKind, Target
+from domain.values import Target, TargetKind
 
 Arrival = Literal["taken_over", "by_hand", "from_ticket"]
 """How a dossier comes to the office: with its former portfolio, registered by hand, or created from a ticket."""
@@ -174,7 +174,7 @@ class People:
         self._numbers.add(number)
         return number
 
-    def _target(self, kind: FileKind) -> Target:
+    def _target(self, kind: TargetKind) -> Target:
         return Target(kind=kind, id=UUID(int=self._dice.getrandbits(128), version=4))
 
     def _staff(self, size: int) -> list[CollaboratorIdentity]:

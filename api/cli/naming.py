@@ -10,7 +10,7 @@ import typer
 
 from api.cli.asking import Asking
 from api.cli.session import CommandFailed
-from domain.values import FILE_KINDS, FileKind
+from domain.values import TARGET_KINDS, TargetKind
 from projections import tickets
 from projections.queries.reading import Reading
 
@@ -26,13 +26,13 @@ _LONGEST_NUMBER: Final = 30
 
 def by_kind(
     client: str | None, contract: str | None, claim: str | None, company: str | None, contact: str | None
-) -> dict[FileKind, str]:
+) -> dict[TargetKind, str]:
     """The options given that name a file, of whichever kind."""
-    options = zip(FILE_KINDS, (client, contract, claim, company, contact), strict=True)
+    options = zip(TARGET_KINDS, (client, contract, claim, company, contact), strict=True)
     return {kind: name for kind, name in options if name is not None}
 
 
-def find_file(office: Asking, named: Mapping[FileKind, str]) -> dict[str, Any] | None:
+def find_file(office: Asking, named: Mapping[TargetKind, str]) -> dict[str, Any] | None:
     """The kind and id of the file that an option names; None where none does. Raises `BadParameter`, `CommandFailed`."""
     if len(named) > 1:
         raise typer.BadParameter(f"give one of --{', --'.join(named)}")

@@ -17,11 +17,10 @@ from domain.email_addresses.email_address import email_address_id
 from domain.events import Value
 from domain.targets import AGGREGATES
 from domain.values import EmailAddressText, Target
-from projections import targets as files
-from projections import tickets
+from projections import targets, tickets
 from projections.queries.paging import MAX_LIMIT, Page, Window
 from projections.queries.reading import views_of
-from projections.targets import FileLine, Files
+from projections.targets import TargetLine, Targets
 from projections.tickets import TicketLine
 
 operation: Final = Operations("filings")
@@ -69,7 +68,7 @@ class Change(Value):
     """
 
     ticket: TicketLine = Field(description="The ticket as it stands")
-    to: list[FileLine] = Field(description="Where it would be: that file and everything above; nothing for no file")
+    to: list[TargetLine] = Field(description="Where it would be: that file and everything above; nothing for no file")
     changes: bool = Field(description="Whether it would move at all")
 
 
@@ -123,7 +122,7 @@ def preview_filings(call: Call) -> Reply:
     """
     selection: Selection = call.body
     with call.reading(*views_of(tickets.selected)) as session:
-        if selection.on is not None and not files.exists(session, selection.on):
+        if selection.on is not None and not targets.exists(session, selection.on):
             raise _no_file(selection.on)
         sender_id = email_address_id(call.greffier.log, selection.from_address) if selection.from_address else None
         page = tickets.selected(
@@ -134,7 +133,7 @@ def preview_filings(call: Call) -> Reply:
             sender_id=sender_id,
             by_rule=selection.by_rule,
         )
-        to = [] if selection.on is None else Files(session, [selection.on]).line(selection.on)
+        to = [] if selection.on is None else Targets(session, [selection.on]).line(selection.on)
     changes = [Change(ticket=line, to=to, changes=runs.moves(line, selection.on)) for line in page.items]
     return Reply(Page(items=changes, next_cursor=page.next_cursor, total=page.total))
 

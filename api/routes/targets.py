@@ -8,16 +8,15 @@ from typing import Any, Final
 from api import ticket_cards
 from api.operations import Operations
 from domain.targets import AssociateEmailAddress, RemoveEmailAddress
-from domain.values import FileKind, Target
-from projections import documents, tickets
-from projections import target_search as targets
+from domain.values import Target, TargetKind
+from projections import documents, target_search, tickets
 
 operation: Final = Operations("targets")
 
-operation.lists("/targets", "Find what a ticket can be filed on", targets.called)
+operation.lists("/targets", "Find what a ticket can be filed on", target_search.called)
 
 
-def offer_tickets(operation: Operations, kind: FileKind) -> None:
+def offer_tickets(operation: Operations, kind: TargetKind) -> None:
     """Adds the list of a file's tickets: those filed on it, and on the files under it."""
     summary = f"The tickets of {_in_words(kind)}"
     operation.lists(
@@ -25,13 +24,13 @@ def offer_tickets(operation: Operations, kind: FileKind) -> None:
     )
 
 
-def offer_documents(operation: Operations, kind: FileKind) -> None:
+def offer_documents(operation: Operations, kind: TargetKind) -> None:
     """Adds the list of a file's documents: its own, and those of the files under it."""
     summary = f"The documents of {_in_words(kind)}"
     operation.lists(f"{_path(operation, kind)}/documents", summary, documents.of_file, given=_the(kind))
 
 
-def offer_addresses(operation: Operations, kind: FileKind) -> None:
+def offer_addresses(operation: Operations, kind: TargetKind) -> None:
     """Adds giving an address to a file, and taking it off."""
     operation.changes(
         f"{_path(operation, kind)}/email-addresses",
@@ -51,14 +50,14 @@ def offer_addresses(operation: Operations, kind: FileKind) -> None:
     )
 
 
-def _the(kind: FileKind) -> Callable[[Any], Target]:
+def _the(kind: TargetKind) -> Callable[[Any], Target]:
     """The file that a path names."""
     return lambda path: Target(kind=kind, id=getattr(path, f"{kind}_id"))
 
 
-def _path(operation: Operations, kind: FileKind) -> str:
+def _path(operation: Operations, kind: TargetKind) -> str:
     return f"/{operation.tag}/{{{kind}_id}}"
 
 
-def _in_words(kind: FileKind) -> str:
+def _in_words(kind: TargetKind) -> str:
     return "a dossier" if kind == "client" else f"a {kind}"

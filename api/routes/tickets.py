@@ -22,9 +22,8 @@ from domain.email_addresses.email_address import email_address_id
 from domain.tickets.events import Correspondent
 from domain.tickets.filing_by_hand import ClassifyTicket, ClientToCreate, SenderAddress, UnclassifyTicket, UndoFiling
 from domain.tickets.ticket import Ticket
-from domain.values import FileKind, Target
-from projections import suggestions, ticket_history, ticket_search, tickets
-from projections import targets as files
+from domain.values import Target, TargetKind
+from projections import suggestions, targets, ticket_history, ticket_search, tickets
 from projections.queries.full_text import words_of
 from projections.queries.paging import MAX_LIMIT, Following, Page
 from projections.queries.reading import Reading, reads, views_of
@@ -64,7 +63,7 @@ class Search(AtPosition, Following):
     ] = None
     direction: ticket_search.DirectionSought = None
     on_kind: Annotated[
-        FileKind | None, Field(description="Only tickets on this file, or on one under it: its kind …")
+        TargetKind | None, Field(description="Only tickets on this file, or on one under it: its kind …")
     ] = None
     on_id: Annotated[UUID | None, Field(description="… and its id")] = None
     with_dismissed: ticket_search.WithDismissed = False
@@ -142,7 +141,7 @@ def search_tickets(call: Call) -> Reply:
     on = _file(query)
     how = query.model_dump(include={"text", "direction", "filed", "state", "assigned", "assigned_to", "with_dismissed"})
     with call.reading(*views_of(ticket_search.search)) as session:
-        if on is not None and not files.exists(session, on):
+        if on is not None and not targets.exists(session, on):
             raise Invalid([FieldError(field="query.on_id", message=f"there is no {on.kind} {on.id}")])
         return Reply(ticket_search.search(session, query, since=since, before=before, on=on, **how))
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import Column, ColumnElement, Select, Table, and_, case, false, literal, or_, true
 
-from domain.values import FileKind, Target
+from domain.values import Target, TargetKind
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown
 
@@ -62,7 +62,7 @@ def number_in(name: str) -> int:
 
 def called(
     session: Reading,
-    kind: FileKind,
+    kind: TargetKind,
     table: Table,
     name: str,
     sorted_by: ColumnElement[str],
@@ -85,7 +85,7 @@ def called(
 
 
 def called_by_name(
-    session: Reading, kind: FileKind, table: Table, name: str, number: ColumnElement[int] | None = None
+    session: Reading, kind: TargetKind, table: Table, name: str, number: ColumnElement[int] | None = None
 ) -> Select[Any]:
     """The same, of a table with a `searched_name`, and maybe a number that people call its rows by."""
     searched_name = table.c.searched_name
@@ -97,7 +97,7 @@ def called_by_name(
     return called(session, kind, table, name, searched_name, exactly, holds)
 
 
-def of_name_keys(session: Reading, table: Table, kind: FileKind, keys: Collection[str]) -> list[tuple[str, Target]]:
+def of_name_keys(session: Reading, table: Table, kind: TargetKind, keys: Collection[str]) -> list[tuple[str, Target]]:
     """The files of a table, whose key comes first in it, that go by these names."""
     if not keys:
         return []

@@ -35,7 +35,7 @@ from domain.tickets.events import TicketClassified, TicketContinued, TicketDismi
 from domain.tickets.filing import UnfiledReason
 from domain.tickets.filing_by_hand import ClassifyTicket
 from domain.tickets.ticket import Ticket
-from domain.values import FILE_KINDS, Target
+from domain.values import TARGET_KINDS, Target
 from tests.end_to_end.mailboxes import letter
 
 EXTENT = Extent(clients=150, seed=3, events=6_000)
@@ -143,7 +143,7 @@ def test_everything_that_can_happen_does(told_of):
         "recipient_owned",
         "collaborator_choice",
     }
-    assert {event.filed_on.kind for event in filings} == set(FILE_KINDS)
+    assert {event.filed_on.kind for event in filings} == set(TARGET_KINDS)
     assert any(event.previously_on for event in filings)
     assert {candidate.reason for event in filings for candidate in event.candidates} >= {
         "number_quoted",

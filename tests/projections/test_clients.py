@@ -8,6 +8,7 @@ from domain.email_addresses.email_address import EmailAddressAssociated
 from domain.events import ERASED
 from projections import clients, email_addresses
 from projections.queries.paging import BadCursor
+from projections.queries.placed import Placed
 from tests.projections.facts import ADDRESS, OTHER_ADDRESS, associated, company, moved, person, removed, target
 
 CLAIRE, BRUNO, GARAGE = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -180,11 +181,11 @@ def test_a_cursor_of_another_list(views, cursor):
         views.page(clients.search, cursor=cursor, limit=2)
 
 
-def test_names_of_those_known(views):
+def test_what_those_known_are_called(views):
     views.happened(CLAIRE, person("Dupont", "Claire"))
     views.happened(BRUNO, person("Martin"))
-    assert views.asked(clients.names, {CLAIRE, GARAGE}) == {CLAIRE: "Claire Dupont"}
-    assert views.asked(clients.names, set()) == {}
+    assert views.asked(clients.placed, {CLAIRE, GARAGE}) == {CLAIRE: Placed("Claire Dupont")}
+    assert views.asked(clients.placed, set()) == {}
 
 
 # --- addresses ----------------------------------------------------------------------------------

@@ -13,6 +13,6 @@ def test_the_staff_by_name(telling):
     views.happened(OFFICE_ID, OfficeOpened(name="Cabinet", time_zone="Europe/Paris"))
     views.happened(OFFICE_ID, joined(MARC, "", "Petit"), joined(ANNE, "Anne", "Roy"))
     views.happened(OFFICE_ID, CollaboratorJoined(collaborator_id=UUID(int=22), identity=ERASED))
-    assert views.asked(collaborators.names, {ANNE, MARC, UUID(int=22)}) == {ANNE: "Anne Roy", MARC: "Petit"}
-    assert views.asked(collaborators.names, {MARC}) == {MARC: "Petit"}
+    assert views.asked(collaborators.labels, {ANNE, MARC, UUID(int=22)}) == {ANNE: "Anne Roy", MARC: "Petit"}
+    assert views.asked(collaborators.labels, {MARC}) == {MARC: "Petit"}
     assert views.equal_to_replay()

@@ -11,9 +11,7 @@ from domain.events import ERASED
 from domain.tickets.events import TicketClassified
 from domain.tickets.filing import CollaboratorChoice
 from domain.values import Target
-from projections import claims, companies, contacts, contracts, tickets
-from projections import target_search as targets
-from projections import targets as files
+from projections import claims, companies, contacts, contracts, target_search, targets, tickets
 from tests.projections.facts import person, received
 
 CLAIRE, CONTRACT, CLAIM, COMPANY, CONTACT = (UUID(int=number) for number in range(1, 6))
@@ -23,7 +21,7 @@ EVERY = {"client": CLAIRE, "contract": CONTRACT, "claim": CLAIM, "company": COMP
 
 @pytest.fixture
 def views(telling):
-    told = telling(tickets.tickets, *files.VIEWS)
+    told = telling(tickets.tickets, *targets.VIEWS)
     told.happened(CLAIRE, person("Dupont", "Claire", "Mme"))
     told.happened(COMPANY, CompanyRegistered(role="insurer", identity=CompanyName(name="Mutuelle des Deux Rives")))
     told.happened(CONTACT, ContactRegistered(number=1, company_id=COMPANY, identity=ContactIdentity(last_name="Roy")))
@@ -43,7 +41,7 @@ def filed_on(kind, id_):
 
 def line(views, kind):
     target = Target(kind=kind, id=EVERY[kind])
-    named = views.asked(files.Files, [target])
+    named = views.asked(targets.Targets, [target])
     return [(file.kind, file.label) for file in named.line(target)]
 
 
@@ -73,15 +71,15 @@ def test_what_stands_under_a_file(views, kind, below):
     for number, (one, id_) in enumerate(EVERY.items(), 1):
         views.happened(UUID(int=100 + number), received(number), filed_on(one, id_))
     assert {line.filed_on.id for line in views.page(tickets.of_file, file).items} == below
-    assert views.asked(files.exists, file)
+    assert views.asked(targets.exists, file)
 
 
 @pytest.mark.parametrize("kind", EVERY)
 def test_a_file_that_is_not_there_is_unknown(views, kind):
     nobody = Target(kind=kind, id=UUID(int=99))
-    (only,) = views.asked(files.Files, [nobody]).line(nobody)
+    (only,) = views.asked(targets.Targets, [nobody]).line(nobody)
     assert only.label == "fiche inconnue"
-    assert not views.asked(files.exists, nobody)
+    assert not views.asked(targets.exists, nobody)
 
 
 @pytest.mark.parametrize(
@@ -96,29 +94,29 @@ def test_a_file_that_is_not_there_is_unknown(views, kind):
     ],
 )
 def test_a_file_is_found_by_what_people_call_it(views, kind, name):
-    (found,) = views.page(targets.called, name=name, kind=kind).items
+    (found,) = views.page(target_search.called, name=name, kind=kind).items
     assert (found.kind, found.id, found.exact) == (kind, EVERY[kind], True)
     assert found.filed_under[0].label == found.label
-    assert found.id in {one.id for one in views.page(targets.called, name=name).items}
+    assert found.id in {one.id for one in views.page(target_search.called, name=name).items}
     for other in ("2", "XYZ", "²", "-1", "9" * 30, str(UUID(int=99))):
-        assert views.page(targets.called, name=other, kind=kind).items == []
+        assert views.page(target_search.called, name=other, kind=kind).items == []
 
 
 def test_a_file_is_found_by_words_of_its_name_after_what_bears_it_whole(views):
     rives = UUID(int=11)
     views.happened(rives, CompanyRegistered(role="insurer", identity=CompanyName(name="Rives")))
-    found = views.page(targets.called, name="rives").items
+    found = views.page(target_search.called, name="rives").items
     assert [(one.id, one.exact) for one in found] == [(rives, True), (COMPANY, False)]
-    assert views.page(targets.called, name="rives", kind="client").items == []
+    assert views.page(target_search.called, name="rives", kind="client").items == []
     for beginning in ("MRH", "mrh-"):
-        (one,) = views.page(targets.called, name=beginning).items
+        (one,) = views.page(target_search.called, name=beginning).items
         assert (one.id, one.exact) == (CONTRACT, False)
 
 
 def test_what_several_contracts_are_called_names_them_all(views):
     other = UUID(int=11)
     views.happened(other, ContractRegistered(dossier_id=CLAIRE, policy=Policy(number="MRH-1")))
-    found = views.page(targets.called, name="MRH-1", total=True)
+    found = views.page(target_search.called, name="MRH-1", total=True)
     assert ({one.id for one in found.items}, found.total) == ({CONTRACT, other}, 2)
 
 

@@ -17,8 +17,7 @@ from domain.tickets.events import (
     TicketUnclassified,
 )
 from domain.tickets.filing import AddressOwned, CollaboratorChoice
-from projections import targets as files
-from projections import tickets
+from projections import targets, tickets
 from projections.queries.paging import BadCursor
 from tests.projections.facts import ADDRESS, filed, person, received, sharing, target
 
@@ -30,7 +29,7 @@ ANNE, PAUL = UUID(int=20), UUID(int=21)
 
 @pytest.fixture
 def views(telling):
-    told = telling(tickets.tickets, *files.VIEWS)
+    told = telling(tickets.tickets, *targets.VIEWS)
     yield told
     assert told.equal_to_replay()
 

@@ -25,13 +25,13 @@ from projections import (
     email_addresses,
     messages,
     suggestions,
+    target_search,
+    targets,
     ticket_comments,
     ticket_history,
     ticket_search,
     tickets,
 )
-from projections import target_search as targets
-from projections import targets as files
 from projections.office import office_projections
 from projections.queries.paging import Following, Window
 from projections.queries.reading import Reading
@@ -180,7 +180,7 @@ def test_lists_neither_show_nor_count_what_is_hidden(asked):
         UNFILED
     ]
     assert asked(tickets.of_run, UUID(int=98), Window()).items == []
-    found = asked(targets.called, Window(total=True), name="dupont")
+    found = asked(target_search.called, Window(total=True), name="dupont")
     assert ([one.id for one in found.items], found.total) == ([BRUNO, COMPANY], 2)
 
 
@@ -193,8 +193,8 @@ def test_a_search_finds_nothing_that_is_hidden(asked):
 
 def test_nothing_that_is_hidden_is_named_or_suggested(asked, views):
     hidden = Target(kind="contract", id=contract(CLAIRE))
-    assert not asked(files.exists, hidden)
-    assert asked(files.Files, [hidden]).label(hidden) == "fiche inconnue"
+    assert not asked(targets.exists, hidden)
+    assert asked(targets.Targets, [hidden]).label(hidden) == "fiche inconnue"
     assert asked(email_addresses.of_owner, CLAIRE) == []
     assert asked(email_addresses.owners_of, [address(CLAIRE), address(BRUNO)]).keys() == {address(BRUNO)}
     assert next(one.file.id for one in views.asked(suggestions.suggestions, [UNFILED])[UNFILED]) == CLAIRE
