@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+HOUSE = ("domain", "projections", "adapters", "api")
 LISTED = ROOT / "docs" / "behaviours.md"
 
 
@@ -45,6 +46,13 @@ def test_each_tested_behaviour_is_listed():
     listed = set(listed_ids(LISTED.read_text(encoding="utf-8")))
 
     assert {identifier: where for identifier, where in all_marked().items() if identifier not in listed} == {}
+
+
+def test_each_listed_behaviour_is_found_in_the_code_by_its_id():
+    code = "\n".join(path.read_text("utf-8") for package in HOUSE for path in ROOT.glob(f"{package}/**/*.py"))
+    cited = set(re.findall(r"\b[A-Z]+\d+\b", code))
+
+    assert set(listed_ids(LISTED.read_text(encoding="utf-8"))) - cited == set()
 
 
 def test_marks_and_lines_are_found():

@@ -1,4 +1,4 @@
-"""A company that the office works with: an insurer, a wholesale broker, a referrer, a partner."""
+"""A company that the office works with: an insurer, a wholesale broker, a referrer, a partner (T13)."""
 
 from __future__ import annotations
 

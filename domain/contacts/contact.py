@@ -1,4 +1,4 @@
-"""A contact: a person whom the office writes to, at a company or elsewhere."""
+"""A contact: a person whom the office writes to, at a company (T13) or elsewhere."""
 
 from __future__ import annotations
 

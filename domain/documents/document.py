@@ -1,4 +1,4 @@
-"""A document: a paper of a client, a contract or a claim, indexed from a message's attachment."""
+"""A document: a paper of a client, a contract or a claim, indexed from a message's attachment (T20)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversations: which messages belong together, and merging tickets and splitting messages off where that was wrong.
+"""Conversations: which messages belong together, and merging tickets and splitting messages off where that was wrong (T22).
 
 A reply belongs with the message that it refers to if its sender takes part in that one: wrote it, or was written to; and
 what the office writes, if somebody to whom it does takes part. What makes two messages belong together is in those two alone; so the conversations that come of it are the same in whatever

@@ -1,4 +1,4 @@
-"""How a message finds its file: the policy, as a list of named rules, and the evidence that every filing records."""
+"""How a message finds its file: the policy, as a list of named rules, and the evidence that every filing records (X1)."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ SenderAddress = Annotated[
 class ClassifyTicket(Command):
     """Files the ticket, or files it elsewhere: on a file that exists, or on a dossier created in the same step.
 
-    The sender's address stays as it is by default (T6), or is given to that file (T7). One that belongs to another is
+    The sender's address stays as it is by default (T6, T8), or is given to that file (T7, T14). One that belongs to another is
     refused, with its owners: share it or move it, or leave it alone.
     """
 
@@ -54,7 +54,7 @@ class ClassifyTicket(Command):
 
 
 class UnclassifyTicket(Command):
-    """Takes the ticket off its file. Its sender's address stays as it is."""
+    """Takes the ticket off its file (T16). Its sender's address stays as it is."""
 
     refuses = NOT_IN_HAND
 

@@ -107,7 +107,7 @@ class Ticket(Aggregate):
         return [*events, *self.after(events).follow_rules()]
 
     def follow_rules(self) -> Sequence[TicketEvent]:
-        """Files the ticket where its messages together say, unless somebody filed it."""
+        """Files the ticket where its messages together say, unless somebody filed it (T16)."""
         if self.filed_by_hand:
             return []
         filing = file_conversation((mail.sent_at, mail.filing) for mail in self.mails)
@@ -224,7 +224,7 @@ class Ticket(Aggregate):
         return [TicketAssigned(collaborator_id=collaborator_id, previously=self.assigned_to)]
 
     def dismiss(self, reason: DismissalReason, note: str | None) -> Sequence[TicketEvent]:
-        """Puts the ticket aside, whatever its state. One that is aside for another reason is brought back first."""
+        """Puts the ticket aside (T22), whatever its state. One that is aside for another reason is brought back first."""
         self._refuse_merged()
         dismissed = TicketDismissed(reason=reason, note=note)
         if self.dismissed == dismissed:
@@ -237,7 +237,7 @@ class Ticket(Aggregate):
         return [] if self.dismissed is None else [TicketBroughtBack()]
 
     def comment(self, comment_id: UUID, text: str) -> Sequence[TicketEvent]:
-        """Notes something on the ticket, whatever its state; a comment that stands there stays as it is."""
+        """Notes something on the ticket (T22), whatever its state; a comment that stands there stays as it is."""
         self._refuse_merged()
         return [] if comment_id in self.comments else [TicketCommented(comment_id=comment_id, text=text)]
 

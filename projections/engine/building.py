@@ -1,4 +1,4 @@
-"""A view built aside, in a table of the next generation, and put in place when it is done.
+"""A view built aside, in a table of the next generation, and put in place when it is done (X9).
 
 Rows are folded in memory and written in bulk. Where there are too many to be held, those so far are written and folding
 goes on in the table: `_Written` tells which rows need not be looked for there.

@@ -243,7 +243,7 @@ class Engine:
 
     @contextmanager
     def reading_at(self, position: int, names: Collection[str], timeout: float) -> Iterator[Connection | None]:
-        """One state of the views in which these have reached `position`; or None, where that takes too long."""
+        """One state of the views in which these have reached `position` (X10); or None, where that takes too long."""
         deadline = time.monotonic() + timeout
         while True:
             with self._store.reading() as connection:
