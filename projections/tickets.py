@@ -144,6 +144,9 @@ LeftOut = Literal["merged", "dismissed", "sent"]
 answered yet.
 """
 
+CHOSEN: Final = CollaboratorChoice().model_dump()
+"""The evidence of a ticket that somebody filed."""
+
 
 # --- folds ------------------------------------------------------------------------------------
 
@@ -250,7 +253,7 @@ def filing_undone(recorded: Recorded[TicketFilingUndone]) -> Row:
         "dossier_id": recorded.event.dossier_id,
         "filed_run": None,
         "undoable": False,
-        "evidence": _CHOSEN if on else None,
+        "evidence": CHOSEN if on else None,
         "unfiled_reason": None,
         "candidates": [],
     }
@@ -288,10 +291,12 @@ def brought_back(row: Row, recorded: Recorded[TicketBroughtBack]) -> Row:
     return {"dismissed": None, "dismissal_note": None, "left_out": "sent" if row["sent_only"] else None}
 
 
-_CHOSEN: Final = CollaboratorChoice().model_dump()
-
-
 # --- queries ----------------------------------------------------------------------------------
+
+
+def file_of(row: RowMapping) -> Target | None:
+    """The file that a ticket is on."""
+    return None if row["filed_id"] is None else Target(kind=row["filed_kind"], id=row["filed_id"])
 
 
 Filed = Annotated[bool | None, Field(description="Only those on a file (true), or those on none (false)")]
@@ -468,7 +473,7 @@ def selected(
     if sender_id is not None:
         wanted.append(_tickets.c.sender_id == sender_id)
     if by_rule:
-        wanted.append(_tickets.c.evidence["kind"].as_string() != _CHOSEN["kind"])
+        wanted.append(_tickets.c.evidence["kind"].as_string() != CHOSEN["kind"])
     return _page(session, window, *wanted)
 
 
@@ -544,7 +549,7 @@ def traces(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, Traces]:
             ticket_id=row["ticket_id"],
             sender_id=row["sender_id"],
             sender_domain=row["sender_domain"],
-            filed_on=_filed_on(row),
+            filed_on=file_of(row),
             candidates=row["candidates"],
         )
         for row in rows
@@ -615,11 +620,7 @@ def _page(session: Reading, window: Window, *wanted: ColumnElement[bool]) -> Pag
 
 
 def _files(session: Reading, rows: Iterable[RowMapping]) -> Files:
-    return Files(session, (target for row in rows if (target := _filed_on(row))))
-
-
-def _filed_on(row: RowMapping) -> Target | None:
-    return None if row["filed_id"] is None else Target(kind=row["filed_kind"], id=row["filed_id"])
+    return Files(session, (target for row in rows if (target := file_of(row))))
 
 
 def _lines(session: Reading, rows: Sequence[RowMapping]) -> list[TicketLine]:
@@ -628,7 +629,7 @@ def _lines(session: Reading, rows: Sequence[RowMapping]) -> list[TicketLine]:
 
 
 def _shown(row: RowMapping, model: type[L], named: Files, longest_subject: int | None = None) -> L:
-    filed_on = _filed_on(row)
+    filed_on = file_of(row)
     subject: str = row["subject"] or "(sans objet)"
     if longest_subject and len(subject) > longest_subject:
         subject = subject[: longest_subject - 1] + "…"
