@@ -32,7 +32,6 @@ from domain.access import Viewer, may
 from domain.aggregates import NotFound, Refusal
 from domain.values import Target
 from projections import files
-from projections.files import FileLine, Files
 from projections.queries.reading import Reading
 
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
@@ -118,7 +117,7 @@ def _named(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, Any]
     return {name: line if isinstance(error.facts()[name], tuple) else line[0] for name, line in lines.items()}
 
 
-def labelled(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, list[FileLine]]:
+def labelled(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, list[files.FileLine]]:
     """The files that a refusal's facts name, as the viewer may see them called."""
     named = {name: targets for name, fact in error.facts().items() if (targets := _targets(fact))}
     if not named:
@@ -128,7 +127,7 @@ def labelled(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, li
     with greffier.engine.reading_at(0, names, 0) as connection:
         if connection is None:
             return {}  # there is no such view yet
-        known = Files(Reading(connection, viewer), [one for targets in named.values() for one in targets])
+        known = files.Files(Reading(connection, viewer), [one for targets in named.values() for one in targets])
     return {name: [known.line(one)[0] for one in targets] for name, targets in named.items()}
 
 

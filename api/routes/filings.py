@@ -11,7 +11,6 @@ from api import runs
 from api.calls import AtPosition, Call, Listing, Reply
 from api.operations import Operations
 from api.parameters import AS_JSON
-from api.runs import RunDone
 from domain.aggregates import NotFound
 from domain.email_addresses.email_address import email_address_id
 from domain.events import Value
@@ -103,7 +102,7 @@ class FilingRun(BaseModel):
     on: Annotated[Target | None, Field(description="Where they go; null: off their file")]
 
 
-_RUN: Final[dict[str, Any]] = {"answers": {200: RunDone}, "is_command": True}
+_RUN: Final[dict[str, Any]] = {"answers": {200: runs.RunDone}, "is_command": True}
 
 
 @operation(
