@@ -30,11 +30,12 @@ from domain.documents.document import (
 )
 from domain.events import Recorded, unsealed
 from domain.values import Target
-from projections import files, messages, tickets
+from projections import files, messages
 from projections.engine.projection import Projection, Row, Utc, views
 from projections.files import FileLine, Files
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
+from projections.tickets import ticket as tickets
 
 _documents: Final = Table(
     "documents",

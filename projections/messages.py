@@ -37,12 +37,12 @@ from domain.tickets.events import (
     TicketReceived,
     TicketSplitOff,
 )
-from projections import tickets
 from projections.engine.projection import Projection, Row, Utc, views
 from projections.queries.excerpts import excerpt_of
 from projections.queries.full_text import FullText, among, searchable
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
+from projections.tickets import ticket as tickets
 
 _messages: Final = Table(
     "messages",

@@ -8,14 +8,15 @@ from uuid import UUID
 
 from domain.tickets.suggestions import Clues, Reason, suggest
 from domain.values import Target
-from projections import clients, companies, contacts, email_addresses, files, messages, tickets
+from projections import clients, companies, contacts, email_addresses, files, messages
 from projections.engine.projection import Projection
 from projections.files import FileLine, Files
 from projections.messages import FirstMessage
 from projections.queries.name_search import name_key
 from projections.queries.reading import Reading, Shown, reads
 from projections.signature import names_signed
-from projections.tickets import Traces
+from projections.tickets import ticket as tickets
+from projections.tickets.ticket import Traces
 
 VIEWS: Final[tuple[Projection, ...]] = (
     tickets.tickets,

@@ -11,10 +11,11 @@ from sqlalchemy import JSON, BigInteger, Column, RowMapping, String, Table, Uuid
 
 from domain.events import Actor, Recorded, unsealed
 from domain.tickets.events import TicketCommented
-from projections import actors, collaborators, tickets
+from projections import actors, collaborators
 from projections.engine.projection import Key, Projection, Row, Utc, views
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
+from projections.tickets import ticket as tickets
 
 _comments: Final = Table(
     "ticket_comments",

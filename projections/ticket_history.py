@@ -41,11 +41,12 @@ from domain.tickets.events import (
     TicketUnclassified,
 )
 from domain.values import Target
-from projections import actors, collaborators, files, tickets
+from projections import actors, collaborators, files
 from projections.engine.projection import Key, Projection, Row, Utc, views
 from projections.files import Files
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
+from projections.tickets import ticket as tickets
 
 _history: Final = Table(
     "ticket_history",

@@ -16,12 +16,13 @@ from pydantic import Field
 
 from domain.messages.message import Direction
 from domain.values import Target
-from projections import files, messages, tickets
+from projections import files, messages
 from projections.messages import Hit
 from projections.queries.paging import Following, Page, decode_cursor, encode_cursor, page_of
 from projections.queries.reading import Reading, Shown, reads
 from projections.queries.snippets import Snippet, snippet
-from projections.tickets import Assigned, AssignedTo, Filed, InState, TicketLine
+from projections.tickets import ticket as tickets
+from projections.tickets.ticket import Assigned, AssignedTo, Filed, InState, TicketLine
 
 _FEW: Final = 1000
 """So many tickets' messages are all looked into, however often the words occur elsewhere."""

@@ -15,9 +15,10 @@ from api.cli.office import HostOption, PortOption, listen, serve_api, url_of
 from api.cli.session import JsonOption, as_shown, bring_up_to_date, console, print_json, print_table, settings
 from api.cli.tickets import WAITS
 from domain.access import Viewer
-from projections import clients, tickets
+from projections import clients
 from projections.queries.paging import Window
 from projections.queries.reading import Reading
+from projections.tickets import ticket as tickets
 
 _FOLDER: Final = Path("greffier-demo")
 _WHY: Final = {

@@ -11,8 +11,8 @@ import typer
 from api.cli.asking import Asking
 from api.cli.session import CommandFailed
 from domain.values import FILE_KINDS, FileKind
-from projections import tickets
 from projections.queries.reading import Reading
+from projections.tickets import ticket as tickets
 
 ClientOption = Annotated[str | None, typer.Option("--client", help="A client's or prospect's number, name or id.")]
 ContractOption = Annotated[str | None, typer.Option("--contract", help="A contract's policy number or id.")]

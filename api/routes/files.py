@@ -9,7 +9,8 @@ from api import ticket_cards
 from api.operations import Operations
 from domain.targets import AssociateEmailAddress, RemoveEmailAddress
 from domain.values import FileKind, Target
-from projections import documents, targets, tickets
+from projections import documents, targets
+from projections.tickets import ticket as tickets
 
 operation: Final = Operations("targets")
 

@@ -16,11 +16,12 @@ from domain.email_addresses.email_address import email_address_id
 from domain.events import Value
 from domain.targets import AGGREGATES
 from domain.values import EmailAddressText, Target
-from projections import files, tickets
+from projections import files
 from projections.files import FileLine, Files
 from projections.queries.paging import MAX_LIMIT, Page, Window
 from projections.queries.reading import views_of
-from projections.tickets import TicketLine
+from projections.tickets import ticket as tickets
+from projections.tickets.ticket import TicketLine
 
 operation: Final = Operations("filings")
 

@@ -20,10 +20,11 @@ from domain.tickets.events import Correspondent
 from domain.tickets.filing_by_hand import ClassifyTicket, ClientToCreate, SenderAddress, UnclassifyTicket, UndoFiling
 from domain.tickets.ticket import Ticket
 from domain.values import FileKind, Target
-from projections import files, suggestions, ticket_history, ticket_search, tickets
+from projections import files, suggestions, ticket_history, ticket_search
 from projections.queries.full_text import words_of
 from projections.queries.paging import MAX_LIMIT, Following, Page
 from projections.queries.reading import Reading, reads, views_of
+from projections.tickets import ticket as tickets
 
 operation: Final = Operations("tickets", Ticket, "file")
 

@@ -11,7 +11,7 @@ from openapi_pydantic import OpenAPI
 from api.health import LATE_AFTER_SECONDS
 from api.problems import RETRY_AFTER_SECONDS
 from api.routes import office_operations
-from projections.tickets import tickets
+from projections.tickets.ticket import tickets
 from tests.api.letters import letter
 
 

@@ -11,7 +11,8 @@ from domain.events import ERASED
 from domain.tickets.events import TicketClassified
 from domain.tickets.filing import CollaboratorChoice
 from domain.values import Target
-from projections import claims, companies, contacts, contracts, files, targets, tickets
+from projections import claims, companies, contacts, contracts, files, targets
+from projections.tickets import ticket as tickets
 from tests.projections.facts import person, received
 
 CLAIRE, CONTRACT, CLAIM, COMPANY, CONTACT = (UUID(int=number) for number in range(1, 6))

@@ -29,12 +29,12 @@ from projections import (
     office_addresses,
     ticket_comments,
     ticket_history,
-    tickets,
 )
 from projections.engine.projection import Projection
 from projections.office import office_projections
 from projections.queries.paging import BadCursor, Window, encode_cursor, paged
 from projections.queries.reading import views_of
+from projections.tickets import ticket as tickets
 from tests.projections.conftest import reading
 from tests.projections.facts import ADDRESS, filed, joined, person, received, target
 

@@ -17,8 +17,9 @@ from domain.tickets.events import (
     TicketUnclassified,
 )
 from domain.tickets.filing import AddressOwned, CollaboratorChoice
-from projections import files, tickets
+from projections import files
 from projections.queries.paging import BadCursor
+from projections.tickets import ticket as tickets
 from tests.projections.facts import ADDRESS, filed, person, received, sharing, target
 
 CLAIRE, BRUNO = UUID(int=1), UUID(int=2)

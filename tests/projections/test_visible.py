@@ -30,11 +30,11 @@ from projections import (
     ticket_comments,
     ticket_history,
     ticket_search,
-    tickets,
 )
 from projections.office import office_projections
 from projections.queries.paging import Following, Window
 from projections.queries.reading import Reading
+from projections.tickets import ticket as tickets
 from tests.projections.facts import filed, person, received
 
 CLAIRE, BRUNO, COMPANY = UUID(int=1), UUID(int=2), UUID(int=3)

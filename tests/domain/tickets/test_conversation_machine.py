@@ -37,11 +37,12 @@ from domain.tickets.handling import BringBackTicket, CloseTicket, DismissTicket
 from domain.tickets.refusals import FirstMessageStays, NothingToUndo, TicketIsDismissed, TicketWasMerged
 from domain.tickets.ticket import Ticket
 from domain.values import Target
-from projections import messages, tickets
+from projections import messages
 from projections.engine.engine import Engine
 from projections.office import office_projections
 from projections.queries.paging import Window
 from projections.queries.reading import Reading
+from projections.tickets import ticket as tickets
 from tests.correspondence import Letter, taken_in
 
 ANNE, BRUNO, CONTRACT = (UUID(int=number) for number in range(1, 4))

@@ -51,11 +51,12 @@ from domain.tickets.handling import (
 from domain.tickets.refusals import NoSenderAddress, TicketIsClosed, TicketIsDismissed
 from domain.tickets.ticket import Ticket
 from domain.values import Target
-from projections import email_addresses, ticket_comments, tickets
+from projections import email_addresses, ticket_comments
 from projections.engine.engine import Engine
 from projections.office import office_projections
 from projections.queries.paging import Window
 from projections.queries.reading import Reading
+from projections.tickets import ticket as tickets
 
 ADDRESSES = ("claire@example.fr", "famille@example.fr", None)
 WAYS = ("associate", "share", "move")
