@@ -35,7 +35,7 @@ from projections.engine.projection import Projection, Row, Utc, views
 from projections.files import FileLine, Files
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
-from projections.tickets import ticket as tickets
+from projections.tickets import ticket
 
 _documents: Final = Table(
     "documents",
@@ -147,10 +147,10 @@ def of_file(session: Reading, file: Target, window: Window) -> Page[DocumentLine
     return _page(session, window, under)
 
 
-@reads(documents, tickets.tickets, messages.messages, *files.VIEWS)
+@reads(documents, ticket.tickets, messages.messages, *files.VIEWS)
 def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[DocumentLine] | None:
     """What the attachments of a ticket's messages became, the latest indexed first. Raises `BadCursor`."""
-    if not tickets.exists(session, ticket_id):
+    if not ticket.exists(session, ticket_id):
         return None
     return _page(session, window, _documents.c.mail_id.in_(messages.ids_on(session, ticket_id)))
 

@@ -10,7 +10,7 @@ from api.operations import Operations
 from domain.targets import AssociateEmailAddress, RemoveEmailAddress
 from domain.values import FileKind, Target
 from projections import documents, targets
-from projections.tickets import ticket as tickets
+from projections.tickets import inbox
 
 operation: Final = Operations("targets")
 
@@ -21,7 +21,7 @@ def offer_tickets(operation: Operations, kind: FileKind) -> None:
     """Adds the list of a file's tickets: those filed on it, and on the files under it."""
     summary = f"The tickets of {_in_words(kind)}"
     operation.lists(
-        f"{_path(operation, kind)}/tickets", summary, tickets.of_file, given=_the(kind), shown=ticket_cards.rows
+        f"{_path(operation, kind)}/tickets", summary, inbox.of_file, given=_the(kind), shown=ticket_cards.rows
     )
 
 

@@ -24,7 +24,7 @@ from projections import files, suggestions, ticket_history, ticket_search
 from projections.queries.full_text import words_of
 from projections.queries.paging import MAX_LIMIT, Following, Page
 from projections.queries.reading import Reading, reads, views_of
-from projections.tickets import ticket as tickets
+from projections.tickets import inbox
 
 operation: Final = Operations("tickets", Ticket, "file")
 
@@ -38,10 +38,10 @@ def _searchable(text: str | None) -> str | None:
 class Search(AtPosition, Following):
     """What is sought. Pages follow by their cursors: what comes meanwhile would shift their numbers."""
 
-    filed: tickets.Filed = None
-    state: tickets.InState = None
-    assigned: tickets.Assigned = None
-    assigned_to: tickets.AssignedTo = None
+    filed: inbox.Filed = None
+    state: inbox.InState = None
+    assigned: inbox.Assigned = None
+    assigned_to: inbox.AssignedTo = None
     text: Annotated[ticket_search.TextSought, AfterValidator(_searchable)] = None
     since: Annotated[
         periods.DayOrMoment | None,
@@ -123,7 +123,7 @@ class TicketFiled(Changed):
     also: runs.RunDone | None = Field(None, description="What became of the others; null where none was named")
 
 
-operation.lists("/tickets", "The inbox", tickets.inbox, shown=ticket_cards.rows)
+operation.lists("/tickets", "The inbox", inbox.inbox, shown=ticket_cards.rows)
 
 
 @operation("GET", "/tickets/search", "Search tickets", query_model=Search, answers={200: Page[ticket_search.Found]})
@@ -163,14 +163,14 @@ def _file(query: Search) -> Target | None:
     return None
 
 
-operation.shows("/tickets/{ticket_id}", "One ticket", tickets.ticket, shown=ticket_cards.card)
+operation.shows("/tickets/{ticket_id}", "One ticket", inbox.ticket, shown=ticket_cards.card)
 operation.lists("/tickets/{ticket_id}/history", "A ticket's history", ticket_history.of_ticket)
 
 
-@reads(*views_of(tickets.ticket))
+@reads(*views_of(inbox.ticket))
 def prefill(session: Reading, ticket_id: UUID) -> Prefill | None:
     """What a dossier created from this ticket begins with. An automatic message proposes nobody."""
-    ticket = tickets.ticket(session, ticket_id)
+    ticket = inbox.ticket(session, ticket_id)
     if ticket is None:
         return None
     if ticket.automatic:
@@ -194,12 +194,12 @@ def list_same_sender(call: Call) -> Reply:
     """The other tickets from this ticket's correspondent that are on no file: to be filed in the same step as it."""
     ticket_id: UUID = call.path.ticket_id
     with call.reading(*suggestions.VIEWS) as session:
-        ticket = found(Ticket.kind, ticket_id, tickets.ticket(session, ticket_id))
+        ticket = found(Ticket.kind, ticket_id, inbox.ticket(session, ticket_id))
         address = ticket.forwarded.address if ticket.forwarded else ticket.from_address
         if address is None:
             return Reply(Page[ticket_cards.TicketRow](items=[], total=0 if call.query.total else None))
         sender_id = email_address_id(call.greffier.log, address)
-        page = tickets.unfiled_of_sender(session, sender_id, call.query, but=ticket_id)
+        page = inbox.unfiled_of_sender(session, sender_id, call.query, but=ticket_id)
         return Reply(ticket_cards.rows(session, page))
 
 

@@ -22,7 +22,7 @@ def queries():
 
 def test_every_query_is_asked_by_a_viewer():
     found = {name: get_type_hints(query)["session"] for name, query in queries()}
-    assert "projections.tickets.ticket.inbox" in found
+    assert "projections.tickets.inbox.inbox" in found
     assert {name for name, asked_with in found.items() if asked_with is not Reading} == set()
 
 
