@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -84,6 +84,109 @@ class ViewStatus:
     error: str | None
 
 
+def status(
+    log: EventReader, store: ReadStore, projections: Iterable[Projection], fingerprints: Mapping[str, str]
+) -> list[ViewStatus]:
+    """How every view stands; `fingerprints` are those of today's code."""
+    stored = store.views()
+    head = log.head()
+    return [
+        _status(log, projection, stored.get(projection.name), fingerprints[projection.name], head)
+        for projection in projections
+    ]
+
+
+def _status(
+    log: EventReader, projection: Projection, view: StoredView | None, fingerprint: str, head: int
+) -> ViewStatus:
+    position = view.position if view else 0
+    waits_since = log.recorded_at(position + 1) if position < head else None
+    now = datetime.now(UTC)
+    moves = view and view.moved_at and (now - view.moved_at).total_seconds() < _STANDS_STILL_SECONDS
+    return ViewStatus(
+        name=projection.name,
+        version=projection.version,
+        state=_state(view, fingerprint),
+        position=position,
+        lag=max(head - position, 0),
+        lag_seconds=max((now - waits_since).total_seconds(), 0.0) if waits_since else 0.0,
+        rate=view.rate if view and moves else 0.0,
+        rebuilt_to=view.rebuilt_to if view else None,
+        error=view.error if view else None,
+    )
+
+
+def _state(view: StoredView | None, fingerprint: str) -> ViewStanding:
+    if view is None:
+        return "missing"
+    if view.state == "building" or view.fingerprint == fingerprint:
+        return view.state
+    return "outdated"
+
+
+class Readers:
+    """Those who wait until views have come as far as they ask, whichever process projects them."""
+
+    def __init__(self, store: ReadStore, fingerprints: Mapping[str, str]) -> None:
+        self._store = store
+        self._fingerprints = fingerprints
+        self._moved = threading.Condition()
+        self._moves = 0
+
+    def wait_for(self, position: int, names: Collection[str], timeout: float) -> bool:
+        """Waits until these views have reached `position`, whichever process projects them: whether they have."""
+        with self.reading_at(position, names, timeout) as connection:
+            return connection is not None
+
+    @contextmanager
+    def reading_at(self, position: int, names: Collection[str], timeout: float) -> Iterator[Connection | None]:
+        """One state of the views in which these have reached `position`; or None, where that takes too long."""
+        deadline = time.monotonic() + timeout
+        while True:
+            with self._store.reading() as connection:
+                if not self._short_of(position, names, self._store.views(connection)):
+                    yield connection
+                    return
+            if not self._await_views(position, names, deadline):
+                yield None
+                return
+
+    def tell_moved(self) -> None:
+        """Wakes them, to look again."""
+        with self._moved:
+            self._moves += 1
+            self._moved.notify_all()
+
+    def _await_views(self, position: int, names: Collection[str], deadline: float) -> bool:
+        """Whether these views reach `position` in time. One that stopped is waited for by nobody."""
+        pause = _FIRST_POLL_SECONDS
+        while True:
+            moves = self._moves
+            views = self._store.views()
+            short = self._short_of(position, names, views)
+            left = deadline - time.monotonic()
+            if not short:
+                return True
+            if left <= 0 or any(name in views and views[name].state == "faulted" for name in short):
+                return False
+            self._await_move(moves, min(left, pause))  # another process's engine tells nobody here
+            pause = min(1.5 * pause, _POLL_SECONDS)
+
+    def _short_of(self, position: int, names: Collection[str], views: Mapping[str, StoredView]) -> list[str]:
+        """Those that can't answer for `position`; what another version of its code built can't."""
+        return [
+            name
+            for name in names
+            if (view := views.get(name)) is None
+            or view.fingerprint != self._fingerprints.get(name)
+            or view.position < position
+        ]
+
+    def _await_move(self, seen: int, timeout: float) -> None:
+        with self._moved:
+            self._moved.wait_for(lambda: self._moves != seen, timeout)
+
+
 class Engine:
     """Keeps the views of `store` up with `log`. One engine at a time holds the store (`ReadStore.lock`)."""
 
@@ -93,8 +196,7 @@ class Engine:
         self._projections = {projection.name: projection for projection in projections}
         self._fingerprints = {projection.name: projection.fingerprint for projection in projections}
         self._projecting = threading.RLock()
-        self._moved = threading.Condition()
-        self._moves = 0
+        self._readers = Readers(store, self._fingerprints)
         self._beat: Callable[[], None] = _no_beat
         self._kept_up_to = -1
         self._known: dict[str, StoredView] | None = None
@@ -226,7 +328,7 @@ class Engine:
             return True  # what is so now has to be looked at
         if known and not any(share.fault for share in shares):
             self._known = known | {view.name: replace(view, position=batch.last) for view in views}
-        self._tell_moved()
+        self._readers.tell_moved()
         return True
 
     def catch_up(self, progress: Progress = no_progress) -> None:
@@ -238,46 +340,13 @@ class Engine:
 
     def wait_for(self, position: int, names: Collection[str], timeout: float) -> bool:
         """Waits until these views have reached `position`, whichever process projects them: whether they have."""
-        with self.reading_at(position, names, timeout) as connection:
-            return connection is not None
+        return self._readers.wait_for(position, names, timeout)
 
-    @contextmanager
-    def reading_at(self, position: int, names: Collection[str], timeout: float) -> Iterator[Connection | None]:
+    def reading_at(
+        self, position: int, names: Collection[str], timeout: float
+    ) -> AbstractContextManager[Connection | None]:
         """One state of the views in which these have reached `position`; or None, where that takes too long."""
-        deadline = time.monotonic() + timeout
-        while True:
-            with self._store.reading() as connection:
-                if not self._short_of(position, names, self._store.views(connection)):
-                    yield connection
-                    return
-            if not self._await_views(position, names, deadline):
-                yield None
-                return
-
-    def _await_views(self, position: int, names: Collection[str], deadline: float) -> bool:
-        """Whether these views reach `position` in time. One that stopped is waited for by nobody."""
-        pause = _FIRST_POLL_SECONDS
-        while True:
-            moves = self._moves
-            views = self._store.views()
-            short = self._short_of(position, names, views)
-            left = deadline - time.monotonic()
-            if not short:
-                return True
-            if left <= 0 or any(name in views and views[name].state == "faulted" for name in short):
-                return False
-            self._await_move(moves, min(left, pause))  # another process's engine tells nobody here
-            pause = min(1.5 * pause, _POLL_SECONDS)
-
-    def _short_of(self, position: int, names: Collection[str], views: Mapping[str, StoredView]) -> list[str]:
-        """Those that can't answer for `position`; what another version of its code built can't."""
-        return [
-            name
-            for name in names
-            if (view := views.get(name)) is None
-            or view.fingerprint != self._fingerprints.get(name)
-            or view.position < position
-        ]
+        return self._readers.reading_at(position, names, timeout)
 
     def _is_stale(self, projection: Projection, view: StoredView | None, head: int) -> bool:
         """Whether a view is missing, out of date, far behind, asked to be rebuilt, or ahead of a log put back from a copy."""
@@ -314,8 +383,8 @@ class Engine:
                 build.start(writer)
                 if build.projection.name not in stored:
                     writer.put(StoredView(build.projection.name, "", 0, 0, "building"))
-        with _many_objects(), _Writing(self._store) as writing:
-            self._fold_aside(builds, writing, _Noted(self._store, [p.name for p in projections], progress))
+        with many_objects(), Writing(self._store) as writing:
+            self._fold_aside(builds, writing, Noted(self._store, [p.name for p in projections], progress))
             for step in chain.from_iterable(build.finish() for build in builds):
                 writing.take([step])
                 self._go_on_meanwhile()
@@ -334,7 +403,7 @@ class Engine:
         with suppress(Unavailable):  # a large one may hold SQLite's only write lock for long
             self._keep_up()
 
-    def _fold_aside(self, builds: list[Build], writing: _Writing, progress: Progress) -> None:
+    def _fold_aside(self, builds: list[Build], writing: Writing, progress: Progress) -> None:
         """Folds the whole log, while the live views follow it."""
         position = 0
         while position < (head := self._log.head()) and (healthy := [build for build in builds if build.is_healthy]):
@@ -370,7 +439,7 @@ class Engine:
                     time.sleep(_SWAP_PAUSE_SECONDS)
                 else:
                     self._known = None
-                    self._tell_moved()
+                    self._readers.tell_moved()
                     return
             if time.monotonic() > warn_at:
                 _log.warning("the view %s is built, and waits for old readers of the store", build.projection.name)
@@ -390,35 +459,7 @@ class Engine:
 
     def status(self) -> list[ViewStatus]:
         """Every view's state: live, faulted, behind another version of its code (`outdated`), or `missing`."""
-        stored = self._store.views()
-        head = self._log.head()
-        return [
-            self._status(projection, stored.get(projection.name), head) for projection in self._projections.values()
-        ]
-
-    def _status(self, projection: Projection, view: StoredView | None, head: int) -> ViewStatus:
-        position = view.position if view else 0
-        waits_since = self._log.recorded_at(position + 1) if position < head else None
-        now = datetime.now(UTC)
-        moves = view and view.moved_at and (now - view.moved_at).total_seconds() < _STANDS_STILL_SECONDS
-        return ViewStatus(
-            name=projection.name,
-            version=projection.version,
-            state=self._state(view),
-            position=position,
-            lag=max(head - position, 0),
-            lag_seconds=max((now - waits_since).total_seconds(), 0.0) if waits_since else 0.0,
-            rate=view.rate if view and moves else 0.0,
-            rebuilt_to=view.rebuilt_to if view else None,
-            error=view.error if view else None,
-        )
-
-    def _state(self, view: StoredView | None) -> ViewStanding:
-        if view is None:
-            return "missing"
-        if view.state == "building" or view.fingerprint == self._fingerprints[view.name]:
-            return view.state
-        return "outdated"
+        return status(self._log, self._store, self._projections.values(), self._fingerprints)
 
     def verify(self, name: str, progress: Progress = no_progress) -> Verification:
         """Compares a view with a naive replay (`replay.verify`). Raises `UnknownView` and `CannotFold`."""
@@ -470,15 +511,6 @@ class Engine:
     def _reached(self) -> int:
         return min((view.position for view in self._live_views(self._store.views())), default=self._log.head())
 
-    def _await_move(self, seen: int, timeout: float) -> None:
-        with self._moved:
-            self._moved.wait_for(lambda: self._moves != seen, timeout)
-
-    def _tell_moved(self) -> None:
-        with self._moved:
-            self._moves += 1
-            self._moved.notify_all()
-
 
 def _no_beat() -> None:
     """Nobody stops who is not run."""
@@ -500,7 +532,7 @@ class _Beat:
             self._confirmed = time.monotonic()
 
 
-class _Noted:
+class Noted:
     """Tells whoever watches how far a build is, here and, once a second, in the store."""
 
     def __init__(self, store: ReadStore, names: Collection[str], progress: Progress) -> None:
@@ -522,7 +554,7 @@ class _Noted:
         self._progress(done, total)
 
 
-class _Writing:
+class Writing:
     """Takes the steps of builds in a thread of its own, one after the other: folding goes on while a store writes."""
 
     def __init__(self, store: ReadStore) -> None:
@@ -556,7 +588,7 @@ class _Writing:
 
 
 @contextmanager
-def _many_objects() -> Iterator[None]:
+def many_objects() -> Iterator[None]:
     """Spares the collector the rows that a build holds: it would look through all of them again and again."""
     gc.freeze()
     gc.disable()
