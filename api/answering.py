@@ -33,7 +33,6 @@ from domain.aggregates import NotFound, Refusal
 from domain.values import Target
 from projections import targets
 from projections.queries.reading import Reading
-from projections.targets import TargetLine, Targets
 
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9]{1,18})"')
 _KEY: Final = re.compile(r"[!-~]{1,255}")
@@ -118,7 +117,7 @@ def _named(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, Any]
     return {name: line if isinstance(error.facts()[name], tuple) else line[0] for name, line in lines.items()}
 
 
-def labelled(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, list[TargetLine]]:
+def labelled(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, list[targets.TargetLine]]:
     """The files that a refusal's facts name, as the viewer may see them called."""
     named = {name: several for name, fact in error.facts().items() if (several := _targets(fact))}
     if not named:
@@ -128,8 +127,8 @@ def labelled(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, li
     with greffier.engine.reading_at(0, names, 0) as connection:
         if connection is None:
             return {}  # there is no such view yet
-        known = Targets(Reading(connection, viewer), [one for several in named.values() for one in several])
-    return {name: [known.line(one)[0] for one in several] for name, several in named.items()}
+        known = targets.Targets(Reading(connection, viewer), [one for targets in named.values() for one in targets])
+    return {name: [known.line(one)[0] for one in targets] for name, targets in named.items()}
 
 
 def _targets(fact: object) -> list[Target]:

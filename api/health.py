@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from adapters.databases import StoreUnavailable
 from api.bootstrap import Greffier, has_office
-from projections.engine.engine import ViewStanding, ViewStatus
+from projections.engine.status import ViewStanding, ViewStatus
 
 LATE_AFTER_SECONDS: Final = 5.0
 """How long an event may wait for a view, unless views are being rebuilt."""

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from adapters.databases import StoreUnavailable
 from api.bootstrap import Greffier
 from api.health import stores
-from projections.engine.engine import ViewStatus
+from projections.engine.status import ViewStatus
 
 _SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STATES: Final = ("live", "faulted", "building", "outdated", "missing")

@@ -17,7 +17,7 @@ from domain.commands import Command
 from domain.events import Actor
 from domain.tickets.filing_by_hand import ClassifyTicket, UnclassifyTicket, UndoFiling
 from domain.values import Target
-from projections.tickets import TicketLine
+from projections.tickets.inbox import TicketLine
 
 
 class NotChanged(BaseModel):

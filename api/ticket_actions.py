@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from projections.tickets import TicketLine
+from projections.tickets.inbox import TicketLine
 
 
 def here(ticket: TicketLine) -> bool:

@@ -14,7 +14,7 @@ from projections import suggestions
 from projections.queries.paging import Page
 from projections.queries.reading import Reading, reads
 from projections.suggestions import Suggestion
-from projections.tickets import TicketDetails, TicketLine
+from projections.tickets.inbox import TicketDetails, TicketLine
 
 _TICKET: Final = "/tickets/{ticket_id}/"
 

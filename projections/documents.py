@@ -30,11 +30,12 @@ from domain.documents.document import (
 )
 from domain.events import Recorded, unsealed
 from domain.values import Target
-from projections import messages, targets, tickets
+from projections import messages, targets
 from projections.engine.projection import Projection, Row, Utc, views
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
 from projections.targets import TargetLine, Targets
+from projections.tickets import ticket
 
 _documents: Final = Table(
     "documents",
@@ -146,10 +147,10 @@ def of_file(session: Reading, file: Target, window: Window) -> Page[DocumentLine
     return _page(session, window, under)
 
 
-@reads(documents, tickets.tickets, messages.messages, *targets.VIEWS)
+@reads(documents, ticket.tickets, messages.messages, *targets.VIEWS)
 def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[DocumentLine] | None:
     """What the attachments of a ticket's messages became, the latest indexed first. Raises `BadCursor`."""
-    if not tickets.exists(session, ticket_id):
+    if not ticket.exists(session, ticket_id):
         return None
     return _page(session, window, _documents.c.mail_id.in_(messages.ids_on(session, ticket_id)))
 

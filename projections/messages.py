@@ -37,12 +37,12 @@ from domain.tickets.events import (
     TicketReceived,
     TicketSplitOff,
 )
-from projections import tickets
 from projections.engine.projection import Projection, Row, Utc, views
 from projections.queries.excerpts import excerpt_of
 from projections.queries.full_text import FullText, among, searchable
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
+from projections.tickets import ticket
 
 _messages: Final = Table(
     "messages",
@@ -180,10 +180,10 @@ class MessageLine(Shown):
     """Whose message it passes on; null where it passes on none."""
 
 
-@reads(tickets.tickets, messages)
+@reads(ticket.tickets, messages)
 def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[MessageLine] | None:
     """The messages of a ticket, in the order in which they came. Raises `BadCursor`."""
-    if not tickets.exists(session, ticket_id):
+    if not ticket.exists(session, ticket_id):
         return None
     listing = select(_messages).where(_messages.c.ticket_id == ticket_id)
     return paged(

@@ -8,17 +8,19 @@ from uuid import UUID
 
 from domain.tickets.suggestions import Clues, Reason, suggest
 from domain.values import Target
-from projections import clients, companies, contacts, email_addresses, messages, targets, tickets
+from projections import clients, companies, contacts, email_addresses, messages, targets
 from projections.engine.projection import Projection
 from projections.messages import FirstMessage
 from projections.queries.name_search import name_key
 from projections.queries.reading import Reading, Shown, reads
 from projections.signature import names_signed
 from projections.targets import TargetLine, Targets
-from projections.tickets import Traces
+from projections.tickets import traces
+from projections.tickets.ticket import tickets
+from projections.tickets.traces import Traces
 
 VIEWS: Final[tuple[Projection, ...]] = (
-    tickets.tickets,
+    tickets,
     messages.messages,
     email_addresses.email_addresses,
     *targets.VIEWS,
@@ -42,10 +44,10 @@ class Suggestion(Shown):
 @reads(*VIEWS)
 def suggestions(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, list[Suggestion]]:
     """For each of these tickets, the files that it could go to but for the one that it is on: the strongest first."""
-    traces = tickets.traces(session, ticket_ids)
-    first = messages.first_of(session, traces)
-    gathered = _Gathered(session, traces, first)
-    clues = {ticket_id: gathered.clues(trace, first.get(ticket_id)) for ticket_id, trace in traces.items()}
+    told = traces.traces(session, ticket_ids)
+    first = messages.first_of(session, told)
+    gathered = _Gathered(session, told, first)
+    clues = {ticket_id: gathered.clues(trace, first.get(ticket_id)) for ticket_id, trace in told.items()}
     names = Targets(session, (target for one in clues.values() for target in _targets(one)))
 
     return {
@@ -57,7 +59,7 @@ def suggestions(session: Reading, ticket_ids: Iterable[UUID]) -> dict[UUID, list
                 reasons=list(one.reasons),
             )
             for one in suggest(known, names.lineage)
-            if names.knows(one.target) and one.target != traces[ticket_id].filed_on
+            if names.knows(one.target) and one.target != told[ticket_id].filed_on
         ]
         for ticket_id, known in clues.items()
     }
@@ -72,15 +74,15 @@ def _targets(clues: Clues) -> Iterable[Target]:
 class _Gathered:
     """What the read models tell about some tickets, each asked once."""
 
-    def __init__(self, session: Reading, traces: Mapping[UUID, Traces], first: Mapping[UUID, FirstMessage]) -> None:
-        senders = {trace.sender_id for trace in traces.values() if trace.sender_id}
+    def __init__(self, session: Reading, told: Mapping[UUID, Traces], first: Mapping[UUID, FirstMessage]) -> None:
+        senders = {trace.sender_id for trace in told.values() if trace.sender_id}
         self._owners = email_addresses.owners_of(session, senders)
-        self._for_sender = tickets.filed_for_senders(session, senders)
-        domains = {trace.sender_domain for trace in traces.values() if trace.sender_domain}
-        self._for_domain = tickets.filed_for_domains(session, domains)
+        self._for_sender = traces.filed_for_senders(session, senders)
+        domains = {trace.sender_domain for trace in told.values() if trace.sender_domain}
+        self._for_domain = traces.filed_for_domains(session, domains)
         references = {reference for message in first.values() for reference in message.references}
         under = messages.tickets_under(session, references)
-        filed_on = tickets.filed_on(session, {ticket_id for found in under.values() for ticket_id in found})
+        filed_on = traces.filed_on(session, {ticket_id for found in under.values() for ticket_id in found})
         self._conversations = {
             reference: [filed_on[ticket_id] for ticket_id in found if ticket_id in filed_on]
             for reference, found in under.items()

@@ -11,10 +11,11 @@ from sqlalchemy import JSON, BigInteger, Column, RowMapping, String, Table, Uuid
 
 from domain.events import Actor, Recorded, unsealed
 from domain.tickets.events import TicketCommented
-from projections import actors, collaborators, tickets
+from projections import actors, collaborators
 from projections.engine.projection import Key, Projection, Row, Utc, views
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
+from projections.tickets import ticket
 
 _comments: Final = Table(
     "ticket_comments",
@@ -65,10 +66,10 @@ class TicketComment(Shown):
     """On several lines, where it was written so."""
 
 
-@reads(tickets.tickets, ticket_comments, collaborators.collaborators)
+@reads(ticket.tickets, ticket_comments, collaborators.collaborators)
 def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[TicketComment] | None:
     """What collaborators noted on the ticket and on those that were merged into it, oldest first. Raises `BadCursor`."""
-    if not tickets.exists(session, ticket_id):
+    if not ticket.exists(session, ticket_id):
         return None
 
     def told(rows: Sequence[RowMapping]) -> list[TicketComment]:
@@ -76,5 +77,5 @@ def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[TicketC
         names = actors.labels(session, set(authors))
         return [TicketComment.of(row, who=names[author]) for row, author in zip(rows, authors, strict=True)]
 
-    listing = select(_comments).where(_comments.c.ticket_id.in_(tickets.with_absorbed(session, ticket_id)))
+    listing = select(_comments).where(_comments.c.ticket_id.in_(ticket.with_absorbed(session, ticket_id)))
     return paged(session, listing, window, _comments.c.position, items=told)

@@ -41,11 +41,12 @@ from domain.tickets.events import (
     TicketUnclassified,
 )
 from domain.values import Target
-from projections import actors, collaborators, targets, tickets
+from projections import actors, collaborators, targets
 from projections.engine.projection import Key, Projection, Row, Utc, views
 from projections.queries.paging import Page, Window, paged
 from projections.queries.reading import Reading, Shown, reads
 from projections.targets import Targets
+from projections.tickets import ticket
 
 _history: Final = Table(
     "ticket_history",
@@ -115,13 +116,13 @@ class HistoryLine(Shown):
     """All of it, in French."""
 
 
-@reads(ticket_history, tickets.tickets, *targets.VIEWS, collaborators.collaborators)
+@reads(ticket_history, ticket.tickets, *targets.VIEWS, collaborators.collaborators)
 def of_ticket(session: Reading, ticket_id: UUID, window: Window) -> Page[HistoryLine] | None:
     """Who did what, when and why, in sentences, oldest first; what happened to tickets merged into it, too.
 
     Raises `BadCursor`.
     """
-    of_ticket = select(_history).where(_history.c.ticket_id.in_(tickets.with_absorbed(session, ticket_id)))
+    of_ticket = select(_history).where(_history.c.ticket_id.in_(ticket.with_absorbed(session, ticket_id)))
 
     def told(rows: Sequence[RowMapping]) -> list[HistoryLine]:
         people = {Actor.model_validate(row["actor"]) for row in rows}

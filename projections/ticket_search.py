@@ -16,12 +16,14 @@ from pydantic import Field
 
 from domain.messages.message import Direction
 from domain.values import Target
-from projections import messages, targets, tickets
+from projections import messages, targets
 from projections.messages import Hit
 from projections.queries.paging import Following, Page, decode_cursor, encode_cursor, page_of
 from projections.queries.reading import Reading, Shown, reads
 from projections.queries.snippets import Snippet, snippet
-from projections.tickets import Assigned, AssignedTo, Filed, InState, TicketLine
+from projections.tickets import inbox
+from projections.tickets.inbox import Assigned, AssignedTo, Filed, InState, TicketLine
+from projections.tickets.ticket import tickets
 
 _FEW: Final = 1000
 """So many tickets' messages are all looked into, however often the words occur elsewhere."""
@@ -68,7 +70,7 @@ class Found(Shown):
     """A piece of that part in which words stand; without words, how the body begins."""
 
 
-@reads(messages.messages, tickets.tickets, *targets.VIEWS)
+@reads(messages.messages, tickets, *targets.VIEWS)
 def search(
     session: Reading,
     window: Following,
@@ -90,7 +92,7 @@ def search(
     """
     upto, last = decode_cursor(window.cursor, int, int) if window.cursor is not None else (None, None)
     sought = messages.Sought(text=text, since=since, before=before, direction=direction)
-    ids = tickets.ids_where(
+    ids = inbox.ids_where(
         session,
         filed=filed,
         state=state,
@@ -106,7 +108,7 @@ def search(
         found = messages.newest_hits_on(session, sought, few, upto=upto, before=last, limit=window.limit + 1)
     first = found[0].received_position if upto is None and found else upto
     hits, next_cursor = page_of(found, window.limit, lambda hit: encode_cursor(first, hit.received_position))
-    lines = tickets.lines(session, [hit.ticket_id for hit in hits])
+    lines = inbox.lines(session, [hit.ticket_id for hit in hits])
     return Page(items=[_found(hit, lines[hit.ticket_id], text or "") for hit in hits], next_cursor=next_cursor)
 
 

@@ -94,7 +94,7 @@ def test_who_writes_the_files_of_a_page_has_what_it_says(page, tmp_path):
     _run(house, "ruff", "check", *written)
     _run(house, "ruff", "format", "--check", *written)
     tests = [name for name in written if name.startswith("tests/")]
-    tests += ["tests/projections/test_ticket_history.py", "tests/projections/test_tickets.py"]
+    tests += ["tests/projections/test_ticket_history.py", "tests/projections/tickets/test_tickets.py"]
     tests += ["tests/adapters/event_store/test_golden.py", "tests/test_event_schemas.py", "tests/api/test_described.py"]
     _run(house, "pytest", "-q", "-p", "no:cacheprovider", "-k", "not postgres", *tests)
 

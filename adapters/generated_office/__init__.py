@@ -14,7 +14,8 @@ from random import Random
 from adapters.event_store.log import EventLog
 from adapters.event_store.mapper import Draft
 from adapters.files import FileStore
-from adapters.generated_office.history import Extent, History, Tell, TooFewEvents, Truth
+from adapters.generated_office.correspondents import Tell, Truth
+from adapters.generated_office.history import Extent, History, TooFewEvents
 from adapters.generated_office.letters import store_letters
 from adapters.generated_office.streams import StreamsInMemory
 from domain.office.office import OFFICE_ID, Office

@@ -278,6 +278,7 @@ def plain(name: str) -> str:
 
 OFFICE_NAME: Final = "Cabinet Valombreuse Assurances"
 OFFICE_DOMAIN: Final = "cabinet-valombreuse.example"
+PARTNER_KINDS: Final = frozenset(("company", "contact"))
 
 _LARGEST_STAFF: Final = 24
 _SHARE_THAT_WRITES_MOST: Final = 0.02

@@ -15,9 +15,10 @@ from api.cli.office import HostOption, PortOption, listen, serve_api, url_of
 from api.cli.session import JsonOption, as_shown, bring_up_to_date, console, print_json, print_table, settings
 from api.cli.tickets import WAITS
 from domain.access import Viewer
-from projections import clients, tickets
+from projections import clients
 from projections.queries.paging import Window
 from projections.queries.reading import Reading
+from projections.tickets import inbox
 
 _FOLDER: Final = Path("greffier-demo")
 _WHY: Final = {
@@ -59,7 +60,7 @@ def demo(
 def _summary(greffier: Greffier, imported: dict[str, int]) -> dict[str, Any]:
     with greffier.views.reading() as connection:
         session = Reading(connection, Viewer(collaborator_id=find_collaborator(greffier.log, None)))
-        standing = tickets.counts(session)
+        standing = inbox.counts(session)
         dossiers = clients.search(session, Window(limit=1, total=True)).total
     quarantined = [{"origin": e.origin, "reason": e.reason} for e in greffier.desk.quarantined(limit=20)]
     return {"dossiers": dossiers, "imported": imported, "tickets": standing, "quarantined": quarantined}

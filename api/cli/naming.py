@@ -11,8 +11,8 @@ import typer
 from api.cli.asking import Asking
 from api.cli.session import CommandFailed
 from domain.values import TARGET_KINDS, TargetKind
-from projections import tickets
 from projections.queries.reading import Reading
+from projections.tickets.ticket import numbered
 
 ClientOption = Annotated[str | None, typer.Option("--client", help="A client's or prospect's number, name or id.")]
 ContractOption = Annotated[str | None, typer.Option("--contract", help="A contract's policy number or id.")]
@@ -56,7 +56,7 @@ def find_ticket(office: Asking, ticket: str) -> UUID:
         number = int(ticket)
         with office.greffier.views.reading() as connection:
             known = Reading(connection, office.viewer)
-            found = tickets.numbered(known, number) if number < 1 << 31 else None  # no column holds a larger one
+            found = numbered(known, number) if number < 1 << 31 else None  # no column holds a larger one
         if found is None:
             raise CommandFailed(f"there is no ticket number {ticket}")
         return found

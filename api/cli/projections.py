@@ -26,7 +26,8 @@ from api.cli.session import (
     print_table,
     progress_bar,
 )
-from projections.engine.engine import UnknownView, ViewStatus
+from projections.engine.engine import UnknownView
+from projections.engine.status import ViewStatus
 from projections.office import office_projections
 
 projections = typer.Typer(help="The read models: status, run, rebuild, verify, retry, explain.", no_args_is_help=True)

@@ -11,17 +11,17 @@ from api import runs
 from api.calls import AtPosition, Call, Listing, Reply
 from api.operations import Operations
 from api.parameters import AS_JSON
-from api.runs import RunDone
 from domain.aggregates import NotFound
 from domain.email_addresses.email_address import email_address_id
 from domain.events import Value
 from domain.targets import AGGREGATES
 from domain.values import EmailAddressText, Target
-from projections import targets, tickets
+from projections import targets
 from projections.queries.paging import MAX_LIMIT, Page, Window
 from projections.queries.reading import views_of
 from projections.targets import TargetLine, Targets
-from projections.tickets import TicketLine
+from projections.tickets import inbox
+from projections.tickets.inbox import TicketLine
 
 operation: Final = Operations("filings")
 
@@ -103,7 +103,7 @@ class FilingRun(BaseModel):
     on: Annotated[Target | None, Field(description="Where they go; null: off their file")]
 
 
-_RUN: Final[dict[str, Any]] = {"answers": {200: RunDone}, "is_command": True}
+_RUN: Final[dict[str, Any]] = {"answers": {200: runs.RunDone}, "is_command": True}
 
 
 @operation(
@@ -121,11 +121,11 @@ def preview_filings(call: Call) -> Reply:
     Give the tickets with their versions to `POST /filings`: one that somebody changed meanwhile stays as it is then.
     """
     selection: Selection = call.body
-    with call.reading(*views_of(tickets.selected)) as session:
+    with call.reading(*views_of(inbox.selected)) as session:
         if selection.on is not None and not targets.exists(session, selection.on):
             raise _no_file(selection.on)
         sender_id = email_address_id(call.greffier.log, selection.from_address) if selection.from_address else None
-        page = tickets.selected(
+        page = inbox.selected(
             session,
             call.query,
             ticket_ids=selection.ticket_ids,
@@ -147,7 +147,7 @@ def file_many(call: Call) -> Reply:
     return Reply(runs.run_for(call, (runs.filing(one.ticket_id, body.on, one.version) for one in body.tickets)))
 
 
-operation.lists("/filings/runs/{run_id}", "The tickets of a run", tickets.of_run, name="show_run")
+operation.lists("/filings/runs/{run_id}", "The tickets of a run", inbox.of_run, name="show_run")
 
 
 @operation("POST", "/filings/runs/{run_id}/undo", "Undo a run", "file", query_model=AtPosition, **_RUN)
@@ -156,8 +156,8 @@ def undo_run(call: Call) -> Reply:
 
     At most 200 tickets at a time: done again, it goes on with the rest.
     """
-    with call.reading(*views_of(tickets.selected)) as session:
-        page = tickets.of_run(session, call.path.run_id, Window(limit=MAX_LIMIT))
+    with call.reading(*views_of(inbox.selected)) as session:
+        page = inbox.of_run(session, call.path.run_id, Window(limit=MAX_LIMIT))
     return Reply(runs.run_for(call, map(runs.undoing, page.items)))
 
 

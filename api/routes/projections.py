@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 
 from api.calls import Call, Reply
 from api.operations import Operations
-from projections.engine.engine import UnknownView, ViewStanding, ViewStatus
+from projections.engine.engine import UnknownView
+from projections.engine.status import ViewStanding, ViewStatus
 
 operation: Final = Operations("projections")
 

@@ -9,7 +9,8 @@ from api import ticket_cards
 from api.operations import Operations
 from domain.targets import AssociateEmailAddress, RemoveEmailAddress
 from domain.values import Target, TargetKind
-from projections import documents, target_search, tickets
+from projections import documents, target_search
+from projections.tickets import inbox
 
 operation: Final = Operations("targets")
 
@@ -20,7 +21,7 @@ def offer_tickets(operation: Operations, kind: TargetKind) -> None:
     """Adds the list of a file's tickets: those filed on it, and on the files under it."""
     summary = f"The tickets of {_in_words(kind)}"
     operation.lists(
-        f"{_path(operation, kind)}/tickets", summary, tickets.of_file, given=_the(kind), shown=ticket_cards.rows
+        f"{_path(operation, kind)}/tickets", summary, inbox.of_file, given=_the(kind), shown=ticket_cards.rows
     )
 
 

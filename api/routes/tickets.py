@@ -11,11 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from api import periods, runs, ticket_cards
 from api.calls import AtPosition, Call, Changed, Listing, Reply
 from api.operations import Operations, found
-from api.periods import DayOrMoment
 from api.problems import FieldError, Invalid
-from api.runs import RunDone, Step
 from api.ticket_actions import filed, undoable, unfiled
-from api.ticket_cards import TicketRow
 from domain.clients.client import Identity
 from domain.clients.prefill import prefilled_identity
 from domain.email_addresses.email_address import email_address_id
@@ -23,11 +20,11 @@ from domain.tickets.events import Correspondent
 from domain.tickets.filing_by_hand import ClassifyTicket, ClientToCreate, SenderAddress, UnclassifyTicket, UndoFiling
 from domain.tickets.ticket import Ticket
 from domain.values import Target, TargetKind
-from projections import suggestions, targets, ticket_history, ticket_search, tickets
+from projections import suggestions, targets, ticket_history, ticket_search
 from projections.queries.full_text import words_of
 from projections.queries.paging import MAX_LIMIT, Following, Page
 from projections.queries.reading import Reading, reads, views_of
-from projections.ticket_search import Found
+from projections.tickets import inbox
 
 operation: Final = Operations("tickets", Ticket, "file")
 
@@ -41,13 +38,13 @@ def _searchable(text: str | None) -> str | None:
 class Search(AtPosition, Following):
     """What is sought. Pages follow by their cursors: what comes meanwhile would shift their numbers."""
 
-    filed: tickets.Filed = None
-    state: tickets.InState = None
-    assigned: tickets.Assigned = None
-    assigned_to: tickets.AssignedTo = None
+    filed: inbox.Filed = None
+    state: inbox.InState = None
+    assigned: inbox.Assigned = None
+    assigned_to: inbox.AssignedTo = None
     text: Annotated[ticket_search.TextSought, AfterValidator(_searchable)] = None
     since: Annotated[
-        DayOrMoment | None,
+        periods.DayOrMoment | None,
         Field(
             description="Only messages received from this day on (in the office's time zone), or at this moment (RFC "
             "3339) or later",
@@ -55,7 +52,7 @@ class Search(AtPosition, Following):
         ),
     ] = None
     until: Annotated[
-        DayOrMoment | None,
+        periods.DayOrMoment | None,
         Field(
             description="Only messages received by the end of this day, or before this moment",
             examples=["2026-03-31", "2026-04-01T00:00:00+02:00"],
@@ -123,13 +120,13 @@ class TicketFiled(Changed):
     """The ticket as it was filed, and what became of those that were to go with it: one that couldn't be filed says why."""
 
     filed_on: Target = Field(description="The file that it is on now")
-    also: RunDone | None = Field(None, description="What became of the others; null where none was named")
+    also: runs.RunDone | None = Field(None, description="What became of the others; null where none was named")
 
 
-operation.lists("/tickets", "The inbox", tickets.inbox, shown=ticket_cards.rows)
+operation.lists("/tickets", "The inbox", inbox.inbox, shown=ticket_cards.rows)
 
 
-@operation("GET", "/tickets/search", "Search tickets", query_model=Search, answers={200: Page[Found]})
+@operation("GET", "/tickets/search", "Search tickets", query_model=Search, answers={200: Page[ticket_search.Found]})
 def search_tickets(call: Call) -> Reply:
     """Tickets with a message that holds all the words, each once, with its newest such message: the newest first.
 
@@ -166,14 +163,14 @@ def _file(query: Search) -> Target | None:
     return None
 
 
-operation.shows("/tickets/{ticket_id}", "One ticket", tickets.ticket, shown=ticket_cards.card)
+operation.shows("/tickets/{ticket_id}", "One ticket", inbox.ticket, shown=ticket_cards.card)
 operation.lists("/tickets/{ticket_id}/history", "A ticket's history", ticket_history.of_ticket)
 
 
-@reads(*views_of(tickets.ticket))
+@reads(*views_of(inbox.ticket))
 def prefill(session: Reading, ticket_id: UUID) -> Prefill | None:
     """What a dossier created from this ticket begins with. An automatic message proposes nobody."""
-    ticket = tickets.ticket(session, ticket_id)
+    ticket = inbox.ticket(session, ticket_id)
     if ticket is None:
         return None
     if ticket.automatic:
@@ -191,18 +188,18 @@ operation.shows("/tickets/{ticket_id}/prefill", "A new dossier's prefill", prefi
     "/tickets/{ticket_id}/same-sender",
     "Other unfiled tickets of the sender",
     query_model=Listing,
-    answers={200: Page[TicketRow]},
+    answers={200: Page[ticket_cards.TicketRow]},
 )
 def list_same_sender(call: Call) -> Reply:
     """The other tickets from this ticket's correspondent that are on no file: to be filed in the same step as it."""
     ticket_id: UUID = call.path.ticket_id
     with call.reading(*suggestions.VIEWS) as session:
-        ticket = found(Ticket.kind, ticket_id, tickets.ticket(session, ticket_id))
+        ticket = found(Ticket.kind, ticket_id, inbox.ticket(session, ticket_id))
         address = ticket.forwarded.address if ticket.forwarded else ticket.from_address
         if address is None:
-            return Reply(Page[TicketRow](items=[], total=0 if call.query.total else None))
+            return Reply(Page[ticket_cards.TicketRow](items=[], total=0 if call.query.total else None))
         sender_id = email_address_id(call.greffier.log, address)
-        page = tickets.unfiled_of_sender(session, sender_id, call.query, but=ticket_id)
+        page = inbox.unfiled_of_sender(session, sender_id, call.query, but=ticket_id)
         return Reply(ticket_cards.rows(session, page))
 
 
@@ -236,7 +233,7 @@ def file_ticket(call: Call) -> Reply:
     file = Target(kind="client", id=on.client_id) if isinstance(on, ClientToCreate) else on
     done = TicketFiled.by(answer, filed_on=file)
     if body.also:
-        others = runs.run_for(call, [Step(other, ClassifyTicket(ticket_id=other, on=file)) for other in body.also])
+        others = runs.run_for(call, [runs.Step(other, ClassifyTicket(ticket_id=other, on=file)) for other in body.also])
         done = done.model_copy(update={"also": others, "position": max(done.position, others.position)})
     return Reply(done, version=done.version)
 

@@ -7,45 +7,38 @@ raises stops its own projection before that event; the others go on.
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, closing, suppress
+from dataclasses import replace
 from itertools import chain
-from typing import Any, Final, Literal, Self
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
 from domain.events import Recorded, office_event_types
-from projections.engine.building import Build, Step
+from projections.engine.building import Build
 from projections.engine.folding import BATCH, CannotFold, Folding, Progress, batches, no_progress, share_out, stopped
 from projections.engine.log import EventReader, LogBatch, Unreadable
 from projections.engine.projection import Key, Projection
 from projections.engine.read_store import Busy, CarelessTransaction, Hold, Overtaken, ReadStore, StoredView, Unavailable
 from projections.engine.replay import Verification, explain, verify
+from projections.engine.status import ViewStatus, status
+from projections.engine.waiting import Readers
+from projections.engine.while_building import Noted, Writing, many_objects
 
 REBUILD_BEYOND: Final = 50_000
 """A view that lies further behind than this many events is rebuilt aside instead of followed up."""
 
-_POLL_SECONDS: Final = 0.02
-_FIRST_POLL_SECONDS: Final = 0.0005
 _IDLE_SECONDS: Final = 0.25
 """How long an idle engine may take to notice that it is to stop, or that a rebuild is asked for."""
 _CONFIRM_SECONDS: Final = 1.0
 _READERS_MAY_TAKE_SECONDS: Final = 60.0
-_NOTE_SECONDS: Final = 1.0
 _A_MOMENT_SECONDS: Final = 0.02
-_STEPS_AHEAD: Final = 3
 _SWAP_TRIES: Final = 100
 _SWAP_PAUSE_SECONDS: Final = 0.005
-_STANDS_STILL_SECONDS: Final = 10.0
-"""A view that has not moved for so long has no rate."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,29 +54,6 @@ class _Stopped(Exception):
     """A build was told to stop."""
 
 
-ViewStanding = Literal["live", "faulted", "building", "outdated", "missing"]
-"""How a view stands: of these, `projections.engine.read_store` stores the first three."""
-
-
-@dataclass(frozen=True, slots=True)
-class ViewStatus:
-    """How a view stands: its state, its position in the log, and how far it lies behind the head."""
-
-    name: str
-    version: int
-    state: ViewStanding
-    position: int
-    lag: int
-    """In events."""
-    lag_seconds: float
-    """How long the first event that it has not folded has been in the log."""
-    rate: float
-    """Events a second that it goes through at present."""
-    rebuilt_to: int | None
-    """How far a rebuild that is going on has come."""
-    error: str | None
-
-
 class Engine:
     """Keeps the views of `store` up with `log`. One engine at a time holds the store (`ReadStore.lock`)."""
 
@@ -93,8 +63,7 @@ class Engine:
         self._projections = {projection.name: projection for projection in projections}
         self._fingerprints = {projection.name: projection.fingerprint for projection in projections}
         self._projecting = threading.RLock()
-        self._moved = threading.Condition()
-        self._moves = 0
+        self._readers = Readers(store, self._fingerprints)
         self._beat: Callable[[], None] = _no_beat
         self._kept_up_to = -1
         self._known: dict[str, StoredView] | None = None
@@ -226,7 +195,7 @@ class Engine:
             return True  # what is so now has to be looked at
         if known and not any(share.fault for share in shares):
             self._known = known | {view.name: replace(view, position=batch.last) for view in views}
-        self._tell_moved()
+        self._readers.tell_moved()
         return True
 
     def catch_up(self, progress: Progress = no_progress) -> None:
@@ -238,46 +207,13 @@ class Engine:
 
     def wait_for(self, position: int, names: Collection[str], timeout: float) -> bool:
         """Waits until these views have reached `position`, whichever process projects them: whether they have."""
-        with self.reading_at(position, names, timeout) as connection:
-            return connection is not None
+        return self._readers.wait_for(position, names, timeout)
 
-    @contextmanager
-    def reading_at(self, position: int, names: Collection[str], timeout: float) -> Iterator[Connection | None]:
+    def reading_at(
+        self, position: int, names: Collection[str], timeout: float
+    ) -> AbstractContextManager[Connection | None]:
         """One state of the views in which these have reached `position` (X10); or None, where that takes too long."""
-        deadline = time.monotonic() + timeout
-        while True:
-            with self._store.reading() as connection:
-                if not self._short_of(position, names, self._store.views(connection)):
-                    yield connection
-                    return
-            if not self._await_views(position, names, deadline):
-                yield None
-                return
-
-    def _await_views(self, position: int, names: Collection[str], deadline: float) -> bool:
-        """Whether these views reach `position` in time. One that stopped is waited for by nobody."""
-        pause = _FIRST_POLL_SECONDS
-        while True:
-            moves = self._moves
-            views = self._store.views()
-            short = self._short_of(position, names, views)
-            left = deadline - time.monotonic()
-            if not short:
-                return True
-            if left <= 0 or any(name in views and views[name].state == "faulted" for name in short):
-                return False
-            self._await_move(moves, min(left, pause))  # another process's engine tells nobody here
-            pause = min(1.5 * pause, _POLL_SECONDS)
-
-    def _short_of(self, position: int, names: Collection[str], views: Mapping[str, StoredView]) -> list[str]:
-        """Those that can't answer for `position`; what another version of its code built can't."""
-        return [
-            name
-            for name in names
-            if (view := views.get(name)) is None
-            or view.fingerprint != self._fingerprints.get(name)
-            or view.position < position
-        ]
+        return self._readers.reading_at(position, names, timeout)
 
     def _is_stale(self, projection: Projection, view: StoredView | None, head: int) -> bool:
         """Whether a view is missing, out of date, far behind, asked to be rebuilt, or ahead of a log put back from a copy."""
@@ -314,8 +250,8 @@ class Engine:
                 build.start(writer)
                 if build.projection.name not in stored:
                     writer.put(StoredView(build.projection.name, "", 0, 0, "building"))
-        with _many_objects(), _Writing(self._store) as writing:
-            self._fold_aside(builds, writing, _Noted(self._store, [p.name for p in projections], progress))
+        with many_objects(), Writing(self._store) as writing:
+            self._fold_aside(builds, writing, Noted(self._store, [p.name for p in projections], progress))
             for step in chain.from_iterable(build.finish() for build in builds):
                 writing.take([step])
                 self._go_on_meanwhile()
@@ -334,7 +270,7 @@ class Engine:
         with suppress(Unavailable):  # a large one may hold SQLite's only write lock for long
             self._keep_up()
 
-    def _fold_aside(self, builds: list[Build], writing: _Writing, progress: Progress) -> None:
+    def _fold_aside(self, builds: list[Build], writing: Writing, progress: Progress) -> None:
         """Folds the whole log, while the live views follow it."""
         position = 0
         while position < (head := self._log.head()) and (healthy := [build for build in builds if build.is_healthy]):
@@ -370,7 +306,7 @@ class Engine:
                     time.sleep(_SWAP_PAUSE_SECONDS)
                 else:
                     self._known = None
-                    self._tell_moved()
+                    self._readers.tell_moved()
                     return
             if time.monotonic() > warn_at:
                 _log.warning("the view %s is built, and waits for old readers of the store", build.projection.name)
@@ -390,35 +326,7 @@ class Engine:
 
     def status(self) -> list[ViewStatus]:
         """Every view's state: live, faulted, behind another version of its code (`outdated`), or `missing`."""
-        stored = self._store.views()
-        head = self._log.head()
-        return [
-            self._status(projection, stored.get(projection.name), head) for projection in self._projections.values()
-        ]
-
-    def _status(self, projection: Projection, view: StoredView | None, head: int) -> ViewStatus:
-        position = view.position if view else 0
-        waits_since = self._log.recorded_at(position + 1) if position < head else None
-        now = datetime.now(UTC)
-        moves = view and view.moved_at and (now - view.moved_at).total_seconds() < _STANDS_STILL_SECONDS
-        return ViewStatus(
-            name=projection.name,
-            version=projection.version,
-            state=self._state(view),
-            position=position,
-            lag=max(head - position, 0),
-            lag_seconds=max((now - waits_since).total_seconds(), 0.0) if waits_since else 0.0,
-            rate=view.rate if view and moves else 0.0,
-            rebuilt_to=view.rebuilt_to if view else None,
-            error=view.error if view else None,
-        )
-
-    def _state(self, view: StoredView | None) -> ViewStanding:
-        if view is None:
-            return "missing"
-        if view.state == "building" or view.fingerprint == self._fingerprints[view.name]:
-            return view.state
-        return "outdated"
+        return status(self._log, self._store, self._projections.values(), self._fingerprints)
 
     def verify(self, name: str, progress: Progress = no_progress) -> Verification:
         """Compares a view with a naive replay (`replay.verify`). Raises `UnknownView` and `CannotFold`."""
@@ -470,15 +378,6 @@ class Engine:
     def _reached(self) -> int:
         return min((view.position for view in self._live_views(self._store.views())), default=self._log.head())
 
-    def _await_move(self, seen: int, timeout: float) -> None:
-        with self._moved:
-            self._moved.wait_for(lambda: self._moves != seen, timeout)
-
-    def _tell_moved(self) -> None:
-        with self._moved:
-            self._moves += 1
-            self._moved.notify_all()
-
 
 def _no_beat() -> None:
     """Nobody stops who is not run."""
@@ -498,70 +397,3 @@ class _Beat:
         if time.monotonic() - self._confirmed > _CONFIRM_SECONDS:
             self._hold.confirm()
             self._confirmed = time.monotonic()
-
-
-class _Noted:
-    """Tells whoever watches how far a build is, here and, once a second, in the store."""
-
-    def __init__(self, store: ReadStore, names: Collection[str], progress: Progress) -> None:
-        self._store = store
-        self._names = names
-        self._progress = progress
-        self._noted_at = time.monotonic()
-        self._noted = 0
-
-    def __call__(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now - self._noted_at > _NOTE_SECONDS:
-            rate = (done - self._noted) / (now - self._noted_at)
-            with self._store.writing() as writer:
-                for name, view in writer.views().items():
-                    if name in self._names:
-                        writer.put(replace(view, rebuilt_to=done, rate=rate, moved_at=datetime.now(UTC)))
-            self._noted_at, self._noted = now, done
-        self._progress(done, total)
-
-
-class _Writing:
-    """Takes the steps of builds in a thread of its own, one after the other: folding goes on while a store writes."""
-
-    def __init__(self, store: ReadStore) -> None:
-        self._store = store
-        self._thread = ThreadPoolExecutor(1, "building")
-        self._pending: deque[Future[None]] = deque()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown(cancel_futures=True)
-
-    def take(self, steps: Iterable[Step]) -> None:
-        """Raises what an earlier step raised. Waits where steps are given faster than they are taken."""
-        for step in steps:
-            self._pending.append(self._thread.submit(self._run, step))
-            while self._pending and (step.awaited or len(self._pending) > _STEPS_AHEAD or self._pending[0].done()):
-                self._pending.popleft().result()
-
-    def is_done(self, timeout: float) -> bool:
-        """Whether no step is left, within so many seconds. Raises what a step raised."""
-        wait(self._pending, timeout)
-        while self._pending and self._pending[0].done():
-            self._pending.popleft().result()
-        return not self._pending
-
-    def _run(self, step: Step) -> None:
-        with self._store.building() as writer:
-            step.work(writer)
-
-
-@contextmanager
-def _many_objects() -> Iterator[None]:
-    """Spares the collector the rows that a build holds: it would look through all of them again and again."""
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.unfreeze()

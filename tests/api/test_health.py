@@ -9,7 +9,7 @@ from openapi_pydantic import OpenAPI
 from api.health import LATE_AFTER_SECONDS
 from api.problems import RETRY_AFTER_SECONDS
 from api.routes import office_operations
-from projections.tickets import tickets
+from projections.tickets.ticket import tickets
 from tests.api.letters import letter
 
 
@@ -63,7 +63,7 @@ def test_views_that_stand_still_degrade_it_once_they_are_late(halted, monkeypatc
     status, told = health(client)
     assert (status, told["status"]) == (200, "ok")
     assert all(view["lag"] > 0 for view in told["views"])
-    monkeypatch.setattr("projections.engine.engine.datetime", Later)
+    monkeypatch.setattr("projections.engine.status.datetime", Later)
     status, told = health(client)
     assert (status, told["status"]) == (503, "degraded")
     assert 60 <= told["lag_seconds"] < 120
@@ -98,7 +98,7 @@ def test_views_may_lie_behind_while_one_is_rebuilt_but_not_while_that_stands_sti
         def now(cls, tz=None):
             return later.astimezone(tz)
 
-    monkeypatch.setattr("projections.engine.engine.datetime", Later)
+    monkeypatch.setattr("projections.engine.status.datetime", Later)
     assert health(client)[1]["status"] == "degraded"
     _note(greffier, rebuilt_to=1, rate=100.0, moved_at=later - timedelta(seconds=1))
     status, told = health(client)

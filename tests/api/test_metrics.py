@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.problems import RETRY_AFTER_SECONDS
 from projections.office import office_projections
-from projections.tickets import tickets
+from projections.tickets.ticket import tickets
 from tests.api.letters import letter
 from tests.api.office import opened, serving, serving_halted
 from tests.cli.command_line import wait_until

@@ -410,7 +410,7 @@ def test_an_unforeseen_error_says_nothing_of_the_inside(asked, shared, monkeypat
     def break_down(*_, **__):
         raise RuntimeError("the secret inside")
 
-    monkeypatch.setattr("projections.tickets._page", break_down)
+    monkeypatch.setattr("projections.tickets.inbox._page", break_down)
     monkeypatch.setattr(shared.engine, "status", break_down)
     answer = asked.get(path)
 
@@ -460,7 +460,7 @@ def test_no_token_is_ever_logged(asked, shared, monkeypatch, caplog):
     caplog.set_level("DEBUG")
     asked.get("/tickets")
     answers = [asked.get("/tickets", headers={"Authorization": "Bearer greffier_stranger"})]
-    monkeypatch.setattr("projections.tickets._page", break_down)
+    monkeypatch.setattr("projections.tickets.inbox._page", break_down)
     answers.append(asked.get("/tickets"))
 
     assert [answer.status_code for answer in answers] == [401, 500]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from projections.office import office_projections
-from projections.tickets import tickets
+from projections.tickets.ticket import tickets
 from tests.api.letters import letter
 
 NAMES = [projection.name for projection in office_projections()]

@@ -24,7 +24,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from adapters.read_store.store import without_key
 from projections.engine.projection import views
 from projections.queries.name_search import name_key, searched
-from projections.tickets import tickets as _tickets
+from projections.tickets.ticket import tickets as _tickets
 
 READ_MODELS: Final = ("ticket_history", "tickets", "clients", "email_addresses", "collaborators")
 SCHEMA: Final = "handwritten"

@@ -21,7 +21,7 @@ from projections.engine.building import ROWS_A_STEP, of_generation
 from projections.engine.projection import Projection
 from projections.engine.read_store import StoredView, ViewWriter
 from projections.messages import messages
-from projections.tickets import tickets
+from projections.tickets.ticket import tickets
 from tests.api.office import Api, opened, serving_halted
 from tests.bench.measuring import Measurement, Pair
 from tests.bench.rebuilding import Place, in_postgres, in_sqlite

@@ -29,12 +29,12 @@ from projections import (
     office_addresses,
     ticket_comments,
     ticket_history,
-    tickets,
 )
 from projections.engine.projection import Projection
 from projections.office import office_projections
 from projections.queries.paging import BadCursor, Window, encode_cursor, paged
 from projections.queries.reading import views_of
+from projections.tickets import inbox
 from tests.projections.conftest import reading
 from tests.projections.facts import ADDRESS, filed, joined, person, received, target
 
@@ -99,10 +99,10 @@ LISTS = {
     "claims": (claims.of_contract, (CONTRACT,), {}, "claim_id", ids(3, newest_first=True)),
     "collaborators": (collaborators.everyone, (), {}, "collaborator_id", ids(6)),
     "office addresses": (office_addresses.every, (), {}, "address_id", ids(7)),
-    "inbox": (tickets.inbox, (), {}, "ticket_id", the_inbox()),
-    "tickets of a file": (tickets.of_file, (target(CLIENT),), {}, "ticket_id", ids(9, newest_first=True)),
-    "tickets selected": (tickets.selected, (), {"filed_on": target(CLIENT)}, "ticket_id", ids(9, newest_first=True)),
-    "tickets of a sender": (tickets.unfiled_of_sender, (ADDRESS,), {"but": TICKET}, "ticket_id", []),
+    "inbox": (inbox.inbox, (), {}, "ticket_id", the_inbox()),
+    "tickets of a file": (inbox.of_file, (target(CLIENT),), {}, "ticket_id", ids(9, newest_first=True)),
+    "tickets selected": (inbox.selected, (), {"filed_on": target(CLIENT)}, "ticket_id", ids(9, newest_first=True)),
+    "tickets of a sender": (inbox.unfiled_of_sender, (ADDRESS,), {"but": TICKET}, "ticket_id", []),
     "messages": (messages.of_ticket, (TICKET,), {}, "mail_id", [UUID(int=0xAA11), *ids(8)]),
     "comments": (ticket_comments.of_ticket, (TICKET,), {}, "comment_id", ids(10)),
     "documents": (documents.of_file, (target(CLIENT),), {}, "document_id", ids(11, newest_first=True)),
@@ -157,7 +157,7 @@ def test_every_line_of_a_history_is_told_once(views):
         (ticket_history.of_ticket, UUID(int=99)),
         (documents.of_ticket, UUID(int=99)),
         (documents.of_file, target(UUID(int=99))),
-        (tickets.of_file, target(UUID(int=99))),
+        (inbox.of_file, target(UUID(int=99))),
     ],
 )
 def test_what_is_not_there_has_no_list(views, query, nobody):

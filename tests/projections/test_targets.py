@@ -11,7 +11,8 @@ from domain.events import ERASED
 from domain.tickets.events import TicketClassified
 from domain.tickets.filing import CollaboratorChoice
 from domain.values import Target
-from projections import claims, companies, contacts, contracts, target_search, targets, tickets
+from projections import claims, companies, contacts, contracts, target_search, targets
+from projections.tickets import inbox, ticket
 from tests.projections.facts import person, received
 
 CLAIRE, CONTRACT, CLAIM, COMPANY, CONTACT = (UUID(int=number) for number in range(1, 6))
@@ -21,7 +22,7 @@ EVERY = {"client": CLAIRE, "contract": CONTRACT, "claim": CLAIM, "company": COMP
 
 @pytest.fixture
 def views(telling):
-    told = telling(tickets.tickets, *targets.VIEWS)
+    told = telling(ticket.tickets, *targets.VIEWS)
     told.happened(CLAIRE, person("Dupont", "Claire", "Mme"))
     told.happened(COMPANY, CompanyRegistered(role="insurer", identity=CompanyName(name="Mutuelle des Deux Rives")))
     told.happened(CONTACT, ContactRegistered(number=1, company_id=COMPANY, identity=ContactIdentity(last_name="Roy")))
@@ -70,7 +71,7 @@ def test_what_stands_under_a_file(views, kind, below):
     file = Target(kind=kind, id=EVERY[kind])
     for number, (one, id_) in enumerate(EVERY.items(), 1):
         views.happened(UUID(int=100 + number), received(number), filed_on(one, id_))
-    assert {line.filed_on.id for line in views.page(tickets.of_file, file).items} == below
+    assert {line.filed_on.id for line in views.page(inbox.of_file, file).items} == below
     assert views.asked(targets.exists, file)
 
 

@@ -25,16 +25,16 @@ from projections import (
     email_addresses,
     messages,
     suggestions,
-    target_search,
     targets,
     ticket_comments,
     ticket_history,
     ticket_search,
-    tickets,
 )
 from projections.office import office_projections
 from projections.queries.paging import Following, Window
 from projections.queries.reading import Reading
+from projections.tickets import inbox
+from projections.tickets.ticket import numbered
 from tests.projections.facts import filed, person, received
 
 CLAIRE, BRUNO, COMPANY = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -136,13 +136,13 @@ ONE = {
     "contract": (contracts.contract, contract),
     "claim": (claims.claim, claim),
     "document": (documents.document, document),
-    "ticket": (tickets.ticket, ticket),
+    "ticket": (inbox.ticket, ticket),
 }
 UNDER = {
     "contracts": (contracts.of_client, lambda client: client),
     "claims": (claims.of_contract, contract),
-    "tickets of a client": (tickets.of_file, lambda client: Target(kind="client", id=client)),
-    "tickets of a contract": (tickets.of_file, lambda client: Target(kind="contract", id=contract(client))),
+    "tickets of a client": (inbox.of_file, lambda client: Target(kind="client", id=client)),
+    "tickets of a contract": (inbox.of_file, lambda client: Target(kind="contract", id=contract(client))),
     "documents of a client": (documents.of_file, lambda client: Target(kind="client", id=client)),
     "documents of a ticket": (documents.of_ticket, ticket),
     "messages": (messages.of_ticket, ticket),
@@ -170,17 +170,17 @@ def test_what_stands_under_a_hidden_dossier_is_not_there(asked, views, name):
 def test_lists_neither_show_nor_count_what_is_hidden(asked):
     everyone = asked(clients.search, Window(total=True), name="dupont")
     assert ([one.client_id for one in everyone.items], everyone.total) == ([BRUNO], 1)
-    inbox = asked(tickets.inbox, Window(total=True))
-    assert ({one.ticket_id for one in inbox.items}, inbox.total) == ({UNFILED, ticket(BRUNO)}, 2)
-    assert asked(tickets.counts) == {"filed": 1, "unfiled": 1}
-    chosen = asked(tickets.selected, Window(total=True), filed_on=Target(kind="client", id=CLAIRE))
+    listed = asked(inbox.inbox, Window(total=True))
+    assert ({one.ticket_id for one in listed.items}, listed.total) == ({UNFILED, ticket(BRUNO)}, 2)
+    assert asked(inbox.counts) == {"filed": 1, "unfiled": 1}
+    chosen = asked(inbox.selected, Window(total=True), filed_on=Target(kind="client", id=CLAIRE))
     assert (chosen.items, chosen.total) == ([], 0)
-    assert asked(tickets.numbered, 1) is None
-    assert [one.ticket_id for one in asked(tickets.unfiled_of_sender, address(CLAIRE), Window(), but=BRUNO).items] == [
+    assert asked(numbered, 1) is None
+    assert [one.ticket_id for one in asked(inbox.unfiled_of_sender, address(CLAIRE), Window(), but=BRUNO).items] == [
         UNFILED
     ]
-    assert asked(tickets.of_run, UUID(int=98), Window()).items == []
-    found = asked(target_search.called, Window(total=True), name="dupont")
+    assert asked(inbox.of_run, UUID(int=98), Window()).items == []
+    found = asked(targets.called, Window(total=True), name="dupont")
     assert ([one.id for one in found.items], found.total) == ([BRUNO, COMPANY], 2)
 
 

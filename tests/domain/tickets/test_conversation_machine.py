@@ -37,11 +37,12 @@ from domain.tickets.handling import BringBackTicket, CloseTicket, DismissTicket
 from domain.tickets.refusals import FirstMessageStays, NothingToUndo, TicketIsDismissed, TicketWasMerged
 from domain.tickets.ticket import Ticket
 from domain.values import Target
-from projections import messages, tickets
+from projections import messages
 from projections.engine.engine import Engine
 from projections.office import office_projections
 from projections.queries.paging import Window
 from projections.queries.reading import Reading
+from projections.tickets import inbox
 from tests.correspondence import Letter, taken_in
 from tests.soak import times
 
@@ -372,7 +373,7 @@ class ConversationMachine(RuleBasedStateMachine):
         self.engine.catch_up()
         with self.store.reading() as connection:
             session = Reading(connection, self.viewer)
-            lines = tickets.of_run(session, run_id, Window(limit=100)).items
+            lines = inbox.of_run(session, run_id, Window(limit=100)).items
         assert {line.ticket_id for line in lines} == {self.ids[one] for one in ones}
         self.run(uuid4(), map(runs.undoing, lines), {one: self.model.undo(one) for one in ones})
 
@@ -442,15 +443,15 @@ class ConversationMachine(RuleBasedStateMachine):
         with self.store.reading() as connection:
             session = Reading(connection, self.viewer)
             for one, ticket_id in self.ids.items():
-                shown = tickets.ticket(session, ticket_id)
+                shown = inbox.ticket(session, ticket_id)
                 listed = messages.of_ticket(session, ticket_id, Window(limit=100))
                 assert {line.message_id for line in listed.items} == {came.letter.message_id for came in one.letters}
                 assert shown.message_count == len(one.letters)
                 if not one.merged:
                     assert (shown.filed_on, shown.state) == (one.on, one.state)
                     assert (shown.dismissed is not None) == one.dismissed
-            inbox = tickets.inbox(session, Window(limit=100))
-            assert {line.ticket_id for line in inbox.items} == {
+            waiting = inbox.inbox(session, Window(limit=100))
+            assert {line.ticket_id for line in waiting.items} == {
                 self.ids[one] for one in self.model.conversations if one.answered and not (one.merged or one.dismissed)
             }
 
@@ -462,7 +463,7 @@ class ConversationMachine(RuleBasedStateMachine):
         with self.store.reading() as connection:
             session = Reading(connection, self.viewer)
             ids = [self.ids[one] for one in ones]
-            lines = tickets.selected(session, Window(limit=100), ticket_ids=ids).items
+            lines = inbox.selected(session, Window(limit=100), ticket_ids=ids).items
         assert {line.ticket_id: runs.moves(line, file) for line in lines} == {
             self.ids[one]: one.on != file and not one.dismissed for one in ones if not one.merged
         }

@@ -51,11 +51,12 @@ from domain.tickets.handling import (
 from domain.tickets.refusals import NoSenderAddress, TicketIsClosed, TicketIsDismissed
 from domain.tickets.ticket import Ticket
 from domain.values import Target
-from projections import email_addresses, ticket_comments, tickets
+from projections import email_addresses, ticket_comments
 from projections.engine.engine import Engine
 from projections.office import office_projections
 from projections.queries.paging import Window
 from projections.queries.reading import Reading
+from projections.tickets import inbox
 from tests.soak import times
 
 ADDRESSES = ("claire@example.fr", "famille@example.fr", None)
@@ -394,11 +395,11 @@ class FilingMachine(RuleBasedStateMachine):
         with self.store.reading() as connection:
             session = Reading(connection, self.viewer)
             for dismissed in (False, True):
-                listed = tickets.inbox(session, Window(limit=1, total=True), dismissed=dismissed)
+                listed = inbox.inbox(session, Window(limit=1, total=True), dismissed=dismissed)
                 expected = [one for one in self.model.tickets.values() if (one.dismissed is not None) == dismissed]
                 assert listed.total == len(expected)
             for key, ticket in self.model.tickets.items():
-                shown = tickets.ticket(session, self.ticket_ids[key])
+                shown = inbox.ticket(session, self.ticket_ids[key])
                 assert (shown.filed_on.id if shown.filed_on else None) == ticket.on
                 assert shown.unfiled_reason == ticket.reason
                 assert [candidate.target.id for candidate in shown.candidates] == ticket.candidates
@@ -422,7 +423,7 @@ class FilingMachine(RuleBasedStateMachine):
             CONTRACT: {CONTRACT, CLAIM},
             COMPANY: {COMPANY, CONTACT},
         }
-        listed = tickets.of_file(session, target(file_id), Window(limit=200))
+        listed = inbox.of_file(session, target(file_id), Window(limit=200))
         assert {line.ticket_id for line in (listed.items if listed else ())} == {
             self.ticket_ids[key]
             for key, ticket in self.model.tickets.items()

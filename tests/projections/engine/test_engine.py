@@ -877,7 +877,7 @@ def test_nobody_waits_for_a_view_that_stands_still(office, make_names, monkeypat
     engine = office.engine(bad.projection)
     office.register("Claire", "Bruno")
     engine.catch_up()
-    engine._await_move = lambda *_: pytest.fail("nothing is to be waited for")
+    engine._readers._await_move = lambda *_: pytest.fail("nothing is to be waited for")
     assert engine.wait_for(1, ["bad"], timeout=60)
     assert not engine.wait_for(2, ["bad"], timeout=60)
 
@@ -896,7 +896,7 @@ def test_moves_of_the_log_do_not_shorten_a_wait(office, names, monkeypatch):
             office.register("Claire")
             engine.catch_up()
 
-    engine._await_move = look
+    engine._readers._await_move = look
     assert engine.wait_for(1, ["names"], timeout=1)
 
 
@@ -1010,8 +1010,8 @@ def test_a_request_reaches_an_engine_at_work(office, names, running):
     running(engine)
     assert engine.wait_for(1, ["names"], timeout=10)
     moved = threading.Event()
-    tell = engine._tell_moved
-    engine._tell_moved = lambda: (tell(), moved.set())
+    tell = engine._readers.tell_moved
+    engine._readers.tell_moved = lambda: (tell(), moved.set())
     office.store.request_rebuild(["names"])
     assert moved.wait(10)
     assert office.view(names.projection).generation == 2

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 import projections
 from projections.queries.reading import Reading, reads, views_of
-from projections.tickets import tickets
+from projections.tickets.ticket import tickets
 
 
 def queries():
@@ -22,7 +22,7 @@ def queries():
 
 def test_every_query_is_asked_by_a_viewer():
     found = {name: get_type_hints(query)["session"] for name, query in queries()}
-    assert "projections.tickets.inbox" in found
+    assert "projections.tickets.inbox.inbox" in found
     assert {name for name, asked_with in found.items() if asked_with is not Reading} == set()
 
 

@@ -17,8 +17,9 @@ from domain.tickets.events import (
     TicketUnclassified,
 )
 from domain.tickets.filing import AddressOwned, CollaboratorChoice
-from projections import targets, tickets
+from projections import targets
 from projections.queries.paging import BadCursor
+from projections.tickets import inbox, ticket
 from tests.projections.facts import ADDRESS, filed, person, received, sharing, target
 
 CLAIRE, BRUNO = UUID(int=1), UUID(int=2)
@@ -29,19 +30,19 @@ ANNE, PAUL = UUID(int=20), UUID(int=21)
 
 @pytest.fixture
 def views(telling):
-    told = telling(tickets.tickets, *targets.VIEWS)
+    told = telling(ticket.tickets, *targets.VIEWS)
     yield told
     assert told.equal_to_replay()
 
 
-@pytest.fixture
-def inbox(views):
-    return lambda **options: views.page(tickets.inbox, **options)
+@pytest.fixture(name="inbox")
+def asked_inbox(views):
+    return lambda **options: views.page(inbox.inbox, **options)
 
 
-@pytest.fixture
-def ticket(views):
-    return lambda ticket_id: views.asked(tickets.ticket, ticket_id)
+@pytest.fixture(name="ticket")
+def asked_ticket(views):
+    return lambda ticket_id: views.asked(inbox.ticket, ticket_id)
 
 
 def numbers(page):
@@ -131,7 +132,7 @@ def test_a_cursor_of_another_list(inbox, cursor):
 
 def test_the_tickets_of_a_file_follow_re_filing(views):
     def of(client_id, **how):
-        return numbers(views.page(tickets.of_file, target(client_id), **how))
+        return numbers(views.page(inbox.of_file, target(client_id), **how))
 
     views.happened(CLAIRE, person("Dupont"))
     views.happened(BRUNO, person("Martin", number=2))
@@ -143,7 +144,7 @@ def test_the_tickets_of_a_file_follow_re_filing(views):
     assert (of(CLAIRE), of(BRUNO)) == ([3], [2, 1])
     views.happened(T3, TicketUnclassified(previously_on=target(CLAIRE), former_dossier_id=CLAIRE))
     assert of(CLAIRE) == []
-    page = views.page(tickets.of_file, target(BRUNO), limit=1, total=True)
+    page = views.page(inbox.of_file, target(BRUNO), limit=1, total=True)
     assert (page.total, of(BRUNO, limit=1, cursor=page.next_cursor)) == (2, [1])
 
 
@@ -260,15 +261,15 @@ def test_the_tickets_of_a_file_show_what_was_dismissed(views):
     views.happened(T1, received(1), filed(CLAIRE), TicketDismissed(reason="advertising"))
     views.happened(T2, received(2), filed(BRUNO))
     views.happened(CLAIRE, person("Dupont"))
-    page = views.page(tickets.of_file, target(CLAIRE))
+    page = views.page(inbox.of_file, target(CLAIRE))
     assert [(line.number, line.dismissed) for line in page.items] == [(1, "advertising")]
 
 
 def test_a_ticket_by_its_number(views):
     views.happened(T1, received(7))
     views.happened(T2, received(8))
-    assert views.asked(tickets.numbered, 8) == T2
-    assert views.asked(tickets.numbered, 9) is None
+    assert views.asked(ticket.numbered, 8) == T2
+    assert views.asked(ticket.numbered, 9) is None
 
 
 def test_how_many_wait_and_why(views):
@@ -278,9 +279,9 @@ def test_how_many_wait_and_why(views):
     )
     views.happened(T3, received(3), filed(CLAIRE))
     views.happened(T4, received(4), filed(BRUNO))
-    assert views.asked(tickets.counts) == {"unknown_address": 1, "unfiled": 1, "filed": 2}
+    assert views.asked(inbox.counts) == {"unknown_address": 1, "unfiled": 1, "filed": 2}
     views.happened(T3, TicketDismissed(reason="junk"))
-    assert views.asked(tickets.counts) == {"unknown_address": 1, "unfiled": 1, "filed": 1}
+    assert views.asked(inbox.counts) == {"unknown_address": 1, "unfiled": 1, "filed": 1}
 
 
 def test_an_erased_ticket_is_not_shown(views, inbox, ticket):
