@@ -25,6 +25,7 @@ from projections import (
     email_addresses,
     messages,
     suggestions,
+    target_search,
     targets,
     ticket_comments,
     ticket_history,
@@ -180,7 +181,7 @@ def test_lists_neither_show_nor_count_what_is_hidden(asked):
         UNFILED
     ]
     assert asked(inbox.of_run, UUID(int=98), Window()).items == []
-    found = asked(targets.called, Window(total=True), name="dupont")
+    found = asked(target_search.called, Window(total=True), name="dupont")
     assert ([one.id for one in found.items], found.total) == ([BRUNO, COMPANY], 2)
 
 
