@@ -17,10 +17,10 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 demo: install
-	$(BIN)/greffier demo
+	$(BIN)/greffier demo $(ARGS)
 
 serve: install
-	$(BIN)/greffier serve
+	$(BIN)/greffier serve $(ARGS)
 
 # Every rule, once.
 test: install
