@@ -29,7 +29,7 @@ test: install
 # What only repetition finds, and how much of the rules the tests go through.
 soak: install
 	SOAK=1 $(PYTEST) --dist worksteal -m "soak or repeated or hypothesis"
-	$(PYTEST) --dist worksteal --cov tests/domain tests/projections
+	$(PYTEST) --dist worksteal tests/domain tests/projections --cov
 
 check: install
 	$(BIN)/ruff check .
