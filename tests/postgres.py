@@ -55,7 +55,7 @@ class PostgresServer:
     def _end(self, how: signal.Signals) -> None:
         process = psutil.Process(self._wheel.get_pid())
         os.kill(process.pid, how)
-        process.wait(30)
+        process.wait(300)
 
     @property
     def tools(self) -> Path:

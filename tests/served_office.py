@@ -21,7 +21,7 @@ def greffier(*arguments: str, data: Path, **environment: str) -> subprocess.Comp
         env={**os.environ, "GREFFIER_DATA": str(data), "COLUMNS": "200", **environment},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=300,
         check=False,
     )
 
@@ -88,7 +88,7 @@ def ended_at_last(process: subprocess.Popen[str]) -> Iterator[IO[str]]:
         process.terminate()
         process.stdout.close()
         try:
-            process.wait(timeout=30)
+            process.wait(timeout=300)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -332,7 +332,7 @@ def test_a_lock_can_be_waited_for(database, open_one):
             waiting = pool.submit(wait)
             with pytest.raises(TimeoutError):
                 waiting.result(0.2)
-        assert waiting.result(10)
+        assert waiting.result(300)
 
 
 HOLD = """

@@ -15,7 +15,7 @@ class Interrupted:
 outlive_finalizers()
 try:
     Interrupted()
-    threading.Event().wait(10)
+    threading.Event().wait(300)
     print("nobody heard")
 except KeyboardInterrupt:
     print("interrupted")

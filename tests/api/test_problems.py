@@ -78,6 +78,14 @@ def test_every_operation_asks_for_a_token_before_anything_else(asked, operation)
     problem(answer, 401, "unauthenticated")
 
 
+@pytest.mark.parametrize("scheme", ["Basic", "Token", "Bearers", "Bear er"])
+def test_a_valid_token_counts_under_no_other_scheme(asked, scheme):
+    token = asked.headers["authorization"].removeprefix("Bearer ")
+
+    problem(asked.get("/tickets", headers={"Authorization": f"{scheme} {token}"}), 401, "unauthenticated")
+    problem(asked.get("/tickets", headers={"Authorization": token}), 401, "unauthenticated")
+
+
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
 def test_the_scheme_s_case_does_not_matter(asked, scheme):
     token = asked.headers["authorization"].removeprefix("Bearer ")

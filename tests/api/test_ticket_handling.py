@@ -1,6 +1,6 @@
 """How tickets are seen to, over HTTP: their state, whose they are, what is put aside, and comments."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -256,6 +256,15 @@ def test_a_comment_is_added_once_under_one_key(api, ticket_id):
     assert len(api.read(f"/tickets/{ticket_id}/comments")["items"]) == 1
 
 
+def test_two_collaborators_may_choose_the_same_key(api, greffier, ticket_id, paul):
+    as_paul = {"Authorization": f"Bearer {greffier.desk.issue_token(UUID(paul))}"}
+    for told in ({}, as_paul):
+        api.do(f"/tickets/{ticket_id}/comments", {"text": "Rappeler"}, headers={"Idempotency-Key": "k", **told})
+
+    comments = api.read(f"/tickets/{ticket_id}/comments")["items"]
+    assert [comment["who"] for comment in comments] == ["Alice Martin", "Paul Petit"]
+
+
 def test_the_comments_of_a_ticket_that_does_not_exist(api):
     answer = api.get(f"/tickets/{uuid4()}/comments")
 
@@ -323,6 +332,16 @@ def test_a_retry_gets_the_first_answer_though_the_ticket_has_moved_on(api, ticke
 
     assert api.do(f"/tickets/{ticket_id}/close", headers=key) == first
     assert api.ticket(ticket_id)["state"] == "open"
+
+
+def test_a_key_is_one_commands_though_another_takes_the_same(api, ticket_id):
+    key = {"Idempotency-Key": "k"}
+    api.do(f"/tickets/{ticket_id}/close", headers=key)
+
+    reused = api.post(f"/tickets/{ticket_id}/reopen", headers=key)
+
+    assert (reused.status_code, reused.json()["type"]) == (422, "/problems/command-id-reused")
+    assert api.ticket(ticket_id)["state"] == "closed"
 
 
 def test_what_changes_nothing_adds_nothing(api, ticket_id, give):

@@ -110,7 +110,7 @@ def is_in_the_middle(office, work):
 
 
 def check(office):
-    assert office.catch_up(timeout=60)
+    assert office.catch_up(timeout=300)
     for view in office.engine.status():
         assert view.state == "live", view
         found = office.engine.verify(view.name)

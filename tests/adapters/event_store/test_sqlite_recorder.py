@@ -79,7 +79,7 @@ except OperationalError:
 
 
 def test_a_full_disk_costs_nothing_that_was_acknowledged(path, url, start_python):
-    out, _ = start_python(FULL_DISK, path).communicate(timeout=30)
+    out, _ = start_python(FULL_DISK, path).communicate(timeout=300)
     stored, position = map(int, out.split())
     assert 0 < stored < 1000
     assert position == stored + 1

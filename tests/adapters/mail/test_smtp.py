@@ -8,6 +8,7 @@ import smtplib
 import socket
 import threading
 from collections import Counter
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -277,6 +278,24 @@ def test_where_the_temporary_folder_is_full_the_message_is_heard_to_its_end(serv
         assert send(client, large(30_000))[0] == 451
         assert send(client, large(3_000))[0] == 451
     assert send(client, large(30_000))[0] == 250
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+def test_a_block_that_the_disk_lost_is_not_made_up_for_by_those_after_it(server, client, monkeypatch, lost):
+    monkeypatch.setattr(smtp, "_BLOCK", 5_000)
+    write, blocks = Spool.write, count(1)
+
+    def full_for_a_moment(spool, data):
+        if next(blocks) == lost:
+            raise StoreUnavailable("temporary folder", "No space left on device")
+        return write(spool, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "write", full_for_a_moment)
+        assert send(client, large(12_000))[0] == 451
+    server.tell_to_stop()
+    server.wait()
+    assert server.messages() == Counter()
 
 
 def test_a_message_that_is_cut_short_is_not_received(server, connect, client):

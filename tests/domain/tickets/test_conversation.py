@@ -440,6 +440,17 @@ def test_what_is_forwarded_to_the_office_is_a_ticket_with_the_original_sender_su
     assert answer.outcome == "ticket"
 
 
+def test_what_a_colleague_wrote_and_another_passes_on_takes_no_correspondent_in(knowing):
+    forward = letter(1, CABINET, forwarded=CABINET)
+    knowing.when(forward).then(
+        {
+            FIRST: [received(forward, 1, direction="forwarded"), waits("forwarded")],
+            message(1): [taken_in(forward, FIRST, "forwarded")],
+        }
+    )
+    assert received(forward, 1, direction="forwarded").written_to == ()
+
+
 def test_what_is_forwarded_to_a_stranger_is_the_offices_own_mail(knowing):
     forward = letter(1, CABINET, to=(STRANGER,), forwarded=CLAIRE)
     assert knowing.when(forward).answered().outcome == "recorded"
@@ -451,8 +462,9 @@ def test_who_forwards_for_others_is_no_collaborator(office):
     )
 
 
-def test_the_offices_address_is_given_to_nobody(knowing):
-    knowing.and_done(SENT).when(filing(FIRST, address="associate")).then_raises(
+@pytest.mark.parametrize("how", ["associate", "share", "move"])
+def test_the_offices_address_is_given_to_nobody(knowing, how):
+    knowing.and_done(SENT).when(filing(FIRST, address=how)).then_raises(
         AddressIsOffices, address=CABINET, address_id=address_id(CABINET)
     )
 
@@ -499,6 +511,13 @@ def test_a_client_who_answers_brings_a_dismissed_ticket_back(conversation):
             FIRST: [continued(REPLY, OWNED, dossier_id=CLIENT.id), TicketBroughtBack()],
             message(3): [taken_in(REPLY, FIRST)],
         }
+    )
+
+
+def test_a_client_s_robot_does_not(conversation):
+    reply = letter(3, answers=[2], automatic=True)
+    conversation.and_done(DismissTicket(ticket_id=FIRST, reason="junk")).when(reply).then(
+        {FIRST: [continued(reply, OWNED, dossier_id=CLIENT.id)], message(3): [taken_in(reply, FIRST)]}
     )
 
 
@@ -643,6 +662,20 @@ def test_split_off_a_ticket_on_no_file_it_tells_why_it_waits(office):
         {
             FIRST: [TicketMessageTakenOff(mail_id=mail_id(ANSWER), to_ticket_id=SECOND)],
             SECOND: [split_off(ANSWER, 2), waits()],
+        }
+    )
+
+
+def test_what_it_was_filed_by_is_split_off_and_the_ticket_stays_where_it_is(knowing):
+    """A person takes the message off, and finds the ticket where it was; no rule moves it meanwhile."""
+    first = letter(1, STRANGER, to=(CLAIRE, CABINET))
+    knowing.and_done(first, ANSWER).when(splitting(FIRST, ANSWER)).then(
+        {
+            FIRST: [TicketMessageTakenOff(mail_id=mail_id(ANSWER), to_ticket_id=SECOND)],
+            SECOND: [
+                split_off(ANSWER, 2),
+                TicketClassified(filed_on=CLIENT, dossier_id=CLIENT.id, evidence=CollaboratorChoice()),
+            ],
         }
     )
 

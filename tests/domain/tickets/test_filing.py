@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given, strategies
 
@@ -71,6 +73,15 @@ def test_nothing_is_filed_but_where_an_address_belongs(arrival):
     of_owners = {one.file for one in arrival.named if owners & set(one.lineage)}
     assert filing.target is None or filing.target in owners | of_owners
     assert (filing.target is None) != (filing.reason is None)
+
+
+def test_a_message_that_has_no_date_decides_after_all_that_have_one():
+    undated, dated = (Filing(target=target(n), evidence=AddressOwned(address_id=ADDRESS)) for n in (1, 2))
+
+    found = file_conversation([(None, undated), (datetime(2099, 12, 31, tzinfo=UTC), dated)])
+
+    assert found.target == target(2)
+    assert [candidate.target for candidate in found.candidates] == [target(1)]
 
 
 @pytest.mark.parametrize(

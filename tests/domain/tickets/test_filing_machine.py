@@ -454,7 +454,7 @@ class FilingMachine(RuleBasedStateMachine):
         barrier = Barrier(2)
 
         def at_once(asked):
-            barrier.wait(10)
+            barrier.wait(300)
             return self.answer_to(asked)
 
         answers = list(self.threads.map(at_once, (one, other)))

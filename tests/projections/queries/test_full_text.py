@@ -453,10 +453,10 @@ def test_who_searches_while_views_are_rebuilt_and_written_misses_nothing(office,
             engine.rebuild(["notes"])
             engine.advance()
     finally:
-        written.wait(20)
+        written.wait(300)
         done.set()
         for thread in threads:
-            thread.join(20)
+            thread.join(300)
     engine.catch_up()
     assert not failed
     assert all(hits == list(range(at, 0, -1)) for hits, at in looked)
