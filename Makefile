@@ -2,19 +2,33 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+# uv reads none of pip's settings: unless the environment names an index for it, it is told which one pip asks.
+UV := UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/pip config get global.index-url 2>/dev/null)}}" $(BIN)/uv --quiet
 
-.PHONY: install demo serve test soak check bench viewer format clean
+.PHONY: install lock demo serve test soak check bench viewer format clean
 
 PYTEST = $(BIN)/pytest --numprocesses logical --maxprocesses 4
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml
+# What requirements.lock says, and nothing else, each file by its hash; where uv can't reach the index, pip installs it.
+$(VENV)/.installed: $(BIN)/uv pyproject.toml requirements.lock
+	$(UV) pip sync --python $(BIN)/python --require-hashes requirements.lock \
+	    || $(PIP) install --require-hashes --requirement requirements.lock
+	$(PIP) install --no-index --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(BIN)/uv:
 	$(PYTHON) -c 'import sys; sys.exit("Greffier needs Python 3.11 or newer: make PYTHON=python3.11 …") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable . --group dev
-	touch $@
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	$(PIP) install --require-hashes --requirement $(VENV)/uv.lock
+
+# Locks what pyproject.toml asks for; what is locked stays, unless it no longer fits. ARGS=--upgrade takes the newest.
+lock: $(BIN)/uv
+	$(UV) pip compile --universal --python-version 3.11 --group dev --generate-hashes --no-emit-index-url \
+	    --custom-compile-command 'make lock' $(ARGS) --output-file requirements.lock pyproject.toml
 
 demo: install
 	$(BIN)/greffier demo $(ARGS)
