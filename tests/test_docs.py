@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -148,3 +149,17 @@ def test_the_readme_shows_the_summary_that_the_demonstration_prints(demonstratio
     shown = re.search(r"(?:^    .+\n)+(?=\nThen)", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     assert shown
     assert " ".join(shown[0].split()) in " ".join(demonstration.printed.split())
+
+
+def test_the_readmes_command_for_the_summary_alone_shows_it_and_ends(tmp_path, warm):
+    (command,) = re.findall(r"`(make demo .+?)`", (ROOT / "README.md").read_text("utf-8"))
+    done = subprocess.run(
+        [*shlex.split(command), "--directory", ROOT, "--old-file", "install", f"BIN={warm.parent}"],
+        env={**os.environ, "GREFFIER_DATA": str(tmp_path / "demo")},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "in the inbox" in done.stdout
