@@ -124,11 +124,7 @@ def _page(page: Public, schema_of: dict[Any, Any]) -> dict[str, Any]:
         "summary": page.summary,
         "security": [],
         "responses": {
-            str(status): {
-                "description": _described(shapes[0]),
-                "headers": {name: _header(told) for name, told in page.headers.items()},
-                "content": _content(shapes, schema_of),
-            }
+            str(status): _response(_described(shapes[0]), _content(shapes, schema_of), page.headers)
             for status, shapes in page.answers.items()
         },
     }
@@ -181,14 +177,17 @@ def _sendable(field: dict[str, Any]) -> dict[str, Any]:
 
 def _answer(operation: Operation, status: int, schema_of: dict[Any, Any]) -> dict[str, Any]:
     answer = operation.answers[status]
-    described: dict[str, Any] = {"description": _described(answer), "content": _content([answer], schema_of)}
-    if headers := operation.headers(status):
-        described["headers"] = {name: _header(told) for name, told in headers.items()}
+    return _response(_described(answer), _content([answer], schema_of), operation.headers(status))
+
+
+def _response(description: str, content: dict[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": description, "content": content}
+    if headers:
+        described["headers"] = {
+            name: {"description": told, "required": True, "schema": {"type": "string"}}
+            for name, told in headers.items()
+        }
     return described
-
-
-def _header(description: str) -> dict[str, Any]:
-    return {"description": description, "required": True, "schema": {"type": "string"}}
 
 
 def _described(shape: Shape) -> str:
@@ -210,13 +209,9 @@ def _problems(operation: Operation, schema_of: dict[Any, Any]) -> Iterator[tuple
     for refusal in (*operation.refuses, *_common_refusals(operation)):
         by_status[STATUS[refusal]].append(_first_line(refusal))
     for status, reasons in sorted(by_status.items()):
-        described: dict[str, Any] = {
-            "description": " ".join(dict.fromkeys(reasons)),
-            "content": _content([Problem], schema_of),
-        }
-        if STATUS[ViewsBehind] == status:
-            described["headers"] = {"Retry-After": _header(f"When to try again, in seconds: {RETRY_AFTER_SECONDS}")}
-        yield str(status), described
+        may_be_tried = {"Retry-After": f"When to try again, in seconds: {RETRY_AFTER_SECONDS}"}
+        headers = may_be_tried if STATUS[ViewsBehind] == status else {}
+        yield str(status), _response(" ".join(dict.fromkeys(reasons)), _content([Problem], schema_of), headers)
 
 
 def _common_refusals(operation: Operation) -> Iterator[type[Exception]]:
