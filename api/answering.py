@@ -127,8 +127,8 @@ def labelled(error: Refusal, greffier: Greffier, viewer: Viewer) -> dict[str, li
     with greffier.engine.reading_at(0, names, 0) as connection:
         if connection is None:
             return {}  # there is no such view yet
-        known = targets.Targets(Reading(connection, viewer), [one for targets in named.values() for one in targets])
-    return {name: [known.line(one)[0] for one in targets] for name, targets in named.items()}
+        known = targets.Targets(Reading(connection, viewer), [one for several in named.values() for one in several])
+    return {name: [known.line(one)[0] for one in several] for name, several in named.items()}
 
 
 def _targets(fact: object) -> list[Target]:
