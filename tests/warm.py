@@ -114,15 +114,15 @@ class _Warm:
         """What the forked process is to be, in that one."""
         asking, _ = self._listening.accept()
         size, streams, _, _ = socket.recv_fds(asking, 4, 3)
-        asked = b""
-        while len(asked) < int.from_bytes(size):
-            asked += asking.recv(1 << 20)
+        with asking.makefile("rb") as sent:
+            asked = sent.read(int.from_bytes(size))
         process = os.fork()
         if process == 0:
             return streams, *marshal.loads(asked)  # noqa: S302  # our own program asks
         for stream in streams:
             os.close(stream)
-        asking.sendall(process.to_bytes(4))
+        with suppress(BrokenPipeError):
+            asking.sendall(process.to_bytes(4))
         self._asking[process] = asking
         return None
 
