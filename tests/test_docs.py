@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.served_office import greffier, projected_apart, served
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md"])
@@ -63,7 +64,7 @@ def test_the_commands_of_a_page_work(page, tmp_path, demo, warm, request):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=PATIENCE,
             check=False,
         )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -108,7 +109,7 @@ def _run(folder, module, *arguments):
         env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -158,7 +159,7 @@ def test_the_readmes_command_for_the_summary_alone_shows_it_and_ends(tmp_path, w
         env={**os.environ, "GREFFIER_DATA": str(tmp_path / "demo")},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

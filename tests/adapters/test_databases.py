@@ -33,6 +33,7 @@ from adapters.databases import (
 )
 from projections.engine.projection import Utc
 from tests.postgres import running_postgres
+from tests.waiting import PATIENCE
 
 metadata = MetaData()
 things = Table(
@@ -332,7 +333,7 @@ def test_a_lock_can_be_waited_for(database, open_one):
             waiting = pool.submit(wait)
             with pytest.raises(TimeoutError):
                 waiting.result(0.2)
-        assert waiting.result(300)
+        assert waiting.result(PATIENCE)
 
 
 HOLD = """

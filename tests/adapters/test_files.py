@@ -12,6 +12,7 @@ import pytest
 
 from adapters.databases import StoreUnavailable
 from adapters.files import FileDamaged, FileStore
+from tests.waiting import PATIENCE
 
 MIB = 1 << 20
 SEALED_CHUNK = MIB + 16
@@ -280,7 +281,7 @@ assert files.read(stored.name, stored.key) == b"small"
 
 def test_a_full_disk_leaves_nothing_behind_and_the_next_file_is_stored(folder, start_python):
     process = start_python(FULL_DISK, folder)
-    assert process.wait(300) == 0
+    assert process.wait(PATIENCE) == 0
     assert len(on_disk(folder)) == 1
 
 
@@ -329,7 +330,7 @@ def test_who_asks_for_the_files_at_rest_waits_for_those_in_flight(files, folder)
             stored = files.store(io.BytesIO(b"content"))
             with pytest.raises(NotYet):
                 asked.result(0.2)
-        assert asked.result(300) == {stored.name}
+        assert asked.result(PATIENCE) == {stored.name}
     assert files.at_rest(timedelta(hours=1)) == set()
 
 
@@ -352,7 +353,7 @@ def test_files_in_flight_are_another_process_s_too_until_it_dies(files, folder, 
         with pytest.raises(NotYet):
             asked.result(0.2)
         process.kill()
-        assert asked.result(300) == set()
+        assert asked.result(PATIENCE) == set()
 
 
 def test_a_file_that_is_discarded_meanwhile_is_not_named(files, monkeypatch):

@@ -15,6 +15,7 @@ from adapters.databases.postgres import postgres_options
 from adapters.event_store.log import EventLog
 from adapters.vault import KeyMissing, MasterKey, MasterKeyError, Vault, seal, unseal
 from domain.events import office_event_types
+from tests.waiting import PATIENCE
 
 NONCE = bytes(12)
 
@@ -304,7 +305,7 @@ def test_a_bulk_read_of_keys_holds_up_no_new_key(vault, open_vault):
     with reader._database.reading() as connection:
         connection.exec_driver_sql("SELECT * FROM keys").all()
         with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(reader.new_key).result(300)[0] not in given
+            assert pool.submit(reader.new_key).result(PATIENCE)[0] not in given
 
 
 def test_keys_that_were_used_lately_are_remembered(vault, open_vault, monkeypatch):
@@ -486,7 +487,7 @@ def test_a_process_killed_in_a_rotation_leaves_the_vault_under_one_key(
     given = [vault.new_key() for _ in range(300)]
     new = MasterKey.generate()
     process = start_python(KILLED_IN_ROTATION, url, master_key.raw.hex(), new.raw.hex(), last_statement)
-    assert process.wait(300) == -signal.SIGKILL
+    assert process.wait(PATIENCE) == -signal.SIGKILL
     right, wrong = (new, master_key) if committed else (master_key, new)
     with pytest.raises(MasterKeyError):
         open_vault(wrong)

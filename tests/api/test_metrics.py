@@ -13,8 +13,8 @@ from projections.office import office_projections
 from projections.tickets.ticket import tickets
 from tests.api.letters import letter
 from tests.api.office import opened, serving, serving_halted
-from tests.cli.command_line import wait_until
 from tests.postgres import running_postgres
+from tests.waiting import wait_until
 
 PAGE = Path(__file__).parents[2] / "docs/metrics.md"
 NAMES = {projection.name for projection in office_projections()}

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,11 +20,10 @@ import pytest
 from api.bootstrap import open_greffier
 from api.cli import main
 from api.settings import Settings
+from tests.waiting import PATIENCE
 from tests.warm import Started
 
 GREFFIER = Path(sys.executable).with_name("greffier")
-PATIENCE = 300.0
-"""Seconds after which something that was waited for will not come."""
 
 
 @dataclass(frozen=True)
@@ -142,15 +140,6 @@ def address_of(process):
 def interrupt(process):
     process.send_signal(signal.SIGINT)
     return process.wait(PATIENCE)
-
-
-def wait_until(holds, what):
-    """Looks again and again until `holds()` is true; gives what it gave."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := holds()):
-        assert time.monotonic() < deadline, f"{what}: never came"
-        time.sleep(0.002)
-    return found
 
 
 def errors(ran):

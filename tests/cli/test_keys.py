@@ -8,8 +8,9 @@ import pytest
 from adapters.databases import SQLiteDatabase, StoreUnavailable
 from adapters.master_key import rotate_master_key
 from adapters.vault import MasterKey, MasterKeyError, Vault
-from tests.cli.command_line import PATIENCE, errors, wait_until
+from tests.cli.command_line import errors
 from tests.end_to_end.mailboxes import letter
+from tests.waiting import PATIENCE, wait_until
 
 
 class Cut(BaseException):

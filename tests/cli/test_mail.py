@@ -21,9 +21,10 @@ from adapters.mail import intake
 from adapters.mail.intake import MAIL_IMPORT
 from adapters.mail.sources import iter_messages
 from domain.aggregates import NotFound
-from tests.cli.command_line import PATIENCE, errors, wait_until
+from tests.cli.command_line import errors
 from tests.end_to_end.accounts import stored_for_nothing
 from tests.end_to_end.mailboxes import letter, write_mbox
+from tests.waiting import PATIENCE, wait_until
 
 UNREADABLE = Path("/proc/self/mem")
 """A file that opens, and whose first byte can't be read, whoever asks."""

@@ -13,7 +13,8 @@ from rich.console import Console
 
 from api.cli import session
 from projections.office import office_projections
-from tests.cli.command_line import errors, wait_until
+from tests.cli.command_line import errors
+from tests.waiting import PATIENCE, wait_until
 
 NAMES = [projection.name for projection in office_projections()]
 
@@ -253,7 +254,7 @@ def test_a_rebuild_asked_of_a_server_that_ends_is_done_here(demo):
         process = demo.start("projections", "rebuild", "tickets", "--json")
         while not office.views.views()["tickets"].rebuild_requested:
             assert process.poll() is None
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert _generations(demo)["tickets"] == before["tickets"] + 1
 
@@ -265,5 +266,5 @@ def test_a_rebuild_asked_of_a_server_waits_for_views_that_are_still_missing(demo
         assert held
         process = demo.start("projections", "rebuild", "--all", "--json")
         office.engine.open()
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err

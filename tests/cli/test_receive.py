@@ -19,9 +19,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.cli.command_line import PATIENCE, errors, wait_until
+from tests.cli.command_line import errors
 from tests.end_to_end.accounts import check_views, digest, stored_for_nothing, tickets
 from tests.end_to_end.mailboxes import letter, letters, write_mbox
+from tests.waiting import PATIENCE, wait_until
 
 FROM, TO = "luc@essai.example", ["contact@cabinet-essai.example"]
 

@@ -8,9 +8,10 @@ from collections import Counter
 import httpx
 import pytest
 
-from tests.cli.command_line import PATIENCE, errors, wait_until
+from tests.cli.command_line import errors
 from tests.end_to_end.mailboxes import letter
 from tests.postgres import running_postgres
+from tests.waiting import PATIENCE, wait_until
 
 
 @pytest.fixture

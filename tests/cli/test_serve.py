@@ -6,7 +6,8 @@ import socket
 import httpx
 import pytest
 
-from tests.cli.command_line import PATIENCE, errors, wait_until
+from tests.cli.command_line import errors
+from tests.waiting import PATIENCE, wait_until
 
 
 def test_a_port_that_is_taken_is_said(opened):

@@ -4,8 +4,9 @@ import httpx
 import psycopg
 import pytest
 
-from tests.cli.command_line import errors, wait_until
+from tests.cli.command_line import errors
 from tests.end_to_end.mailboxes import letter, write_mbox
+from tests.waiting import wait_until
 
 SECRET = "s3cret"
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli.command_line import errors
 from tests.end_to_end.mailboxes import letter
+from tests.waiting import PATIENCE
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -171,7 +172,7 @@ def test_commands_at_once_do_not_hinder_each_other(demo, unfiled):
         demo.start("tickets", "file", unfiled["number"], "--new-company", f"Essai {n}", "--json") for n in range(4)
     ]
     for process in processes:
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
         assert json.loads(out)["id"] == unfiled["ticket_id"]
     history = demo.json("tickets", "history", unfiled["number"])
@@ -186,6 +187,6 @@ def test_views_that_another_process_leaves_behind_are_brought_on(demo, apart):
         process = demo.start("import-mail", "1.eml", "--json")
         while office.log.head() == office.engine.status()[0].position:
             office.log.wait(office.log.head(), 0.1)
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert json.loads(out) == {"messages": 1, "ticket": 1}

@@ -6,8 +6,9 @@ from functools import partial
 
 import pytest
 
-from tests.cli.command_line import errors, wait_until
+from tests.cli.command_line import errors
 from tests.end_to_end.accounts import check_views, tickets
+from tests.waiting import wait_until
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -14,10 +14,10 @@ from functools import partial
 import pytest
 
 from adapters.demo_office import demo_messages, demo_office
-from tests.cli.command_line import wait_until
 from tests.end_to_end.accounts import check_views, check_whole, stored_for_nothing, undisturbed
 from tests.end_to_end.mailboxes import letters, write_mbox
 from tests.soak import times
+from tests.waiting import wait_until
 
 KILLS = times(6, soak=50)
 SIDE_BY_SIDE = 2

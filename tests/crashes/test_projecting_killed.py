@@ -15,8 +15,8 @@ from adapters.staff import COMMAND_LINE
 from api.bootstrap import create_office, open_greffier
 from api.settings import Settings
 from domain.clients.client import ActivateClient, Person, RegisterClient
-from tests.cli.command_line import wait_until
 from tests.soak import times
+from tests.waiting import PATIENCE, wait_until
 
 KILLS = times(10, soak=100)
 """On each kind of store: half of them while the views follow the log, half while they are rebuilt."""
@@ -110,7 +110,7 @@ def is_in_the_middle(office, work):
 
 
 def check(office):
-    assert office.catch_up(timeout=300)
+    assert office.catch_up(timeout=PATIENCE)
     for view in office.engine.status():
         assert view.state == "live", view
         found = office.engine.verify(view.name)

@@ -6,6 +6,7 @@ import pytest
 
 from adapters.master_key import rotate_master_key
 from adapters.vault import MasterKeyError
+from tests.waiting import PATIENCE
 
 KILLED = """
 import os, signal, sys
@@ -31,7 +32,7 @@ def test_a_rotation_that_is_killed_loses_no_key_whoever_rotates_next(demo, start
     former = key.read_bytes()
     with demo.open() as late:
         killed = start_python(KILLED, demo.folder, before)
-        assert killed.wait(300) == -signal.SIGKILL
+        assert killed.wait(PATIENCE) == -signal.SIGKILL
         assert key.read_bytes() == former
         assert key.with_name("master.key.new").exists()
         if in_force == "former":

@@ -17,11 +17,11 @@ from adapters.mail.parser import parse_message
 from adapters.staff import COMMAND_LINE
 from domain.tickets.events import TicketContinued, TicketReceived
 from domain.tickets.ticket import Ticket
-from tests.cli.command_line import PATIENCE, wait_until
 from tests.correspondence import CABINET, FURNISHING, conversations, deliveries, mailboxes, taken_in, told, written
 from tests.end_to_end.accounts import check_views
 from tests.end_to_end.mailboxes import write_mbox
 from tests.soak import times
+from tests.waiting import PATIENCE, wait_until
 
 FROM = "serveur@dehors.example"
 SENDERS = 2

@@ -7,6 +7,7 @@ import pytest
 from eventsourcing.persistence import IntegrityError, OperationalError
 
 from adapters.event_store.group_commit import GroupCommit
+from tests.waiting import PATIENCE, wait_until
 
 
 class Commits:
@@ -20,7 +21,7 @@ class Commits:
 
     def __call__(self, appends):
         self.begun.set()
-        assert self.gate.wait(300)
+        assert self.gate.wait(PATIENCE)
         for one in appends:
             if one in self.refuses:
                 raise self.refuses[one]
@@ -47,23 +48,12 @@ def pool():
 def queue_up(pool, group, commits, *appends):
     """The first leads, and waits at the gate; the others have come, in this order, behind it."""
     first = pool.submit(group.append, appends[0])
-    assert commits.begun.wait(300)
+    assert commits.begun.wait(PATIENCE)
     futures = [first]
     for number, one in enumerate(appends[1:], 1):
         futures.append(pool.submit(group.append, one))
-        wait_until(lambda number=number: len(group._queue) == number)
+        wait_until(lambda number=number: len(group._queue) == number, "the next one in the queue")
     return futures
-
-
-def wait_until(holds):
-    limit = threading.Event()
-    timer = threading.Timer(300, limit.set)
-    timer.start()
-    try:
-        while not holds():
-            assert not limit.is_set(), "never came"
-    finally:
-        timer.cancel()
 
 
 def test_who_is_alone_commits_alone_and_waits_for_nobody(group, commits):
@@ -76,14 +66,14 @@ def test_who_is_alone_commits_alone_and_waits_for_nobody(group, commits):
 def test_what_came_during_a_commit_is_committed_together_in_order_of_arrival(pool, group, commits):
     futures = queue_up(pool, group, commits, "a", "b", "c", "d")
     commits.gate.set()
-    assert [one.result(300) for one in futures] == ["a done", "b done", "c done", "d done"]
+    assert [one.result(PATIENCE) for one in futures] == ["a done", "b done", "c done", "d done"]
     assert commits.groups == [["a"], ["b", "c", "d"]]
 
 
 def test_after_a_group_who_is_alone_does_not_wait_for_its_members_for_long(pool, group, commits):
     futures = queue_up(pool, group, commits, "a", "b", "c")
     commits.gate.set()
-    assert [one.result(300) for one in futures] == ["a done", "b done", "c done"]
+    assert [one.result(PATIENCE) for one in futures] == ["a done", "b done", "c done"]
     assert group.append("d") == "d done"
     assert group.append("e") == "e done"
     assert commits.groups[2:] == [["d"], ["e"]]
@@ -93,11 +83,11 @@ def test_each_member_of_a_group_with_a_conflict_gets_its_own_answer(pool, group,
     commits.refuses = {"c": IntegrityError("taken"), "d": ValueError("nonsense")}
     futures = queue_up(pool, group, commits, "a", "b", "c", "d", "e")
     commits.gate.set()
-    assert [futures[n].result(300) for n in (0, 1, 4)] == ["a done", "b done", "e done"]
+    assert [futures[n].result(PATIENCE) for n in (0, 1, 4)] == ["a done", "b done", "e done"]
     with pytest.raises(IntegrityError, match="taken"):
-        futures[2].result(300)
+        futures[2].result(PATIENCE)
     with pytest.raises(ValueError, match="nonsense"):
-        futures[3].result(300)
+        futures[3].result(PATIENCE)
     assert commits.groups == [["a"], ["b"], ["e"]]
 
 
@@ -105,10 +95,10 @@ def test_a_transaction_that_failed_fails_every_member_and_the_next_one_is_tried(
     commits.refuses = {"c": OperationalError("the server is gone")}
     futures = queue_up(pool, group, commits, "a", "b", "c", "d")
     commits.gate.set()
-    assert futures[0].result(300) == "a done"
+    assert futures[0].result(PATIENCE) == "a done"
     for one in futures[1:]:
         with pytest.raises(OperationalError, match="the server is gone"):
-            one.result(300)
+            one.result(PATIENCE)
     assert commits.groups == [["a"]]
     assert group.append("e") == "e done"
 
@@ -117,12 +107,12 @@ def test_a_failure_while_a_group_with_a_conflict_is_tried_one_by_one_leaves_what
     commits.refuses = {"c": IntegrityError("taken"), "d": OperationalError("gone")}
     futures = queue_up(pool, group, commits, "a", "b", "c", "d", "e")
     commits.gate.set()
-    assert futures[1].result(300) == "b done"
+    assert futures[1].result(PATIENCE) == "b done"
     with pytest.raises(IntegrityError):
-        futures[2].result(300)
+        futures[2].result(PATIENCE)
     for one in futures[3:]:
         with pytest.raises(OperationalError):
-            one.result(300)
+            one.result(PATIENCE)
 
 
 def test_an_interrupted_leader_leaves_nobody_waiting(pool, group, commits):
@@ -130,26 +120,26 @@ def test_an_interrupted_leader_leaves_nobody_waiting(pool, group, commits):
     futures = queue_up(pool, group, commits, "a", "b", "c")
     commits.gate.set()
     with pytest.raises(KeyboardInterrupt):
-        futures[1].result(300)
+        futures[1].result(PATIENCE)
     with pytest.raises(OperationalError, match="interrupted"):
-        futures[2].result(300)
+        futures[2].result(PATIENCE)
     commits.refuses = {}
     assert group.append("d") == "d done"
 
 
 def interrupt_main_once(holds):
-    wait_until(holds)
+    wait_until(holds, "what was to come")
     os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_who_was_interrupted_while_waiting_is_not_committed_later(pool, group, commits):
     first = pool.submit(group.append, "a")
-    assert commits.begun.wait(300)
+    assert commits.begun.wait(PATIENCE)
     pool.submit(interrupt_main_once, lambda: len(group._queue) == 1)
     with pytest.raises(KeyboardInterrupt):
         group.append("b")
     commits.gate.set()
-    assert first.result(300) == "a done"
+    assert first.result(PATIENCE) == "a done"
     assert group.append("c") == "c done"
     assert commits.groups == [["a"], ["c"]]
 
@@ -178,7 +168,7 @@ def test_one_who_is_made_the_leader_as_it_joins_calls_the_others():
             mutex.release()
             if threading.current_thread().name == "joining" and not joined.is_set():
                 joined.set()
-                assert former_is_done.wait(300)
+                assert former_is_done.wait(PATIENCE)
 
     commits._mutex = Slow()
     holding, release = threading.Event(), threading.Event()
@@ -187,19 +177,19 @@ def test_one_who_is_made_the_leader_as_it_joins_calls_the_others():
     def commit(appends):
         if appends == ["first"]:
             holding.set()
-            assert release.wait(300)
+            assert release.wait(PATIENCE)
         return really(appends)
 
     commits._commit = commit
     answers = {}
     first = threading.Thread(target=lambda: answers.update(first=commits.append("first")))
     first.start()
-    assert holding.wait(300)
+    assert holding.wait(PATIENCE)
     second = threading.Thread(target=lambda: answers.update(second=commits.append("second")), name="joining")
     second.start()
-    assert joined.wait(300)
+    assert joined.wait(PATIENCE)
     release.set()
-    first.join(300)
+    first.join(PATIENCE)
     former_is_done.set()
-    second.join(300)
+    second.join(PATIENCE)
     assert answers == {"first": "first", "second": "second"}

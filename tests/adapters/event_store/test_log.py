@@ -28,6 +28,7 @@ from domain.tickets.events import MessageContent, StoredFile
 from domain.tickets.ticket import Ticket
 from domain.values import Target
 from projections.engine.log import Unreadable
+from tests.waiting import PATIENCE
 
 ADDRESS = "zoe.lefevre@exemple.fr"
 
@@ -470,7 +471,7 @@ def test_an_event_whose_key_is_missing_is_told_at_its_position(log, actor, raw):
 
 def test_waiting_ends_at_once_where_the_log_is_ahead_and_in_time_where_it_is_not(log, actor):
     log.execute(register(), actor)
-    assert log.wait(0, timeout=300) == 1
+    assert log.wait(0, timeout=PATIENCE) == 1
     assert log.wait(1, timeout=0) == 1
     assert log.wait(1, timeout=0.01) == 1
 

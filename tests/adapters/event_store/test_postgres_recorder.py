@@ -22,8 +22,7 @@ from adapters.event_store.recorder import CommandAlreadyRecorded, CommandRecord
 from domain.clients.client import Person, RegisterClient
 from domain.events import office_event_types
 from tests.postgres import running_postgres
-
-PATIENCE = 300.0
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def positions(recorder):
 
 
 def eventually(look):
-    until = time.monotonic() + 300
+    until = time.monotonic() + PATIENCE
     while not (found := look()):
         assert time.monotonic() < until, "waited for twenty seconds"
     return found
@@ -78,7 +77,7 @@ def test_a_connection_killed_in_an_append_stores_nothing_of_it(recorder, url, ra
             (waiting,) = eventually(lambda: backends(admin, url, "wait_event_type = 'Lock'"))
             admin.execute("SELECT pg_terminate_backend(%s)", (waiting,))
             with pytest.raises(OperationalError):
-                append.result(300)
+                append.result(PATIENCE)
         assert recorder.find_command(record.command_id) is None
         assert recorder.insert_events(refused, commands=[(record, 3)]) == [2, 3, 4]
 
@@ -239,7 +238,7 @@ def waiting_on(recorder, pool, monkeypatch):
 
     monkeypatch.setattr(recorder, "max_notification_id", look)
     waiting = pool.submit(recorder.wait, 0, 60)
-    assert looks.acquire(timeout=300)
+    assert looks.acquire(timeout=PATIENCE)
     return waiting
 
 
@@ -254,7 +253,7 @@ def test_a_notification_wakes_who_waits_before_the_next_poll(open_recorders, url
         waiting = waiting_on(recorder, pool, monkeypatch)
         eventually(lambda: is_listening(admin, url))
         other.insert_events([event()])
-        assert waiting.result(300) == 1
+        assert waiting.result(PATIENCE) == 1
 
 
 def test_a_lost_notification_delays_who_waits_until_the_next_poll(open_recorders, monkeypatch):
@@ -263,7 +262,7 @@ def test_a_lost_notification_delays_who_waits_until_the_next_poll(open_recorders
     with ThreadPoolExecutor(1) as pool:
         waiting = waiting_on(recorder, pool, monkeypatch)
         other.insert_events([event()])
-        assert waiting.result(300) == 1
+        assert waiting.result(PATIENCE) == 1
 
 
 def test_who_listens_listens_again_after_its_connection_died(open_recorders, url, admin, monkeypatch):
@@ -276,7 +275,7 @@ def test_who_listens_listens_again_after_its_connection_died(open_recorders, url
         admin.execute("SELECT pg_terminate_backend(%s)", (first,))
         eventually(lambda: [pid for pid in is_listening(admin, url) if pid != first])
         other.insert_events([event()])
-        assert waiting.result(300) == 1
+        assert waiting.result(PATIENCE) == 1
 
 
 # --- maintenance, and a database that takes nothing -----------------------------------------------------
@@ -302,7 +301,7 @@ def test_appends_wait_while_the_table_is_rewritten_and_then_succeed(recorder, ur
                     other.execute("VACUUM FULL events")
         finally:
             stop.set()
-        appended = [position for one in appending for position in one.result(300)]
+        appended = [position for one in appending for position in one.result(PATIENCE)]
     assert sorted(appended) == list(range(20_001, 20_001 + len(appended)))
     assert len(appended) > 0
 
@@ -381,7 +380,7 @@ def test_what_was_acknowledged_survives_a_killed_server_and_nothing_is_stored_tw
                 answers.wait_for(answers.count + _ANSWERS_BETWEEN_KILLS)
             finally:
                 enough.set()
-            given = [position for one in working for position in one.result(300)]
+            given = [position for one in working for position in one.result(PATIENCE)]
         assert sorted(given) == positions(recorder) == list(range(1, len(given) + 1))
 
 
@@ -414,7 +413,7 @@ class Counted:
 
     def wait_for(self, count):
         with self._more:
-            assert self._more.wait_for(lambda: self.count >= count, timeout=300)
+            assert self._more.wait_for(lambda: self.count >= count, timeout=PATIENCE)
 
 
 def test_while_the_server_is_down_requests_fail_soon_and_the_first_one_after_it_works(monkeypatch):
@@ -434,5 +433,5 @@ def test_while_the_server_is_down_requests_fail_soon_and_the_first_one_after_it_
         server.start()
         assert recorder.insert_events([event()]) == [2]
         assert recorder.max_notification_id() == 2
-        assert recorder.wait(1, timeout=300) == 2
+        assert recorder.wait(1, timeout=PATIENCE) == 2
         assert positions(recorder) == [1, 2]

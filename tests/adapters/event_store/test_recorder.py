@@ -13,6 +13,7 @@ from eventsourcing.tests import persistence as library
 from adapters.databases import NewerSchema
 from adapters.event_store.opening import open_recorder
 from adapters.event_store.recorder import Append, CommandAlreadyRecorded, CommandRecord, VersionConflict
+from tests.waiting import PATIENCE
 
 
 class OnSQLite:
@@ -133,7 +134,7 @@ def test_a_tailing_reader_misses_nothing_that_eight_threads_in_two_processes_app
 
 def test_processes_that_open_a_new_log_at_once_all_may(url, start_python):
     writers = start_writers(start_python, url, 1, 1, 1, count=3)
-    assert [writer.wait(300) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(PATIENCE) for writer in writers] == [0, 0, 0]
 
 
 def test_positions_are_not_given_again_after_the_tail_was_deleted(open_recorders, raw):
@@ -195,10 +196,10 @@ def begin_to_append(recorder, raw, pool, *arguments, **keywords):
         begun = threading.Event()
         recorder._writer.set_trace_callback(lambda statement: begun.set() if statement.startswith("BEGIN") else None)
         append = pool.submit(recorder.insert_events, *arguments, **keywords)
-        assert begun.wait(300)
+        assert begun.wait(PATIENCE)
     else:
         append = pool.submit(recorder.insert_events, *arguments, **keywords)
-        until = time.monotonic() + 300
+        until = time.monotonic() + PATIENCE
         while not raw.rows("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
             assert time.monotonic() < until
     return append
@@ -212,7 +213,7 @@ def test_expectations_are_checked_under_the_write_lock(recorder, open_recorders,
             append = begin_to_append(recorder, raw, pool, [event(written)], expect={read: 1})
             connection.exec_driver_sql("UPDATE events SET originator_version = 2 WHERE position = 2")
         with pytest.raises(VersionConflict):
-            append.result(300)
+            append.result(PATIENCE)
     assert recorder.select_events(written) == []
 
 
@@ -294,11 +295,11 @@ def append_together(recorder, raw, *appends):
             futures = []
             for number, one in enumerate(appends, 1):
                 futures.append(pool.submit(recorder.append, one))
-                until = time.monotonic() + 300
+                until = time.monotonic() + PATIENCE
                 while len(recorder._group._queue) < number:
                     assert time.monotonic() < until
-        first.result(300)
-        wait(futures, 300)
+        first.result(PATIENCE)
+        wait(futures, PATIENCE)
     assert together[:2] == [1, len(appends)]
     return [one.exception() or one.result() for one in futures]
 
@@ -459,7 +460,7 @@ def test_the_log_is_read_and_written_while_it_is_scanned_and_a_scan_may_end_earl
 def test_waiting_ends_at_once_where_the_log_is_ahead_and_in_time_where_it_is_not(recorder):
     assert recorder.wait(0, timeout=0) == 0
     recorder.insert_events([event()])
-    assert recorder.wait(0, timeout=300) == 1
+    assert recorder.wait(0, timeout=PATIENCE) == 1
     assert recorder.wait(1, timeout=0.01) == 1
 
 
@@ -475,7 +476,7 @@ def begin_to_wait(recorder, pool, after, monkeypatch):
 
     monkeypatch.setattr(recorder, "max_notification_id", look)
     waiting = pool.submit(recorder.wait, after, 60)
-    assert looked.wait(300)
+    assert looked.wait(PATIENCE)
     return waiting
 
 
@@ -485,7 +486,7 @@ def test_an_append_of_this_process_wakes_who_waits(recorder, monkeypatch, append
     with ThreadPoolExecutor(1) as pool:
         waiting = begin_to_wait(recorder, pool, 0, monkeypatch)
         getattr(recorder, append)([event()])
-        assert waiting.result(300) == 1
+        assert waiting.result(PATIENCE) == 1
 
 
 def test_an_append_of_another_process_wakes_who_waits(open_recorders, monkeypatch):
@@ -493,7 +494,7 @@ def test_an_append_of_another_process_wakes_who_waits(open_recorders, monkeypatc
     with ThreadPoolExecutor(1) as pool:
         waiting = begin_to_wait(recorder, pool, 0, monkeypatch)
         other.insert_events([event()])
-        assert waiting.result(300) == 1
+        assert waiting.result(PATIENCE) == 1
 
 
 # --- refusals -------------------------------------------------------------------------------------------
@@ -535,13 +536,13 @@ def test_a_log_is_closed_while_it_is_read(recorder):
 
     def read_until_it_is_closed():
         assert len(recorder.select_notifications(1, 5_000)) == 2_000
-        reading.wait(300)
+        reading.wait(PATIENCE)
         while True:
             assert len(recorder.select_notifications(1, 5_000)) == 2_000
 
     with ThreadPoolExecutor(readers) as threads:
         ends = [threads.submit(read_until_it_is_closed) for _ in range(readers)]
-        reading.wait(300)
+        reading.wait(PATIENCE)
         recorder.close()
         assert [type(end.exception(30)) for end in ends] == [OperationalError] * readers
 

@@ -9,6 +9,7 @@ from eventsourcing.persistence import OperationalError, StoredEvent
 from adapters.databases import StoreUnavailable
 from adapters.event_store.opening import open_recorder
 from adapters.event_store.recorder import CommandRecord
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ except OperationalError:
 
 
 def test_a_full_disk_costs_nothing_that_was_acknowledged(path, url, start_python):
-    out, _ = start_python(FULL_DISK, path).communicate(timeout=300)
+    out, _ = start_python(FULL_DISK, path).communicate(timeout=PATIENCE)
     stored, position = map(int, out.split())
     assert 0 < stored < 1000
     assert position == stored + 1

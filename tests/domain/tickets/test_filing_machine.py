@@ -58,6 +58,7 @@ from projections.queries.paging import Window
 from projections.queries.reading import Reading
 from projections.tickets import inbox
 from tests.soak import times
+from tests.waiting import PATIENCE
 
 ADDRESSES = ("claire@example.fr", "famille@example.fr", None)
 WAYS = ("associate", "share", "move")
@@ -454,7 +455,7 @@ class FilingMachine(RuleBasedStateMachine):
         barrier = Barrier(2)
 
         def at_once(asked):
-            barrier.wait(300)
+            barrier.wait(PATIENCE)
             return self.answer_to(asked)
 
         answers = list(self.threads.map(at_once, (one, other)))

@@ -35,6 +35,7 @@ from projections.engine.folding import CannotFold
 from projections.engine.projection import Projection, stream
 from projections.engine.read_store import Busy
 from tests.projections.conftest import Office, names_table
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -686,10 +687,10 @@ def test_readers_never_see_a_view_empty_or_half_built_nor_its_position_go_back(o
             engine.rebuild(["names"])
             engine.advance()
     finally:
-        written.wait(300)
+        written.wait(PATIENCE)
         done.set()
         for thread in threads:
-            thread.join(300)
+            thread.join(PATIENCE)
     engine.catch_up()
     assert all(position == rows for position, rows in looked)  # an event a row
     assert looked == sorted(looked)
@@ -832,7 +833,7 @@ def running():
     yield run
     stop.set()
     for thread in threads:
-        thread.join(300)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -841,7 +842,7 @@ def test_an_engine_at_work_brings_readers_what_they_wrote(office, names, running
     running(engine)
     for number in range(10):
         office.register(f"n{number}")
-        assert engine.wait_for(office.log.head(), ["names"], timeout=300)
+        assert engine.wait_for(office.log.head(), ["names"], timeout=PATIENCE)
         assert len(office.rows(names.projection)) == number + 1
 
 
@@ -857,7 +858,7 @@ def test_one_engine_projects_a_store_at_a_time(office, names, views_url, running
             office.register("Claire")
             assert not engine.wait_for(1, ["names"], timeout=0.1)
             assert names.folded == 0
-        assert engine.wait_for(1, ["names"], timeout=300)  # it takes over
+        assert engine.wait_for(1, ["names"], timeout=PATIENCE)  # it takes over
         with other_store.lock() as held:
             assert not held
     finally:
@@ -870,8 +871,8 @@ def test_waiting_for_another_process_s_engine(office, names, tmp_path):
     assert not here.wait_for(1, ["names"], timeout=0)
     waiting = threading.Thread(target=elsewhere.catch_up)
     waiting.start()
-    assert here.wait_for(1, ["names"], timeout=300)
-    waiting.join(300)
+    assert here.wait_for(1, ["names"], timeout=PATIENCE)
+    waiting.join(PATIENCE)
     assert here.wait_for(0, [], timeout=0)
     assert not here.wait_for(1, ["names", "unheard of"], timeout=0)
     assert not here.wait_for(2, ["names"], timeout=0.03)
@@ -895,8 +896,8 @@ def test_nobody_waits_for_a_view_that_stands_still(office, make_names, monkeypat
     office.register("Claire", "Bruno")
     engine.catch_up()
     engine._readers._await_move = lambda *_: pytest.fail("nothing is to be waited for")
-    assert engine.wait_for(1, ["bad"], timeout=300)
-    assert not engine.wait_for(2, ["bad"], timeout=300)
+    assert engine.wait_for(1, ["bad"], timeout=PATIENCE)
+    assert not engine.wait_for(2, ["bad"], timeout=PATIENCE)
 
 
 def test_moves_of_the_log_do_not_shorten_a_wait(office, names, monkeypatch):
@@ -914,14 +915,14 @@ def test_moves_of_the_log_do_not_shorten_a_wait(office, names, monkeypatch):
             engine.catch_up()
 
     engine._readers._await_move = look
-    assert engine.wait_for(1, ["names"], timeout=300)
+    assert engine.wait_for(1, ["names"], timeout=PATIENCE)
 
 
 def test_a_store_that_can_not_be_used_interrupts_the_engine_and_no_more(office, names, running, monkeypatch, caplog):
     engine = office.engine(names.projection)
     stop, _ = running(engine)
     office.register("Claire")
-    assert engine.wait_for(1, ["names"], timeout=300)
+    assert engine.wait_for(1, ["names"], timeout=PATIENCE)
     writing, refused = office.store.writing, threading.Event()
 
     def full():
@@ -930,9 +931,9 @@ def test_a_store_that_can_not_be_used_interrupts_the_engine_and_no_more(office, 
 
     monkeypatch.setattr(office.store, "writing", full)
     office.register("Bruno")
-    assert refused.wait(300)
+    assert refused.wait(PATIENCE)
     monkeypatch.setattr(office.store, "writing", writing)
-    assert engine.wait_for(2, ["names"], timeout=300)
+    assert engine.wait_for(2, ["names"], timeout=PATIENCE)
     assert seen(office, names) == {"Claire": 1, "Bruno": 1}
     assert "tries again" in caplog.text
     assert not stop.is_set()
@@ -945,9 +946,9 @@ def test_an_engine_stops_promptly_when_idle(office, names):
     office.log.wait = lambda *arguments: (waited.set(), wait(*arguments))[1]
     thread = threading.Thread(target=engine.run, args=(stop,), kwargs={"poll_seconds": 3600})
     thread.start()
-    assert waited.wait(300)
+    assert waited.wait(PATIENCE)
     stop.set()
-    thread.join(300)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
@@ -1025,12 +1026,12 @@ def test_a_request_reaches_an_engine_at_work(office, names, running):
     office.register("Claire")
     engine = office.engine(names.projection)
     running(engine)
-    assert engine.wait_for(1, ["names"], timeout=300)
+    assert engine.wait_for(1, ["names"], timeout=PATIENCE)
     moved = threading.Event()
     tell = engine._readers.tell_moved
     engine._readers.tell_moved = lambda: (tell(), moved.set())
     office.store.request_rebuild(["names"])
-    assert moved.wait(300)
+    assert moved.wait(PATIENCE)
     assert office.view(names.projection).generation == 2
 
 

@@ -15,6 +15,7 @@ from projections.queries import full_text
 from projections.queries.full_text import FullText, among, searchable
 from tests.projections.conftest import reading
 from tests.projections.facts import person, received
+from tests.waiting import PATIENCE
 
 NOTES = {
     "accents": "Élodie Résiliée d'Œuvre",
@@ -453,10 +454,10 @@ def test_who_searches_while_views_are_rebuilt_and_written_misses_nothing(office,
             engine.rebuild(["notes"])
             engine.advance()
     finally:
-        written.wait(300)
+        written.wait(PATIENCE)
         done.set()
         for thread in threads:
-            thread.join(300)
+            thread.join(PATIENCE)
     engine.catch_up()
     assert not failed
     assert all(hits == list(range(at, 0, -1)) for hits, at in looked)
